@@ -1,0 +1,63 @@
+# make demo: the story in the terminal.  make test: everything that must hold.  Needs python3 3.11 or later.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WORKERS ?= 2
+
+.PHONY: help demo test lint bench vectors fuzz clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo     the story: one request allowed, three refused"
+	@echo "make test     formatting, lint, types, floors, tests with coverage"
+	@echo "make lint     the first four of these"
+	@echo "make bench    what a check costs, and how large a chain is"
+	@echo "make vectors  write spec/vectors anew"
+	@echo "make fuzz     the property tests with many more examples, other ones each time"
+	@echo "make clean    remove the environment and everything built"
+
+# Each step of the setup leaves a stamp, so that a second run starts at once.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "delegate needs Python 3.11 or later; try: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml
+	@echo "installing delegate"
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.installed
+	@echo "installing the tools for tests"
+	@$(PIP) install --group dev --editable .
+	@touch $@
+
+demo: $(VENV)/.installed
+	@$(BIN)/delegate demo
+
+test: lint
+	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term-missing
+
+lint: $(VENV)/.tools
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.tools
+	$(BIN)/python bench/verify.py
+
+vectors: $(VENV)/.tools
+	$(BIN)/python spec/generate_vectors.py
+
+fuzz: $(VENV)/.tools
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n $(WORKERS)
+
+clean:
+	rm -rf $(VENV) build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests bench spec -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,22 @@
+"""What all tests share: property tests that run the same way everywhere."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# The same examples on every run and machine: a red run can be repeated. No deadline: a slow machine is no
+# fault.
+settings.register_profile(
+    "suite",
+    derandomize=True,
+    deadline=None,
+    max_examples=100,
+    database=None,
+    print_blob=False,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+# `make fuzz`: other examples on every run, and many more of them.
+settings.register_profile("fuzz", parent=settings.get_profile("suite"), derandomize=False, max_examples=5_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
