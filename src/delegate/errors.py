@@ -1,0 +1,161 @@
+"""The error tree and `Reason`, the one closed list of words for a refusal.
+
+Rules of this file:
+
+- Every error that bytes from outside can cause is a `DelegateError`. Misuse by the calling program is a
+  plain `TypeError` or `ValueError` and is not in this tree.
+- `reason` is one word that the spec, the vectors, Python and the command line share.
+- `public_detail` is what a remote caller may be told: reason and hop. `detail` is for the operator.
+- No message carries a key, a signature or a token. One line, lower case, no full stop, outside input in
+  backticks and escaped.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Reason(StrEnum):
+    """Why something was refused. Closed: a verifier never answers with another word (SPEC §9)."""
+
+    # Not a token.
+    MALFORMED = "malformed"
+    TRUNCATED = "truncated"
+    NOT_CANONICAL = "not_canonical"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    UNSUPPORTED_VERSION = "unsupported_version"
+    UNKNOWN_CLAIM = "unknown_claim"
+    UNSUPPORTED_ALGORITHM = "unsupported_algorithm"
+    # Not genuine.
+    UNKNOWN_ROOT = "unknown_root"
+    BAD_SIGNATURE = "bad_signature"
+    WEAK_KEY = "weak_key"
+    IDENTITY_SHARED = "identity_shared"
+    ORIGINATOR_REFUSED = "originator_refused"
+    TOO_MANY_HOPS = "too_many_hops"
+    # Not now, not here.
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    LIFETIME_TOO_LONG = "lifetime_too_long"
+    WRONG_AUDIENCE = "wrong_audience"
+    WRONG_TENANT = "wrong_tenant"
+    BEARER_REFUSED = "bearer_refused"
+    # Not proven.
+    PROOF_MISSING = "proof_missing"
+    PROOF_WRONG_KEY = "proof_wrong_key"
+    PROOF_WRONG_REQUEST = "proof_wrong_request"
+    PROOF_WRONG_AUDIENCE = "proof_wrong_audience"
+    PROOF_EXPIRED = "proof_expired"
+    DISCHARGE_UNEXPECTED = "discharge_unexpected"
+    REPLAYED = "replayed"
+    # Genuine, and not allowed.
+    CAPABILITY_MISSING = "capability_missing"
+    CAVEAT_FAILED = "caveat_failed"
+    CAVEAT_ERROR = "caveat_error"
+    POLICY_FAILED = "policy_failed"
+    # A store did not answer.
+    STATE_UNAVAILABLE = "state_unavailable"
+
+
+class DelegateError(Exception):
+    """Base of everything that outside input can cause.
+
+    Attributes:
+        reason: the shared word.
+        hop: index of the block at fault, from 0; `None` where no single block is.
+        detail: one line for the operator; may quote the request, never a secret.
+    """
+
+    http_status: ClassVar[int] = 400
+
+    def __init__(self, reason: Reason, detail: str = "", *, hop: int | None = None) -> None:
+        """Keep the evidence; the message is put together when it is asked for."""
+        super().__init__(reason, detail, hop)
+        self.reason = reason
+        self.detail = detail
+        self.hop = hop
+
+    @property
+    def public_detail(self) -> str:
+        """What a remote caller may be told: the reason and the hop, nothing of the request or policy."""
+        return str(self.reason) if self.hop is None else f"{self.reason} at hop {self.hop}"
+
+    def __str__(self) -> str:
+        return f"{self.public_detail}: {self.detail}" if self.detail else self.public_detail
+
+
+class TokenError(DelegateError):
+    """These bytes are not a token: cut off, not canonical, over a limit, of another version."""
+
+    http_status = 401
+
+
+class VerificationError(DelegateError):
+    """A token, but not genuine, not valid now or here, or not proven by its holder."""
+
+    http_status = 401
+
+
+class Denied(DelegateError):
+    """Genuine and proven, and this request is not allowed.
+
+    `decision` holds the whole decision when a verifier raised this, else `None`.
+    """
+
+    http_status = 403
+
+    def __init__(
+        self, reason: Reason, detail: str = "", *, hop: int | None = None, decision: object = None
+    ) -> None:
+        """Keep the evidence and the decision that it comes from."""
+        super().__init__(reason, detail, hop=hop)
+        self.decision = decision
+
+
+class StateError(DelegateError):
+    """A store failed, was full or did not answer in time; the request is refused."""
+
+    http_status = 503
+
+
+class CaveatError(DelegateError):
+    """A caveat did not come to a value: a missing argument, an overflow, a type that does not fit."""
+
+    http_status = 403
+
+    def __init__(self, detail: str = "", *, reason: Reason = Reason.CAVEAT_ERROR, hop: int | None = None) -> None:
+        """`reason` is CAVEAT_ERROR, or LIMIT_EXCEEDED where the steps ran out."""
+        super().__init__(reason, detail, hop=hop)
+
+
+class CaveatSyntaxError(DelegateError):
+    """A caveat's text is not in the language.
+
+    Attributes:
+        source: the text as given.
+        span: start and end of the place at fault, in characters of `source`.
+    """
+
+    def __init__(self, detail: str, *, source: str, span: tuple[int, int]) -> None:
+        """Keep the place, so that the message can underline it."""
+        super().__init__(Reason.MALFORMED, detail)
+        self.source = source
+        self.span = span
+
+    def __str__(self) -> str:
+        start, end = self.span
+        line_start = self.source.rfind("\n", 0, start) + 1
+        line_end = self.source.find("\n", start)
+        line = self.source[line_start : line_end if line_end >= 0 else len(self.source)]
+        width = max(1, min(end, line_start + len(line)) - start)
+        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+        return f"{self.detail}\n  {shown}\n  {' ' * (start - line_start)}{'^' * width}"
+
+
+class AttenuationError(DelegateError):
+    """What was to be authored cannot take effect: an earlier hop forbids it (`hop` says which)."""
+
+    def __init__(self, detail: str, *, reason: Reason = Reason.CAPABILITY_MISSING, hop: int | None = None) -> None:
+        """`reason` is what a verifier would refuse such a chain with."""
+        super().__init__(reason, detail, hop=hop)

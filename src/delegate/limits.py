@@ -1,0 +1,68 @@
+"""Every bound, in one place, with its reason. Checked before the work that it bounds (SPEC §8).
+
+The numbers are part of the format: every verifier has the same, so that a chain is good everywhere or
+nowhere. A service may ask for less of the few in `Limits`, never for more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+# Envelopes. A header of 16 KiB is what common servers take at most; a presentation adds proof and discharges.
+TOKEN_BYTES = 16 * 1024
+PRESENTATION_BYTES = 32 * 1024
+# One block per hand-over: deeper delegation than 16 is a fault in the program that delegates.
+BLOCKS = 16
+DISCHARGES = 16
+
+# Claims.
+NAME_CHARACTERS = 200  # after the scheme; fits a SPIFFE id's usual length and a log line
+SCHEME_CHARACTERS = 32
+AUDIENCES = 16
+CAPABILITIES = 32
+CAVEATS = 32
+WHY_CHARACTERS = 256  # a purpose, not a document
+WHO_ENTRIES = 16
+WHO_CHARACTERS = 256
+TIME_MAX = 253_402_300_799  # the last second of the year 9999: every time can be printed
+HOPS_MAX = BLOCKS
+
+# Patterns.
+PATTERN_CHARACTERS = 1024
+ACTION_CHARACTERS = 256
+RESOURCE_CHARACTERS = 8192
+
+# The caveat language.
+EXPRESSION_NODES = 256
+EXPRESSION_DEPTH = 16
+COMPREHENSION_DEPTH = 2
+EXPRESSION_CHARACTERS = 8192  # of source text: what 256 nodes need, many times over
+EVALUATION_STEPS = 20_000
+
+# Requests.
+REQUEST_BYTES = 64 * 1024
+REQUEST_DEPTH = 16
+INTEGER_MIN = -(2**63)
+INTEGER_MAX = 2**63 - 1
+EXACT_DOUBLE = 2**53  # up to here an integral double is one integer and no other
+
+# CBOR items nest no deeper than an expression in a capability in a list, with room to spare.
+CBOR_DEPTH = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one verifier accepts at most; each at most the format's own bound."""
+
+    token_bytes: int = TOKEN_BYTES
+    presentation_bytes: int = PRESENTATION_BYTES
+    blocks: int = BLOCKS
+    evaluation_steps: int = EVALUATION_STEPS
+
+    def __post_init__(self) -> None:
+        """Refuse a limit above the format's: it would accept what other verifiers do not."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if type(value) is not int or not 0 < value <= field.default:
+                message = f"limits.{field.name} must be an int from 1 to {field.default}"
+                raise ValueError(message)
