@@ -1,0 +1,86 @@
+"""The text form: a prefix that says what it is, and unpadded base64url (SPEC §3.2).
+
+The rules of this file:
+
+- One byte string has one text: no padding, no other alphabet, nothing inside, no stray trailing bits.
+- White space around a pasted token is its surroundings, not part of it; white space inside is a fault.
+- A cut-off paste is `truncated`: the reader should look at the clipboard, not for a forger.
+"""
+
+from __future__ import annotations
+
+import binascii
+from typing import Final
+
+from delegate.errors import Reason, TokenError
+from delegate.limits import PRESENTATION_BYTES, TOKEN_BYTES
+from delegate.wire import cbor
+from delegate.wire.envelope import Kind
+
+PREFIXES: Final = {Kind.TOKEN: "dlgt_", Kind.BEARER: "dlgb_", Kind.PRESENTATION: "dlgp_"}
+_KINDS: Final = {prefix: kind for kind, prefix in PREFIXES.items()}
+PREFIX_CHARACTERS: Final = 5
+_ALIEN: Final = 0x21  # "!" is in neither alphabet
+_FROM_URL: Final = bytes(
+    {ord("-"): ord("+"), ord("_"): ord("/"), ord("+"): _ALIEN, ord("/"): _ALIEN, ord("="): _ALIEN}.get(code, code)
+    for code in range(256)
+)
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_QUANTUM: Final = 4
+_PADDING: Final = (b"", b"", b"==", b"=")
+# The characters that can end a text whose last quantum is two or three characters: no bits left over.
+_LAST: Final = ("", "", "AQgw", "AEIMQUYcgkosw048")
+
+
+def encode(kind: Kind, data: bytes) -> str:
+    """Give the text form of an envelope's bytes."""
+    return PREFIXES[kind] + to_base64url(data)
+
+
+def decode(text: str) -> tuple[Kind, bytes]:
+    """Take the text form apart; the kind is what the prefix claims.
+
+    Raises:
+        TokenError: MALFORMED for another prefix or alphabet; TRUNCATED for a cut-off paste; NOT_CANONICAL
+            for padding and trailing bits; LIMIT_EXCEEDED for a text too long to hold an envelope.
+    """
+    text = text.strip(" \t\r\n")
+    kind = _KINDS.get(text[:PREFIX_CHARACTERS])
+    if kind is None:
+        raise TokenError(Reason.MALFORMED, "does not begin with dlgt_, dlgb_ or dlgp_")
+    most = PRESENTATION_BYTES if kind is Kind.PRESENTATION else TOKEN_BYTES
+    if len(text) - PREFIX_CHARACTERS > most * 4 // 3 + 3:
+        raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(text)} characters")
+    return kind, from_base64url(text[PREFIX_CHARACTERS:])
+
+
+def to_base64url(data: bytes) -> str:
+    """Encode without padding (RFC 4648 §5)."""
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
+
+
+def from_base64url(text: str) -> bytes:
+    """Decode the one unpadded form.
+
+    Raises:
+        TokenError: MALFORMED for another alphabet; NOT_CANONICAL for padding or stray trailing bits;
+            TRUNCATED where the text ends inside a byte, or inside the CBOR item that it holds.
+    """
+    try:
+        raw = text.encode("ascii").translate(_FROM_URL)
+    except UnicodeEncodeError:
+        raise TokenError(Reason.MALFORMED, "a character that is not base64url") from None
+    over = len(raw) % _QUANTUM
+    try:
+        # A lone last character holds less than a byte: drop it here, to look at the others first.
+        data = binascii.a2b_base64(raw[:-1] if over == 1 else raw + _PADDING[over], strict_mode=True)
+    except binascii.Error:
+        if text.endswith("=") and "=" not in text.rstrip("="):
+            raise TokenError(Reason.NOT_CANONICAL, "padding") from None
+        raise TokenError(Reason.MALFORMED, "a character that is not base64url") from None
+    if over == 1:
+        raise TokenError(Reason.TRUNCATED, "cut off: the text ends inside a byte")
+    if over and text[-1] not in _LAST[over]:
+        cbor.decode(data)  # a paste cut off here says TRUNCATED
+        raise TokenError(Reason.NOT_CANONICAL, "bits after the last byte")
+    return data

@@ -1,0 +1,146 @@
+"""Strict deterministic CBOR (RFC 8949 §4.2.1) over cbor2; the only module that calls it.
+
+The rules of this file:
+
+- One value, one encoding. What decodes must encode back to the very bytes that came: that refuses
+  indefinite lengths, non-minimal heads, duplicate keys, long floats and trailing bytes at one stroke.
+- No tag is ever acted on: cbor2 would turn tag 35 into a compiled regex before anybody could look.
+- Types are exact: `True`, `1` and `1.0` are three values here, though Python finds them equal.
+- Map keys are text, or integers whose head is one byte. For those, cbor2's length-first order and the
+  bytewise order of RFC 8949 are the same order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+import cbor2
+
+from delegate.errors import Reason, TokenError
+from delegate.limits import CBOR_DEPTH, INTEGER_MAX, INTEGER_MIN
+
+ONE_BYTE_MIN: Final = -24
+ONE_BYTE_MAX: Final = 23
+
+
+class _TagRefusedError(ValueError):
+    """Raised inside cbor2 to stop it at a tag's head."""
+
+
+def _refuse_tag(*_: object) -> NoReturn:
+    raise _TagRefusedError
+
+
+class _EveryTag(dict[int, Callable[..., NoReturn]]):
+    """Answers for every tag, those of later cbor2 versions included, with a refusal."""
+
+    def __getitem__(self, tag: int) -> Callable[..., NoReturn]:
+        return _refuse_tag
+
+
+_EVERY_TAG: Final = _EveryTag()
+_loads: Final = cbor2.loads
+_dumps: Final = cbor2.dumps
+
+
+def encode(value: object) -> bytes:
+    """Encode deterministically: sorted maps, shortest heads and floats.
+
+    Cost: about four times `encode_sorted`.
+    """
+    return _dumps(value, canonical=True)
+
+
+def encode_sorted(value: object) -> bytes:
+    """Encode a value whose maps were built in canonical order and that holds no float.
+
+    For such values the same bytes as `encode`; saves 6 µs a block.
+    """
+    return _dumps(value)
+
+
+def decode(data: bytes) -> object:
+    """Decode one strict item: None, bool, int (64 bits), finite float, str, bytes, list or dict.
+
+    Raises:
+        TokenError: TRUNCATED where the bytes end inside an item; NOT_CANONICAL where the same value has
+            another, the only right, encoding; MALFORMED for everything else, tags included.
+    """
+    value = decode_unchecked_maps(data)
+    # Plain re-encoding keeps a long float long; only the canonical one shows that it could be shorter.
+    if _check(value) and encode(value) != data:
+        raise TokenError(Reason.NOT_CANONICAL, "a float longer than it need be")
+    return value
+
+
+def decode_unchecked_maps(data: bytes) -> object:
+    """Decode as `decode`, but leave the order and the types of what is inside to the caller's own table.
+
+    Saves 3 µs a block: the claims table checks order and types while it reads.
+    """
+    try:
+        value = _loads(data, semantic_decoders=_EVERY_TAG, tag_hook=_refuse_tag, max_depth=CBOR_DEPTH)
+        again = _dumps(value)
+    except cbor2.CBORDecodeEOF:
+        raise TokenError(Reason.TRUNCATED, "the bytes end inside an item") from None
+    except cbor2.CBORDecodeError as error:
+        if isinstance(error.__cause__, _TagRefusedError):
+            raise TokenError(Reason.MALFORMED, "a tag, where none is allowed") from None
+        raise TokenError(Reason.MALFORMED, "not well-formed CBOR") from None
+    # cbor2 lets Python's own errors through for some malformed input (an unhashable key, a vast length).
+    except (cbor2.CBORError, ValueError, TypeError, OverflowError, MemoryError, RecursionError):
+        raise TokenError(Reason.MALFORMED, "not well-formed CBOR") from None
+    # Plain re-encoding first: it is 6 µs cheaper than the canonical one, and differs only for floats.
+    if again != data and encode(value) != data:
+        raise TokenError(Reason.NOT_CANONICAL, "not the deterministic encoding of what it says")
+    return value
+
+
+def sorted_keys(mapping: dict[str, object]) -> list[str]:
+    """Order text keys as the wire does: by the bytes of their encoding."""
+    return sorted(mapping, key=text_order)
+
+
+def text_order(text: str) -> tuple[int, bytes]:
+    """Sort key of a text map key: its head holds the length, so shorter comes first."""
+    raw = text.encode()
+    return len(raw), raw
+
+
+def _check(value: object) -> bool:
+    """Check types, 64-bit integers, finite floats, and that map keys are strictly in order; say whether a float is in it."""
+    kind = type(value)
+    if kind is str or kind is bytes or kind is bool or value is None:
+        return False
+    if isinstance(value, int):
+        if not INTEGER_MIN <= value <= INTEGER_MAX:
+            raise TokenError(Reason.MALFORMED, "an integer beyond 64 bits")
+        return False
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise TokenError(Reason.MALFORMED, "a number that is not finite")
+        return True
+    if isinstance(value, list):
+        return any([_check(item) for item in value])  # a list: every item is checked
+    if isinstance(value, dict):
+        last: tuple[int, int, bytes] | None = None
+        has_float = False
+        for key, item in value.items():
+            here = _key_order(key)
+            if last is not None and here <= last:
+                raise TokenError(Reason.NOT_CANONICAL, "map keys out of order")
+            last = here
+            has_float |= _check(item)
+        return has_float
+    raise TokenError(Reason.MALFORMED, "a type that the format does not have")
+
+
+def _key_order(key: object) -> tuple[int, int, bytes]:
+    """Rank a key as its encoding does: 0…23, then -1…-24, then text by length and bytes."""
+    if type(key) is int and ONE_BYTE_MIN <= key <= ONE_BYTE_MAX:
+        return (0, key, b"") if key >= 0 else (1, -key, b"")
+    if type(key) is str:
+        return (2, *text_order(key))
+    raise TokenError(Reason.MALFORMED, "a map key that is neither text nor a one-byte integer")

@@ -1,0 +1,154 @@
+"""COSE_Sign1 (RFC 9052) as this format uses it: four exact headers, nothing unprotected (SPEC §3.3).
+
+    signed    = bstr .cbor [protected: bstr, {}, payload: bstr, signature: bstr]
+    protected = {1: alg} or {1: alg, 4: kid}
+
+The rules of this file:
+
+- What is signed is the bytes as they travel: the Sig_structure is put together from slices of them.
+- The protected header is one of a few exact byte strings; the unprotected map is empty.
+- A block is read by its known bytes, every byte accounted for; what does not fit is decoded the slow way
+  to say by name what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, NamedTuple, NoReturn
+
+from delegate.errors import Reason, TokenError
+from delegate.wire import cbor
+
+ED25519: Final = -19
+ESP256: Final = -9
+SIGNATURE_BYTES: Final = 64  # for both algorithms
+KID_BYTES: Final = 8
+THUMBPRINT_BYTES: Final = 32
+
+_CONTEXT: Final = b"\x84\x6aSignature1"
+_ALG_HEAD: Final = {ED25519: b"\x01\x32", ESP256: b"\x01\x28"}
+_ALGORITHM: Final = {0x32: ED25519, 0x28: ESP256}
+# {1: alg}, as a byte string within the array
+_BARE: Final = {b"\x43\xa1" + head: algorithm for algorithm, head in _ALG_HEAD.items()}
+
+
+class Signed(NamedTuple):
+    """One COSE_Sign1, framed and not yet checked. (A tuple: saves 2 µs a block over a frozen dataclass.)"""
+
+    algorithm: int
+    kid: bytes  # empty where the header has none
+    protected: bytes  # with its byte string head
+    payload: bytes
+    payload_item: bytes  # with its byte string head
+    signature: bytes
+
+
+def byte_string(data: bytes) -> bytes:
+    """Encode a byte string of at most 65,535 bytes."""
+    length = len(data)
+    if length < 24:  # noqa: PLR2004 - RFC 8949 §3
+        return bytes((0x40 + length,)) + data
+    if length < 256:  # noqa: PLR2004
+        return bytes((0x58, length)) + data
+    return b"\x59" + length.to_bytes(2) + data
+
+
+def protected_header(algorithm: int, kid: bytes = b"") -> bytes:
+    """Encode the protected header, with its byte string head."""
+    if kid:
+        return byte_string(b"\xa2" + _ALG_HEAD[algorithm] + b"\x04" + byte_string(kid))
+    return byte_string(b"\xa1" + _ALG_HEAD[algorithm])
+
+
+def sig_structure(protected: bytes, aad: bytes, payload_item: bytes) -> bytes:
+    """Put together what is signed; `protected` and `payload_item` with their heads, `aad` as a byte string item."""
+    return _CONTEXT + protected + aad + payload_item
+
+
+def structure_id(structure: bytes) -> bytes:
+    """Name what was signed, and with it all that its aad names: SHA-256 of the Sig_structure.
+
+    The signature is not in it, so a second signature over the same bytes is the same block.
+    """
+    return hashlib.sha256(structure).digest()
+
+
+def assemble(protected: bytes, payload_item: bytes, signature: bytes) -> bytes:
+    """Encode one COSE_Sign1, without the byte string head around it."""
+    return b"\x84" + protected + b"\xa0" + payload_item + b"\x58\x40" + signature
+
+
+def open_signed(data: bytes) -> Signed:
+    """Frame one COSE_Sign1; nothing of it is trusted yet.
+
+    Args:
+        data: the content of the byte string around it.
+
+    Raises:
+        TokenError: UNSUPPORTED_ALGORITHM for another or no `alg`; MALFORMED, TRUNCATED, NOT_CANONICAL.
+    """
+    # 84 43 A1 01 alg A0 <payload> 58 40 <signature>: saves 8 µs a block over decoding the array.
+    try:
+        algorithm = _BARE.get(data[1:5])
+        kid = b""
+        at = 5
+        if algorithm is None:
+            algorithm, kid, at = _header_with_kid(data)
+        head = data[at + 1]
+        if head == 0x58:  # noqa: PLR2004
+            start = at + 3
+            end = start + data[at + 2]
+            minimal = end - start > 23  # noqa: PLR2004
+        elif head == 0x59:  # noqa: PLR2004
+            start = at + 4
+            end = start + (data[at + 2] << 8 | data[at + 3])
+            minimal = end - start > 255  # noqa: PLR2004
+        else:
+            minimal = False
+        if (
+            minimal
+            and data[0] == 0x84  # noqa: PLR2004
+            and data[at] == 0xA0  # noqa: PLR2004
+            and data[end : end + 2] == b"\x58\x40"
+            and len(data) == end + 2 + SIGNATURE_BYTES
+        ):
+            return Signed(
+                algorithm, kid, data[1:at], data[start:end], data[at + 1 : end], data[end + 2 :]
+            )
+    except IndexError:
+        pass
+    _say_what_is_wrong(data)
+
+
+def _header_with_kid(data: bytes) -> tuple[int, bytes, int]:
+    """Read `{1: alg, 4: kid}` with a kid of 8 or 32 bytes: algorithm, kid, and where the header ends."""
+    if data[1:4] == b"\x4d\xa2\x01" and data[5:7] == b"\x04\x48":
+        at = 7 + KID_BYTES
+    elif data[1:5] == b"\x58\x26\xa2\x01" and data[6:9] == b"\x04\x58\x20":
+        at = 9 + THUMBPRINT_BYTES
+    else:
+        raise IndexError
+    algorithm = _ALGORITHM.get(data[4] if at == 7 + KID_BYTES else data[5])
+    if algorithm is None:
+        raise IndexError
+    return algorithm, data[at - (KID_BYTES if at == 7 + KID_BYTES else THUMBPRINT_BYTES) : at], at
+
+
+def _say_what_is_wrong(data: bytes) -> NoReturn:
+    """Decode what did not fit the known bytes, and refuse it by name."""
+    match cbor.decode(data):
+        case [bytes() as protected, dict() as unprotected, bytes(), bytes() as signature]:
+            header = cbor.decode(protected)
+            if unprotected:
+                raise TokenError(Reason.MALFORMED, "an unprotected header")
+            if not isinstance(header, dict) or not header.keys() <= {1, 4}:
+                raise TokenError(Reason.MALFORMED, "a protected header with other labels than alg and kid")
+            if header.get(1) not in _ALG_HEAD:
+                raise TokenError(Reason.UNSUPPORTED_ALGORITHM, f"alg is {_shown(header.get(1))}")
+            if len(signature) != SIGNATURE_BYTES:
+                raise TokenError(Reason.MALFORMED, f"a signature of {len(signature)} bytes")
+    raise TokenError(Reason.MALFORMED, "not a COSE_Sign1 of this format")
+
+
+def _shown(algorithm: object) -> str:
+    return str(algorithm) if type(algorithm) is int else "absent" if algorithm is None else "not an integer"

@@ -1,0 +1,145 @@
+"""Envelopes: what travels as one piece, framed and nothing more (SPEC §3.1).
+
+    token        = [1, [1*16 bstr]]
+    bearer       = [2, [1*16 bstr], secret: bstr .size 32]
+    presentation = [3, [1*16 bstr], proof: bstr, [*16 bstr]]
+
+The rules of this file:
+
+- Read by known bytes, in one pass; every byte is accounted for, also between proof and discharges.
+- What does not fit is decoded the slow way, to say by name what is wrong with it.
+- Sizes and counts are checked before the work that they bound.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final, NamedTuple, NoReturn
+
+from delegate.errors import Reason, TokenError
+from delegate.limits import BLOCKS, DISCHARGES, PRESENTATION_BYTES, TOKEN_BYTES
+from delegate.wire import cbor
+from delegate.wire.cose import byte_string
+
+SECRET_BYTES: Final = 32
+
+
+class Kind(IntEnum):
+    """The number that opens an envelope."""
+
+    TOKEN = 1
+    BEARER = 2
+    PRESENTATION = 3
+
+
+class Envelope(NamedTuple):
+    """One envelope, framed. (A tuple: it is built once a request.)"""
+
+    kind: Kind
+    blocks: tuple[bytes, ...]
+    secret: bytes = b""
+    proof: bytes = b""
+    discharges: tuple[bytes, ...] = ()
+
+
+_HEADS: Final = {b"\x82\x01": Kind.TOKEN, b"\x83\x02": Kind.BEARER, b"\x84\x03": Kind.PRESENTATION}
+_ITEMS: Final = {Kind.TOKEN: 2, Kind.BEARER: 3, Kind.PRESENTATION: 4}
+_ONE_BYTE_COUNT: Final = 24
+
+
+class _UnframedError(Exception):
+    """The known bytes are not there; the slow way will say why."""
+
+
+def build(envelope: Envelope) -> bytes:
+    """Encode an envelope."""
+    parts = [bytes((0x80 + _ITEMS[envelope.kind], envelope.kind)), _array(envelope.blocks)]
+    if envelope.kind is Kind.BEARER:
+        parts.append(byte_string(envelope.secret))
+    elif envelope.kind is Kind.PRESENTATION:
+        parts += byte_string(envelope.proof), _array(envelope.discharges)
+    return b"".join(parts)
+
+
+def parse(data: bytes) -> Envelope:
+    """Frame an envelope; nothing of it is trusted yet.
+
+    Raises:
+        TokenError: LIMIT_EXCEEDED for size or count; UNSUPPORTED_VERSION for another envelope number;
+            TRUNCATED, NOT_CANONICAL, MALFORMED.
+    """
+    kind = _HEADS.get(data[:2])
+    if len(data) > (PRESENTATION_BYTES if kind is Kind.PRESENTATION else TOKEN_BYTES):
+        raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(data)} bytes")
+    try:
+        if kind is None:
+            raise _UnframedError  # noqa: TRY301 - one place says what is wrong
+        blocks, at = _read_array(data, 2, BLOCKS)
+        if kind is Kind.TOKEN and blocks and at == len(data):
+            return Envelope(kind, blocks)
+        if kind is Kind.BEARER and blocks:
+            secret, at = _read_bytes(data, at)
+            if len(secret) == SECRET_BYTES and at == len(data):
+                return Envelope(kind, blocks, secret)
+        if kind is Kind.PRESENTATION and blocks:
+            if at - 2 > TOKEN_BYTES:
+                raise TokenError(Reason.LIMIT_EXCEEDED, f"a chain of {at - 2} bytes")
+            proof, at = _read_bytes(data, at)
+            discharges, at = _read_array(data, at, DISCHARGES)
+            if at == len(data):
+                return Envelope(kind, blocks, b"", proof, discharges)
+    except (_UnframedError, IndexError):
+        pass
+    _say_what_is_wrong(data)
+
+
+def _array(items: tuple[bytes, ...]) -> bytes:
+    count = len(items)  # at most 16: one byte of head
+    return bytes((0x80 + count,)) + b"".join(map(byte_string, items))
+
+
+def _read_array(data: bytes, at: int, most: int) -> tuple[tuple[bytes, ...], int]:
+    count = data[at] - 0x80
+    if not 0 <= count < _ONE_BYTE_COUNT:
+        raise _UnframedError
+    if count > most:
+        raise TokenError(Reason.LIMIT_EXCEEDED, f"{count} items where {most} are the most")
+    items = []
+    at += 1
+    for _ in range(count):
+        item, at = _read_bytes(data, at)
+        items.append(item)
+    return tuple(items), at
+
+
+def _read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
+    """Read one byte string with a minimal head, and say where it ends."""
+    head = data[at]
+    if head == 0x58:  # noqa: PLR2004 - RFC 8949 §3
+        length = data[at + 1]
+        start = at + 2
+        minimal = length > 23  # noqa: PLR2004
+    elif head == 0x59:  # noqa: PLR2004
+        length = data[at + 1] << 8 | data[at + 2]
+        start = at + 3
+        minimal = length > 255  # noqa: PLR2004
+    else:
+        length = head - 0x40
+        start = at + 1
+        minimal = 0 <= length < _ONE_BYTE_COUNT
+    end = start + length
+    if not minimal or end > len(data):
+        raise _UnframedError
+    return data[start:end], end
+
+
+def _say_what_is_wrong(data: bytes) -> NoReturn:
+    """Decode what did not fit the known bytes, and refuse it by name."""
+    match cbor.decode(data):
+        case [int() as number, *_] if type(number) is int and number not in set(Kind):
+            raise TokenError(Reason.UNSUPPORTED_VERSION, f"envelope {number}")
+        case [_, list() as blocks, *_] if len(blocks) > BLOCKS:
+            raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(blocks)} blocks")
+        case [3, _, _, list() as discharges] if len(discharges) > DISCHARGES:
+            raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(discharges)} discharges")
+    raise TokenError(Reason.MALFORMED, "not an envelope of this format")
