@@ -1,0 +1,48 @@
+"""The caveat language: CEL text, its tree, its encoding, its closures (SPEC §10)."""
+
+from delegate.caveats.arguments import closed_names, only_arguments
+from delegate.caveats.authoring import Caveat, constant, when
+from delegate.caveats.codec import from_wire, to_wire
+from delegate.caveats.compiler import compile_wire
+from delegate.caveats.explain import conjunction, conjuncts, explain_failure, reads, show_value, trace
+from delegate.caveats.language import evaluate, parse
+from delegate.caveats.nodes import CAVEAT_NAMES, Expression, Op
+from delegate.caveats.printer import format_expression
+from delegate.caveats.printer import format_expression as format  # noqa: A004 - `caveats.format`, as `caveats.parse`
+from delegate.caveats.scope import Condition, EvaluationError, Scope, StepsExhaustedError
+from delegate.caveats.simplify import Simplified, simplify
+from delegate.caveats.values import BoolKey, Duration, Timestamp, to_value
+
+__all__ = [
+    "CAVEAT_NAMES",
+    "BoolKey",
+    "Caveat",
+    "Condition",
+    "Duration",
+    "EvaluationError",
+    "Expression",
+    "Op",
+    "Scope",
+    "Simplified",
+    "StepsExhaustedError",
+    "Timestamp",
+    "closed_names",
+    "compile_wire",
+    "conjunction",
+    "conjuncts",
+    "constant",
+    "evaluate",
+    "explain_failure",
+    "format",
+    "format_expression",
+    "from_wire",
+    "only_arguments",
+    "parse",
+    "reads",
+    "show_value",
+    "simplify",
+    "to_value",
+    "to_wire",
+    "trace",
+    "when",
+]

@@ -1,0 +1,142 @@
+"""Why a condition did not hold: what it read, and what it found (SPEC §10.7). For eyes alone.
+
+Rules of this file:
+
+- Nothing here is on the way to a decision; it evaluates a second time, with steps of its own.
+- Values are shown escaped and shortened: they are the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from delegate.caveats import nodes
+from delegate.caveats.built import show_path, unreadable
+from delegate.caveats.language import compile_tree
+from delegate.caveats.nodes import Call, Expression, Fold, Has, Op, Path
+from delegate.caveats.printer import format_expression, format_literal
+from delegate.caveats.scope import Scope
+from delegate.caveats.times import format_duration, format_timestamp
+from delegate.caveats.values import BoolKey, Duration, Timestamp
+from delegate.errors import CaveatError
+
+# How many characters of a value are shown.
+SHOWN_CHARACTERS = 60
+
+
+def reads(expression: Expression) -> tuple[tuple[str, ...], ...]:
+    """Which paths does an expression read? In order, each once; not those of its own variables."""
+    found: dict[tuple[str, ...], None] = {}
+    _collect(expression, frozenset(), found)
+    return tuple(found)
+
+
+def _collect(node: Expression, local: frozenset[str], found: dict[tuple[str, ...], None]) -> None:
+    path = node.target if isinstance(node, Has) else node
+    if isinstance(path, Path):
+        if path.parts[0] not in local:
+            found[path.parts] = None
+    elif isinstance(node, Fold):
+        _collect(node.source, local, found)
+        for body in node.bodies:
+            _collect(body, local | {node.variable}, found)
+    else:
+        for child in nodes.children(node):
+            _collect(child, local, found)
+
+
+def conjuncts(expression: Expression) -> tuple[Expression, ...]:
+    """The parts that must all hold."""
+    return expression.operands if isinstance(expression, Call) and expression.op is Op.AND else (expression,)
+
+
+def conjunction(parts: Iterable[Expression]) -> Expression:
+    """All of these parts as one expression; the literal `true` for none."""
+    return nodes.junction(Op.AND, parts)
+
+
+def trace(expression: Expression, scope: Scope) -> tuple[tuple[str, object], ...]:
+    """Each conjunct's text, and its value or the `CaveatError` that it ended in."""
+    results: list[tuple[str, object]] = []
+    for part in conjuncts(expression):
+        try:
+            value = compile_tree(part)(scope)
+        except CaveatError as error:
+            results.append((format_expression(part), error))
+        else:
+            results.append((format_expression(part), value))
+    return tuple(results)
+
+
+def explain_failure(expression: Expression, variables: Mapping[str, object]) -> str:
+    """One line on the first conjunct that does not hold, such as `args.amount <= 500, and args.amount is 750`.
+
+    A conjunct that is false comes before one that is an error: the false one decided. Empty text if all hold.
+
+    Args:
+        expression: a condition.
+        variables: what it was evaluated with.
+    """
+    scope = Scope(dict(variables))
+    parts = conjuncts(expression)
+    outcomes = [value for _, value in trace(expression, scope)]
+    failing = [
+        *(place for place, value in enumerate(outcomes) if value is False),
+        *(place for place, value in enumerate(outcomes) if type(value) is not bool),
+    ]
+    if not failing:
+        return ""
+    part, outcome = parts[failing[0]], outcomes[failing[0]]
+    text = format_expression(part)
+    notes = [f"{show_path(path)} {_found(path, scope.variables)}" for path in reads(part)]
+    if isinstance(outcome, CaveatError) and not any(note.endswith(" is missing") for note in notes):
+        notes.append(outcome.detail)
+    elif not isinstance(outcome, (bool, CaveatError)):
+        notes.append(f"it is {show_value(outcome)}, not a bool")
+    return f"{text}, and {', '.join(notes)}" if notes else text
+
+
+def _found(path: tuple[str, ...], variables: dict[str, object]) -> str:
+    here: object = variables
+    for part in path:
+        if not isinstance(here, dict) or part not in here:
+            detail = unreadable(variables, path).detail
+            return "is missing" if detail.endswith("is missing") else f"cannot be read: {detail}"
+        here = here[part]
+    return f"is {show_value(here)}"
+
+
+def show_value(value: object) -> str:
+    """A value for a message: one line, escaped, at most about `SHOWN_CHARACTERS` characters."""
+    text = _show(value, SHOWN_CHARACTERS)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
+
+def _show(value: object, room: int) -> str:
+    match value:
+        case str() | bytes():
+            # One character more than fits, so that the cut shows.
+            return format_literal(value[: max(room, 0) + 1])
+        case None | bool() | int() | float():
+            return format_literal(value)
+        case Timestamp():
+            return format_timestamp(value)
+        case Duration():
+            return format_duration(value)
+        case BoolKey():
+            return value.value
+        case list() | tuple():
+            return f"[{_show_items([(item,) for item in value[:room]], room)}]"
+        case dict():
+            return f"{{{_show_items(list(value.items())[:room], room)}}}"
+    return "a value of no known type"
+
+
+def _show_items(items: list[tuple[object, ...]], room: int) -> str:
+    shown: list[str] = []
+    for item in items:
+        if room <= 0:
+            break
+        shown.append(": ".join(_show(side, room) for side in item))
+        room -= len(shown[-1]) + 2
+    return ", ".join(shown)
