@@ -1,0 +1,282 @@
+"""The claims of one block ⇄ the bytes of its payload (SPEC §4).
+
+The rules of this file:
+
+- The claims are CWT's integers (RFC 8392) and a closed list of words. Any other key denies: it may have been
+  a restriction.
+- Every key and value is checked for its exact type: Python finds `True == 1 == 1.0`, and `a1f501` must not be
+  found as claim 1.
+- One block, one encoding: keys in order, nothing empty, nothing said twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple, NoReturn
+
+from delegate.chain import known
+from delegate.chain.known import Shape
+from delegate.chain.text import is_plain, shown
+from delegate.errors import Reason, TokenError
+from delegate.keys import PublicKey, is_name
+from delegate.limits import AUDIENCES, HOPS_MAX, NAME_CHARACTERS, TIME_MAX, WHO_CHARACTERS, WHO_ENTRIES, WHY_CHARACTERS
+from delegate.wire import cbor
+
+BEARER: Final = "bearer:"
+TOKEN_ID_BYTES: Final = 8
+
+ISS, SUB, AUD, EXP, NBF, IAT, CTI, CNF = range(1, 9)
+
+# In wire order: key → (place in that order, type, only in block 0).
+_ORDER: Final[tuple[tuple[int | str, type, bool], ...]] = (
+    (ISS, str, True),
+    (SUB, str, False),
+    (AUD, list, False),
+    (EXP, int, False),
+    (NBF, int, False),
+    (IAT, int, False),
+    (CTI, bytes, True),
+    (CNF, dict, False),
+    ("if", bytes, False),
+    ("can", bytes, False),
+    ("for", str, True),
+    ("who", dict, False),
+    ("why", str, False),
+    ("hops", int, False),
+    ("tenant", str, True),
+)
+_RULES: Final = {key: (place, kind, first_only) for place, (key, kind, first_only) in enumerate(_ORDER)}
+_KEY_TYPES: Final = frozenset({int, str})
+_SHAPES: Final = {str: Shape.TEXT, int: Shape.TIME, bytes: Shape.BYTES, list: Shape.OTHER, dict: Shape.OTHER}
+_KNOWN: Final[known.Rules] = {
+    key.encode() if isinstance(key, str) else key: (
+        place,
+        Shape.KEY if key == CNF else _SHAPES[kind],
+        key,
+        first_only,
+    )
+    for key, (place, kind, first_only) in _RULES.items()
+}
+
+
+class Block(NamedTuple):
+    """What one block says. (A tuple: it is built once a block on every cold check.)
+
+    `can` and `caveats` are the exact bytes of the claims `can` and `if`, empty where absent. Empty text and
+    empty tuples stand for an absent claim.
+    """
+
+    holder: str
+    key: PublicKey
+    issued: int
+    expires: int | None = None
+    not_before: int | None = None
+    audience: tuple[str, ...] = ()
+    can: bytes = b""
+    caveats: bytes = b""
+    hops: int | None = None
+    who: tuple[tuple[str, str], ...] = ()
+    why: str = ""
+    issuer: str = ""
+    token_id: bytes = b""
+    originator: str = ""
+    tenant: str = ""
+
+
+def encode(block: Block, *, first: bool) -> bytes:
+    """Encode a block's claims; `block` has been put together by code of ours that checked them."""
+    claims: dict[int | str, object] = {}
+    if first:
+        claims[ISS] = block.issuer
+    claims[SUB] = block.holder
+    if block.audience:
+        claims[AUD] = list(block.audience)
+    if block.expires is not None:
+        claims[EXP] = block.expires
+    if block.not_before is not None:
+        claims[NBF] = block.not_before
+    claims[IAT] = block.issued
+    if first:
+        claims[CTI] = block.token_id
+    claims[CNF] = {1: _cose_map(block.key)}
+    if block.caveats:
+        claims["if"] = block.caveats
+    if block.can:
+        claims["can"] = block.can
+    if block.originator:
+        claims["for"] = block.originator
+    if block.who:
+        claims["who"] = dict(block.who)
+    if block.why:
+        claims["why"] = block.why
+    if block.hops is not None:
+        claims["hops"] = block.hops
+    if block.tenant:
+        claims["tenant"] = block.tenant
+    return cbor.encode_sorted(claims)
+
+
+def decode(payload: bytes, *, first: bool) -> Block:
+    """Read a block's claims. Call it only on bytes whose signature held, or to show what is merely claimed.
+
+    Args:
+        payload: the content of the COSE payload.
+        first: whether this is block 0.
+
+    Raises:
+        TokenError: UNKNOWN_CLAIM, MALFORMED, NOT_CANONICAL, LIMIT_EXCEEDED, UNSUPPORTED_ALGORITHM.
+        VerificationError: WEAK_KEY.
+
+    Source: SPEC §4.
+    """
+    claims = known.read(payload, _KNOWN, first=first) or _read(payload, first=first)
+    get = claims.get
+    holder = get(SUB)
+    issued = get(IAT)
+    cnf = get(CNF)
+    if holder is None or issued is None or cnf is None:
+        _malformed("a block needs sub, iat and cnf")
+    if holder != BEARER and not is_name(holder):
+        _malformed(f"not a name: `{shown(holder)}`")
+    expires = get(EXP)
+    not_before = get(NBF)
+    if not 0 <= issued <= TIME_MAX:
+        _malformed("iat is out of range")
+    if expires is not None and not 0 <= expires <= TIME_MAX:
+        _malformed("exp is out of range")
+    if not_before is not None and not 0 <= not_before <= TIME_MAX:
+        _malformed("nbf is out of range")
+    audience = get(AUD)
+    hops = get("hops")
+    if hops is not None and not 0 <= hops <= HOPS_MAX:
+        _malformed("hops is out of range")
+    if first:
+        _check_first(claims)
+    who = get("who")
+    why = get("why")
+    if why is not None:
+        _check_why(why)
+    can = get("can", b"")
+    caveats = get("if", b"")
+    if (not can and "can" in claims) or (not caveats and "if" in claims):
+        _malformed("an empty list")
+    return Block(
+        holder,
+        PublicKey.from_cose(cnf),
+        issued,
+        expires,
+        not_before,
+        _checked_audience(audience) if audience is not None else (),
+        can,
+        caveats,
+        hops,
+        _checked_who(who) if who is not None else (),
+        why or "",
+        get(ISS, ""),
+        get(CTI, b""),
+        get("for", ""),
+        get("tenant", ""),
+    )
+
+
+def _read(payload: bytes, *, first: bool) -> dict[Any, Any]:
+    """Read the claims whatever they are, and refuse by name; `cnf` as the bytes of its COSE_Key."""
+    claims = cbor.decode_unchecked_maps(payload)
+    if type(claims) is not dict:
+        _malformed("the claims are not a map")
+    last = -1
+    for key, value in claims.items():
+        rule = _RULES.get(key) if type(key) in _KEY_TYPES else None
+        if rule is None:
+            raise TokenError(Reason.UNKNOWN_CLAIM, f"claim `{shown(str(key))}`")
+        place, kind, first_only = rule
+        if place <= last:
+            raise TokenError(Reason.NOT_CANONICAL, f"claim `{key}` out of order")
+        last = place
+        if type(value) is not kind:
+            _malformed(f"claim `{key}` is not of its type")
+        if first_only and not first:
+            _malformed(f"claim `{key}` belongs in block 0 only")
+    if CNF in claims:
+        # Encoding it again shows `True` for `1`, which comparing the maps would not; the payload was canonical.
+        encoded = cbor.encode_sorted(claims[CNF])
+        if encoded[:2] != b"\xa1\x01":
+            _malformed("cnf holds something other than a COSE_Key")
+        claims[CNF] = encoded[2:]
+    return claims
+
+
+def check_audience_name(name: object) -> bool:
+    """Say whether this can name a service: 1 to 200 visible ASCII characters."""
+    return (
+        type(name) is str
+        and 0 < len(name) <= NAME_CHARACTERS
+        and name.isascii()
+        and name.isprintable()
+        and " " not in name
+    )
+
+
+def check_who(who: dict[Any, Any]) -> str:
+    """Say what is wrong with facts about a holder, or nothing (`""`)."""
+    if not 0 < len(who) <= WHO_ENTRIES:
+        return f"who has {len(who)} entries"
+    for name, fact in who.items():
+        if type(name) is not str or type(fact) is not str:
+            return "who holds something other than text"
+        if not 0 < len(name) <= WHO_CHARACTERS or len(fact) > WHO_CHARACTERS:
+            return f"a name or fact in who of more than {WHO_CHARACTERS} characters, or a name of none"
+        if not is_plain(name) or not is_plain(fact):
+            return "who holds a control or format character"
+    return ""
+
+
+def _malformed(detail: str) -> NoReturn:
+    raise TokenError(Reason.MALFORMED, detail)
+
+
+def _check_first(claims: dict[Any, Any]) -> None:
+    for key in (ISS, EXP, CTI, "can"):
+        if key not in claims:
+            _malformed(f"block 0 lacks claim `{key}`")
+    if not is_name(claims[ISS]):
+        _malformed(f"not a name: `{shown(claims[ISS])}`")
+    if len(claims[CTI]) != TOKEN_ID_BYTES:
+        _malformed("cti is not 8 bytes")
+    originator = claims.get("for")
+    if originator is not None:
+        if not is_name(originator):
+            _malformed(f"not a name: `{shown(originator)}`")
+        if originator == claims[ISS]:
+            raise TokenError(Reason.NOT_CANONICAL, "for repeats iss")
+    if "tenant" in claims and not check_audience_name(claims["tenant"]):
+        _malformed("tenant is not 1 to 200 visible ASCII characters")
+
+
+def _check_why(why: str) -> None:
+    if not why or not is_plain(why):
+        _malformed("why is empty or holds a control or format character")
+    if len(why) > WHY_CHARACTERS:
+        raise TokenError(Reason.LIMIT_EXCEEDED, f"why has {len(why)} characters")
+
+
+def _checked_audience(names: list[object]) -> tuple[str, ...]:
+    if len(names) > AUDIENCES:
+        raise TokenError(Reason.LIMIT_EXCEEDED, f"aud has {len(names)} names")
+    if not names or not all(map(check_audience_name, names)):
+        _malformed("aud is not a list of names of services")
+    if len(set(names)) != len(names):
+        raise TokenError(Reason.NOT_CANONICAL, "aud names a service twice")
+    return tuple(names)  # type: ignore[arg-type]
+
+
+def _checked_who(who: dict[Any, Any]) -> tuple[tuple[str, str], ...]:
+    wrong = check_who(who)
+    if wrong:
+        raise TokenError(Reason.LIMIT_EXCEEDED if len(who) > WHO_ENTRIES else Reason.MALFORMED, wrong)
+    if list(who) != cbor.sorted_keys(who):
+        raise TokenError(Reason.NOT_CANONICAL, "who out of order")
+    return tuple(who.items())
+
+
+def _cose_map(key: PublicKey) -> object:
+    return cbor.decode_unchecked_maps(key.cose_key)

@@ -1,0 +1,343 @@
+"""Capabilities as authors write them and people read them (SPEC §6).
+
+    capability = action [ "(" [ name *( "," name ) ] ")" ] [ resource ] [ "if" condition ]
+    resource   = [ "exactly" ] ( bare / quoted )
+
+`files.read /reports/**` · `files.read "/My Documents/**"` · `pay(amount, currency) if args.amount <= 500` ·
+`files.read exactly "/odd//name"`. A list of names closes the arguments: no other may be given. Without it they
+are open.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from delegate.caveats import (
+    Caveat,
+    Expression,
+    closed_names,
+    conjunction,
+    conjuncts,
+    constant,
+    format as format_caveat,
+    from_wire,
+    only_arguments,
+    parse as parse_caveat,
+    to_wire,
+)
+from delegate.caveats.nodes import Call, Op, Path
+from delegate.chain.text import shown
+from delegate.errors import CaveatSyntaxError, TokenError
+from delegate.limits import CAPABILITIES, CAVEATS, RESOURCE_CHARACTERS
+from delegate.patterns import ACTION_SEPARATOR, RESOURCE_SEPARATOR, Pattern
+from delegate.wire import cbor
+
+_BARE: Final = re.compile(r'[^\s"(),]+')
+_ACTION: Final = re.compile(r'[^\s"(),]+')
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+_IF: Final = re.compile(r"if\s")
+_EXACTLY: Final = re.compile(r"exactly\s+")
+_SPACE: Final = re.compile(r"\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Exactly:
+    """A literal resource: this text and no other, whatever its form."""
+
+    text: str
+
+
+def exactly(text: str) -> Exactly:
+    """Name one resource literally: no character is special, and the resource need not be in plain form.
+
+    Raises:
+        ValueError: longer than a resource can be, or with a lone surrogate.
+    """
+    if len(text) > RESOURCE_CHARACTERS:
+        message = f"a resource has at most {RESOURCE_CHARACTERS} characters"
+        raise ValueError(message)
+    text.encode()  # a UnicodeEncodeError is a ValueError
+    return Exactly(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability:
+    """What a block permits: an action pattern, a resource pattern, literal or none, and a condition or none.
+
+    Make one with `can`, or read one with `Capability.parse`.
+    """
+
+    action: str
+    resource: str | Exactly | None = None
+    condition: Expression | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a pattern that no verifier would take."""
+        try:
+            if not self.action or self.resource == "":
+                message = "an empty pattern"
+                raise ValueError(message)
+            Pattern.parse(self.action, ACTION_SEPARATOR)
+            if isinstance(self.resource, str):
+                Pattern.parse(self.resource, RESOURCE_SEPARATOR)
+        except TokenError as error:
+            raise ValueError(error.detail) from None
+
+    @classmethod
+    def parse(cls, text: str, **values: object) -> Capability:
+        """Read a capability from text; `values` are bound into its condition.
+
+        Raises:
+            CaveatSyntaxError: with the place at fault.
+        """
+        return _Reader(text, values).capability()
+
+    def __str__(self) -> str:
+        rest = list(conjuncts(self.condition)) if self.condition is not None else []
+        words = _word(self.action, _ACTION)
+        names = closed_names(rest[0]) if rest else None
+        if names is not None:
+            words += f"({', '.join(_word(name, _ACTION) for name in names)})"
+            rest = rest[1:]
+        if isinstance(self.resource, Exactly):
+            words += f" exactly {json.dumps(self.resource.text, ensure_ascii=False)}"
+        elif self.resource is not None:
+            words += f" {_word(self.resource, _BARE)}"
+        if rest:
+            words += f" if {format_caveat(conjunction(rest))}"
+        return words
+
+    def to_wire(self) -> list[object]:
+        """Give the CBOR value: `[action]`, `[action, resource]` or `[action, resource, expr]`."""
+        item: list[object] = [self.action]
+        resource = [self.resource.text] if isinstance(self.resource, Exactly) else self.resource
+        if resource is not None or self.condition is not None:
+            item.append(resource)
+        if self.condition is not None:
+            item.append(to_wire(self.condition))
+        return item
+
+    @classmethod
+    def from_wire(cls, item: list[object]) -> Capability:
+        """Read what a verifier has compiled, or would; raises TokenError for anything else."""
+        resource = item[1] if len(item) > 1 else None
+        return cls(
+            action=str(item[0]),
+            resource=Exactly(str(resource[0])) if isinstance(resource, list) else resource,  # type: ignore[arg-type]
+            condition=from_wire(item[2]) if len(item) > 2 else None,  # noqa: PLR2004
+        )
+
+    def may_overlap(self, other: Capability) -> bool:
+        """Say whether some action and resource fall under both, conditions aside. For authors, not for safety."""
+        if not Pattern.parse(self.action, ACTION_SEPARATOR).intersects(Pattern.parse(other.action, ACTION_SEPARATOR)):
+            return False
+        mine, theirs = self.resource, other.resource
+        if mine is None or theirs is None:
+            return mine is theirs
+        if isinstance(mine, Exactly) and isinstance(theirs, Exactly):
+            return mine == theirs
+        if isinstance(mine, str) and isinstance(theirs, str):
+            return Pattern.parse(mine, RESOURCE_SEPARATOR).intersects(Pattern.parse(theirs, RESOURCE_SEPARATOR))
+        literal, pattern = (mine, theirs) if isinstance(mine, Exactly) else (theirs, mine)
+        return Pattern.parse(str(pattern), RESOURCE_SEPARATOR).matches(literal.text)  # type: ignore[union-attr]
+
+
+def can(
+    action: str,
+    resource: str | Exactly | None = None,
+    *,
+    args: Mapping[str, object] | None = None,
+    when: str | Caveat | None = None,
+    more: bool = False,
+) -> Capability:
+    """Author a capability.
+
+    Args:
+        action: a pattern; `*` matches within a `.` segment, `**` across.
+        resource: a pattern over `/` segments, `exactly(text)`, or `None`: then it matches only requests without
+            a resource. Any resource is `**`.
+        args: what each argument must be: a constraint such as `at_most(500)`, or a value that it must equal. No
+            other argument may be given, unless `more`.
+        when: a further condition.
+        more: whether arguments that `args` does not name may be given.
+
+    Raises:
+        ValueError: a bad pattern; `more` without `args`.
+        CaveatSyntaxError: `when` is not in the language.
+    """
+    conditions: list[Expression] = []
+    if args is not None:
+        if not more:
+            conditions.append(only_arguments(args))
+        for name, constraint in args.items():
+            conditions.append(_argument(name, constraint))
+    elif more:
+        message = "more=True says something only beside args"
+        raise ValueError(message)
+    if when is not None:
+        conditions.append(caveat(when).expression)
+    return Capability(
+        action=action, resource=resource, condition=conjunction(conditions) if conditions else None
+    )
+
+
+def _argument(name: str, wanted: object) -> Expression:
+    return Call(Op.EQ, (Path(("args", name)), constant(wanted)))
+
+
+def caveat(given: str | Caveat) -> Caveat:
+    """Take a caveat as text or as `when(…)` made it."""
+    return given if isinstance(given, Caveat) else Caveat(parse_caveat(given))
+
+
+def encode_capabilities(given: str | Capability | Iterable[str | Capability]) -> bytes:
+    """Encode a `can` claim; empty where there is none.
+
+    Raises:
+        ValueError: more than 32.
+        CaveatSyntaxError: a text that is no capability.
+    """
+    items = capabilities(given)
+    if len(items) > CAPABILITIES:
+        message = f"a block has at most {CAPABILITIES} capabilities"
+        raise ValueError(message)
+    return cbor.encode([item.to_wire() for item in items]) if items else b""
+
+
+def capabilities(given: str | Capability | Iterable[str | Capability]) -> tuple[Capability, ...]:
+    """Take capabilities as text or as `can(…)` made them, one or several."""
+    several: Iterable[str | Capability] = (given,) if isinstance(given, (str, Capability)) else given
+    return tuple(Capability.parse(item) if isinstance(item, str) else item for item in several)
+
+
+def encode_caveats(given: str | Caveat | Iterable[str | Caveat]) -> bytes:
+    """Encode an `if` claim; empty where there is none. Raises as `encode_capabilities`."""
+    several: Sequence[str | Caveat] = (given,) if isinstance(given, (str, Caveat)) else tuple(given)
+    if len(several) > CAVEATS:
+        message = f"a block has at most {CAVEATS} caveats"
+        raise ValueError(message)
+    return cbor.encode([to_wire(caveat(item).expression) for item in several]) if several else b""
+
+
+def decode_capabilities(data: bytes) -> tuple[Capability, ...]:
+    """Read a `can` claim that compiled."""
+    return tuple(map(Capability.from_wire, cbor.decode(data))) if data else ()  # type: ignore[arg-type]
+
+
+def capability_texts(data: bytes) -> tuple[str, ...]:
+    """Give a `can` claim as text."""
+    return tuple(map(str, decode_capabilities(data)))
+
+
+def caveat_texts(data: bytes) -> tuple[str, ...]:
+    """Give an `if` claim as CEL text."""
+    return tuple(format_caveat(from_wire(item)) for item in cbor.decode(data)) if data else ()  # type: ignore[attr-defined]
+
+
+def _word(text: str, bare: re.Pattern[str]) -> str:
+    """Print a word bare where it reads back as itself, else quoted."""
+    if bare.fullmatch(text) and text not in {"if", "exactly"} and shown(text, len(text)) == text:
+        return text
+    return json.dumps(text)
+
+
+class _Reader:
+    """Reads one capability from text."""
+
+    __slots__ = ("at", "text", "values")
+
+    def __init__(self, text: str, values: Mapping[str, object]) -> None:
+        self.text = text
+        self.values = values
+        self.at = 0
+
+    def capability(self) -> Capability:
+        """capability = action [ "(" names ")" ] [ resource ] [ "if" condition ]."""
+        self.space()
+        start = self.at
+        action = self.word(_ACTION, "an action")
+        conditions: list[Expression] = []
+        if self.text.startswith("(", self.at):
+            conditions.append(only_arguments(self.names()))
+        resource = self.resource()
+        self.space()
+        if _IF.match(self.text, self.at):
+            conditions.append(self.condition())
+        elif self.at < len(self.text):
+            self.fail("expected `if` and a condition, or the end", self.at, len(self.text))
+        try:
+            return Capability(
+                action=action, resource=resource, condition=conjunction(conditions) if conditions else None
+            )
+        except ValueError as error:
+            self.fail(str(error), start, self.at)
+
+    def names(self) -> list[str]:
+        """names = "(" [ name *( "," name ) ] ")"."""
+        self.at += 1
+        names: list[str] = []
+        self.space()
+        while not self.text.startswith(")", self.at):
+            if names:
+                self.expect(",")
+            start = self.at
+            name = self.word(_ACTION, "the name of an argument")
+            if name in names:
+                self.fail(f"`{shown(name)}` is named twice", start, self.at)
+            names.append(name)
+            self.space()
+        self.at += 1
+        return names
+
+    def resource(self) -> str | Exactly | None:
+        """resource = [ "exactly" ] ( bare / quoted )."""
+        self.space()
+        if self.at == len(self.text) or _IF.match(self.text, self.at):
+            return None
+        literal = _EXACTLY.match(self.text, self.at)
+        if literal:
+            self.at = literal.end()
+        word = self.word(_BARE, "a resource")
+        return Exactly(word) if literal else word
+
+    def condition(self) -> Expression:
+        start = self.at + 2
+        try:
+            return parse_caveat(self.text[start:], **self.values)
+        except CaveatSyntaxError as error:
+            first, last = error.span
+            raise CaveatSyntaxError(error.detail, source=self.text, span=(start + first, start + last)) from None
+
+    def word(self, bare: re.Pattern[str], what: str) -> str:
+        """Read a bare or quoted word."""
+        self.space()
+        quoted = _QUOTED.match(self.text, self.at)
+        found = quoted or bare.match(self.text, self.at)
+        if found is None:
+            self.fail(f"expected {what}", self.at, self.at + 1)
+        self.at = found.end()
+        if not quoted:
+            return found[0]
+        try:
+            word = json.loads(found[0])
+            word.encode()
+        except ValueError:
+            self.fail("a quoted word that is not a JSON string", found.start(), found.end())
+        return str(word)
+
+    def expect(self, character: str) -> None:
+        self.space()
+        if not self.text.startswith(character, self.at):
+            self.fail(f"expected `{character}`", self.at, self.at + 1)
+        self.at += 1
+        self.space()
+
+    def space(self) -> None:
+        self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]
+
+    def fail(self, detail: str, start: int, end: int) -> NoReturn:
+        raise CaveatSyntaxError(detail, source=self.text, span=(start, max(end, start + 1)))

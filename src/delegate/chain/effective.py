@@ -1,0 +1,228 @@
+"""What a chain grants, all hops taken together, and what one hop takes away (SPEC §6.6).
+
+For eyes alone: no decision reads it. It never shows less than the chain allows; where it shows more, `exact` is
+`False`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from delegate.caveats import Expression, closed_names, conjunction, conjuncts, format as format_caveat, from_wire, simplify
+from delegate.chain.capability import Capability, Exactly, decode_capabilities
+from delegate.chain.links import Link
+from delegate.errors import TokenError
+from delegate.patterns import ACTION_SEPARATOR, RESOURCE_SEPARATOR, Pattern, plain_form
+from delegate.wire import cbor
+
+Resource: TypeAlias = str | Exactly | None
+
+# How many grants to work out at most; beyond it the last hop's capabilities stand for the rest, which shows more.
+GRANTS: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effective:
+    """What survives all hops.
+
+    Attributes:
+        grants: capabilities with their whole condition, caveats of every hop included; none: nothing is granted.
+        expires: the tightest expiry, Unix seconds.
+        not_before: the latest beginning, Unix seconds.
+        hops_left: how many times the chain may still be handed on.
+        audience: services where it may be used; `None`: any.
+        exact: whether every request that these grants cover is one that the chain allows, clock, place and proof
+            aside; `False` where the grants show more.
+        clashes: conditions that nothing can satisfy together, as text; why there is less than the hops say.
+    """
+
+    grants: tuple[Capability, ...]
+    expires: int
+    not_before: int
+    hops_left: int
+    audience: frozenset[str] | None
+    exact: bool
+    clashes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What `after` takes away from `before`, both as `effective` gives them.
+
+    Attributes:
+        removed: action patterns that are gone.
+        narrowed: resources by action, before and after.
+        added: conditions that were not there before, as text.
+        closed: names of arguments that alone may be given, where they were open before or more.
+        expires_by_s: by how many seconds the end came nearer.
+        hops_by: how many hand-overs fewer are left.
+        audience: services that are left, where it changed; else `None`.
+    """
+
+    removed: tuple[str, ...]
+    narrowed: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
+    added: tuple[str, ...]
+    closed: tuple[str, ...] | None
+    expires_by_s: int
+    hops_by: int
+    audience: frozenset[str] | None
+
+
+def effective(link: Link, bound: Sequence[Capability] | None = None) -> Effective:
+    """Work out what a chain grants down to `link`.
+
+    Args:
+        link: the last block.
+        bound: what its root is trusted for at most; `None`: anything.
+
+    Cost: grows with the product of the hops' capabilities, up to 64 grants.
+    """
+    grants: list[Capability] | None = None if bound is None else list(bound)
+    exact = True
+    caveats: list[Expression] = []
+    for each in link.up():
+        caveats += _expressions(each.block.caveats)
+        permitted = decode_capabilities(each.block.can)
+        if permitted and grants is None:
+            grants = list(permitted)
+        elif permitted and grants is not None:
+            grants, whole = _meet(grants, permitted)
+            exact = exact and whole
+    surviving: list[Capability] = []
+    clashes: list[str] = []
+    for grant in grants or []:
+        own = () if grant.condition is None else conjuncts(grant.condition)
+        result = simplify((*own, *caveats))
+        if result.contradiction:
+            clashes.append(" && ".join(map(format_caveat, result.conjuncts)))
+            continue
+        condition = conjunction(result.conjuncts) if result.conjuncts else None
+        capability = _unchecked(grant.action, grant.resource, condition)
+        if capability not in surviving:
+            surviving.append(capability)
+    return Effective(
+        grants=tuple(surviving),
+        expires=link.expires,
+        not_before=link.not_before,
+        hops_left=link.hops_left,
+        audience=link.audience,
+        exact=exact,
+        clashes=tuple(dict.fromkeys(clashes)),
+    )
+
+
+def difference(before: Effective, after: Effective) -> Difference:
+    """Say what was taken away between two points of one chain."""
+    mine, theirs = _by_action(after.grants), _by_action(before.grants)
+    removed = tuple(action for action in theirs if not any(_covers_action(action, left) for left in mine))
+    narrowed = []
+    for action, grants in mine.items():
+        was = tuple(dict.fromkeys(_resource_text(grant.resource) for grant in theirs.get(action, ())))
+        now = tuple(dict.fromkeys(_resource_text(grant.resource) for grant in grants))
+        if was and was != now:
+            narrowed.append((action, was, now))
+    old = {text for grant in before.grants for text in condition_texts(grant)}
+    added = dict.fromkeys(text for grant in after.grants for text in condition_texts(grant) if text not in old)
+    closed = _closed(after.grants)
+    return Difference(
+        removed=removed,
+        narrowed=tuple(narrowed),
+        added=tuple(added),
+        closed=closed if closed != _closed(before.grants) else None,
+        expires_by_s=before.expires - after.expires,
+        hops_by=before.hops_left - after.hops_left,
+        audience=after.audience if after.audience != before.audience else None,
+    )
+
+
+def condition_texts(grant: Capability) -> tuple[str, ...]:
+    """Give a grant's conditions one by one, the closing of its arguments aside."""
+    if grant.condition is None:
+        return ()
+    return tuple(format_caveat(part) for part in conjuncts(grant.condition) if closed_names(part) is None)
+
+
+def open_arguments(grant: Capability) -> tuple[str, ...] | None:
+    """Give the only arguments that may be given; `None`: any."""
+    if grant.condition is not None:
+        for part in conjuncts(grant.condition):
+            names = closed_names(part)
+            if names is not None:
+                return names
+    return None
+
+
+def _expressions(data: bytes) -> list[Expression]:
+    return [from_wire(item) for item in cbor.decode(data)] if data else []  # type: ignore[attr-defined]
+
+
+def _meet(mine: Iterable[Capability], theirs: Sequence[Capability]) -> tuple[list[Capability], bool]:
+    """Intersect two lists of capabilities; say whether the result is exact."""
+    met: list[Capability] = []
+    exact = True
+    for one in mine:
+        for other in theirs:
+            if len(met) > GRANTS:
+                return list(theirs), False
+            actions, whole = _patterns(one.action, other.action, ACTION_SEPARATOR)
+            resources, also = _resources(one.resource, other.resource)
+            if actions and resources:
+                exact = exact and whole and also
+            parts = [part for each in (one, other) if each.condition is not None for part in conjuncts(each.condition)]
+            condition = conjunction(parts) if parts else None
+            met += [_unchecked(action, resource, condition) for action in actions for resource in resources]
+    return met, exact
+
+
+def _unchecked(action: str, resource: Resource, condition: Expression | None) -> Capability:
+    return Capability(action=action, resource=resource, condition=condition)
+
+
+def _resources(one: Resource, other: Resource) -> tuple[tuple[Resource, ...], bool]:
+    if one is None or other is None:
+        return ((None,) if one is other else ()), True
+    if isinstance(one, str) and isinstance(other, str):
+        return _patterns(one, other, RESOURCE_SEPARATOR)
+    if isinstance(one, Exactly) and isinstance(other, Exactly):
+        return ((one,) if one == other else ()), True
+    literal, pattern = (one, other) if isinstance(one, Exactly) else (other, one)
+    if not isinstance(literal, Exactly) or not isinstance(pattern, str):
+        return (), True
+    # A pattern matches plain resources only.
+    fits = plain_form(literal.text) and Pattern.parse(pattern, RESOURCE_SEPARATOR).matches(literal.text)
+    return ((literal,) if fits else ()), True
+
+
+def _patterns(one: str, other: str, separator: str) -> tuple[tuple[str, ...], bool]:
+    if one == other:
+        return (one,), True
+    try:
+        shared = Pattern.parse(one, separator).intersection(Pattern.parse(other, separator))
+    except TokenError:  # a pattern of an intersection can be longer than a pattern may be
+        shared = None
+    if shared is None:
+        return (other,), False
+    return tuple(map(str, shared)), True
+
+
+def _by_action(grants: Iterable[Capability]) -> dict[str, list[Capability]]:
+    found: dict[str, list[Capability]] = {}
+    for grant in grants:
+        found.setdefault(grant.action, []).append(grant)
+    return found
+
+
+def _covers_action(action: str, left: str) -> bool:
+    return Pattern.parse(action, ACTION_SEPARATOR).intersects(Pattern.parse(left, ACTION_SEPARATOR))
+
+
+def _resource_text(resource: Resource) -> str:
+    return "(none)" if resource is None else resource.text if isinstance(resource, Exactly) else resource
+
+
+def _closed(grants: Iterable[Capability]) -> tuple[str, ...] | None:
+    names = [open_arguments(grant) for grant in grants]
+    closed = [each for each in names if each is not None]
+    return tuple(dict.fromkeys(name for each in closed for name in each)) if closed and len(closed) == len(names) else None

@@ -1,0 +1,257 @@
+"""`Identity`: a principal together with its signer; what mints, narrows, hands on and proves (SPEC §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Literal, Unpack, overload
+
+from delegate.chain.bearer import BearerToken
+from delegate.chain.links import Link
+from delegate.chain.mint import Authority, Capabilities, Caveats, Draft, Names, Narrowing, draft_first, draft_next, draft_proof
+from delegate.chain.request import Request
+from delegate.chain.times import Duration, Instant
+from delegate.chain.token import Presentation, Token
+from delegate.errors import AttenuationError, Reason
+from delegate.keys import Ed25519Signer, Principal, PublicKey, Signer, load_private, save_private
+
+
+class Identity:
+    """A named party with its key: what acts.
+
+    Attributes:
+        name: `user:alice@example.com`, `agent:planner`.
+        principal: name and public key: what others may know.
+    """
+
+    __slots__ = ("_signer", "principal")
+
+    def __init__(self, name: str, signer: Signer) -> None:
+        """Put a name to a signer; the signer may be a file's key, a cloud's or a piece of hardware.
+
+        Raises:
+            ValueError: not a name: a scheme, `:`, and 1 to 200 visible ASCII characters.
+        """
+        self.principal = Principal(name, signer.public_key)
+        self._signer = signer
+
+    @classmethod
+    def generate(cls, name: str) -> Identity:
+        """Make a new Ed25519 key from the system's entropy."""
+        return cls(name, Ed25519Signer.generate())
+
+    @classmethod
+    def from_seed(cls, name: str, seed: bytes) -> Identity:
+        """Take a 32-byte Ed25519 seed: for tests and for keys that another tool keeps."""
+        return cls(name, Ed25519Signer(seed))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], passphrase: str | bytes | None = None) -> Identity:
+        """Read a private key file: PKCS#8 PEM with the principal's name on the line before.
+
+        Raises:
+            OSError: the file cannot be read.
+            TokenError: MALFORMED: not such a file, or the passphrase is wrong or missing.
+        """
+        return cls(*load_private(path, passphrase))
+
+    def save(self, path: str | PathLike[str], passphrase: str | bytes | None = None) -> None:
+        """Write the private key file, mode 0600; an existing file is never overwritten.
+
+        Raises:
+            FileExistsError: there is one; OSError: it cannot be written.
+            TypeError: the signer's key cannot leave it.
+        """
+        save_private(path, self.name, self._signer, passphrase)
+
+    @property
+    def name(self) -> str:
+        """The principal's name."""
+        return self.principal.name
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The principal's public key."""
+        return self.principal.public_key
+
+    @property
+    def signer(self) -> Signer:
+        """What signs for this identity."""
+        return self._signer
+
+    @overload
+    def mint(self, *, to: Principal, bearer: Literal[False] = ..., **terms: Unpack[Authority]) -> Token: ...
+
+    @overload
+    def mint(self, *, bearer: Literal[True], **terms: Unpack[Authority]) -> BearerToken: ...
+
+    def mint(
+        self,
+        *,
+        to: Principal | None = None,
+        can: Capabilities,
+        ttl: Duration | None = None,
+        expires: Instant | None = None,
+        caveats: Caveats = (),
+        not_before: Instant | None = None,
+        audience: Names = (),
+        hops: int | None = None,
+        on_behalf_of: str | None = None,
+        tenant: str | None = None,
+        who: Mapping[str, str] | None = None,
+        why: str | None = None,
+        bearer: bool = False,
+        now: Instant | None = None,
+    ) -> Token | BearerToken:
+        """Start a chain: sign block 0, which hands a piece of this identity's authority to `to`.
+
+        Args:
+            to: the holder: only its key can use or extend the chain. Absent for a bearer token.
+            can: one or more capabilities, as `can(…)` or text: at most 32.
+            ttl: how long from now; or
+            expires: until when. One of the two must be given.
+            caveats: conditions that must hold for every request, as text or `when(…)`: at most 32.
+            not_before: not valid before.
+            audience: names of the services where it may be used; any, if empty. A bearer token needs one.
+            hops: how many times the key may change below: 0 (the default for a holder): may be narrowed, not
+                handed on. For a bearer token the default is no bound, since every narrowing changes its key.
+            on_behalf_of: the originator, where it is not this identity; the verifier must let it speak for them.
+            tenant: the one tenant where this is good.
+            who: facts about the holder: at most 16 texts of 256 characters.
+            why: the purpose, at most 256 characters, for people and the audit trail.
+            bearer: make a bearer token: no proof is needed to use it.
+            now: the moment to start from; the system's clock if absent.
+
+        Raises:
+            TypeError: no lifetime or two; a holder for a bearer token, or none for another.
+            ValueError: an argument out of its bounds.
+            CaveatSyntaxError: a text that is not in the language.
+
+        Cost: one signature. Source: SPEC §4.
+        """
+        if bearer != (to is None):
+            message = "a bearer token has no holder" if bearer else "mint needs a holder: to=principal"
+            raise TypeError(message)
+        terms = Authority(
+            can=can, ttl=ttl, expires=expires, caveats=caveats, not_before=not_before, audience=audience,
+            hops=hops, on_behalf_of=on_behalf_of, tenant=tenant, who=who, why=why, now=now,
+        )  # fmt: skip
+        if to is not None:
+            draft = self.draft_mint(to=to, **terms)
+            return draft.finish_own(self._signer.sign(draft.to_sign))
+        if not audience:
+            message = "a bearer token needs an audience: no service takes one without"
+            raise ValueError(message)
+        fresh = Ed25519Signer.generate()
+
+        def wrap(blocks: tuple[bytes, ...], link: Link) -> BearerToken:
+            return BearerToken(blocks, fresh.seed_bytes(), link)
+
+        bearer_draft = draft_first(self.principal, None, wrap, bearer_key=fresh.public_key, **terms)
+        return bearer_draft.finish_own(self._signer.sign(bearer_draft.to_sign))
+
+    def attenuate(
+        self,
+        token: Token | str | bytes,
+        *,
+        to: Principal | None = None,
+        can: Capabilities = (),
+        caveats: Caveats = (),
+        ttl: Duration | None = None,
+        expires: Instant | None = None,
+        not_before: Instant | None = None,
+        audience: Names = (),
+        hops: int | None = None,
+        who: Mapping[str, str] | None = None,
+        why: str | None = None,
+        now: Instant | None = None,
+    ) -> Token:
+        """Append a block that narrows; with `to`, also hand the chain to another principal. Needs no server.
+
+        Args:
+            token: a chain that this identity holds.
+            to: the new holder; this identity keeps it if absent.
+            can: capabilities that replace nothing and narrow everything; absent: as above.
+            ttl, expires: a `ttl` is cut to what is left, a later `expires` raises.
+            hops: cut to what is left; absent: what is left. The rest as in `mint`.
+
+        Raises:
+            AttenuationError: the chain is not this identity's; a capability that no block above permits any of;
+                no hop or no time is left. `.hop` is the block that forbids it.
+            TokenError, VerificationError: `token` is no chain.
+            TypeError, ValueError, CaveatSyntaxError: as in `mint`.
+
+        Cost: one signature. Source: SPEC §5.3.
+        """
+        draft = self.draft(
+            token, to=to, can=can, caveats=caveats, ttl=ttl, expires=expires, not_before=not_before,
+            audience=audience, hops=hops, who=who, why=why, now=now,
+        )  # fmt: skip
+        return draft.finish_own(self._signer.sign(draft.to_sign))
+
+    def prove(
+        self,
+        token: Token | str | bytes,
+        request: Request,
+        audience: str,
+        *,
+        now: Instant | None = None,
+        nonce: bytes | None = None,
+    ) -> Presentation:
+        """Prove possession of the holder's key over one request to one service.
+
+        Args:
+            token: a chain that this identity holds.
+            request: what is about to be asked, arguments and all.
+            audience: the service's name, as the service knows itself.
+            now: when; the system's clock if absent. A service takes a proof for a minute or so.
+            nonce: 16 bytes, for reproducible tests only; fresh ones if absent.
+
+        Raises:
+            AttenuationError: PROOF_WRONG_KEY: the chain is not this identity's.
+
+        Cost: one signature. Source: SPEC §7.3.
+        """
+        draft = self.draft_proof(token, request, audience, now=now, nonce=nonce)
+        return draft.finish_own(self._signer.sign(draft.to_sign))
+
+    def draft_mint(self, *, to: Principal, **terms: Unpack[Authority]) -> Draft[Token]:
+        """Draft what `mint` makes, for a signer that is asynchronous or elsewhere."""
+        if terms.get("hops") is None:
+            terms["hops"] = 0
+        return draft_first(self.principal, to, Token, **terms)
+
+    def draft(
+        self, token: Token | str | bytes, *, to: Principal | None = None, **narrowing: Unpack[Narrowing]
+    ) -> Draft[Token]:
+        """Draft what `attenuate` makes, for a signer that is asynchronous or elsewhere."""
+        mine = self._held(token)
+        return draft_next(mine.link, mine.blocks, to, Token, **narrowing)
+
+    def draft_proof(
+        self,
+        token: Token | str | bytes,
+        request: Request,
+        audience: str,
+        *,
+        now: Instant | None = None,
+        nonce: bytes | None = None,
+    ) -> Draft[Presentation]:
+        """Draft what `prove` makes, for a signer that is asynchronous or elsewhere."""
+        mine = self._held(token)
+        return draft_proof(mine.link, mine.blocks, request, audience, now, nonce)
+
+    def _held(self, token: Token | str | bytes) -> Token:
+        """Take a token of which this identity is the holder."""
+        mine = token if isinstance(token, Token) else Token.parse(token)
+        block = mine.link.block
+        if block.key != self.principal.public_key:
+            raise AttenuationError(
+                f"{self.name} is not the holder; {block.holder} is, by another key",
+                reason=Reason.PROOF_WRONG_KEY,
+                hop=mine.link.index,
+            )
+        return mine
+
+    def __repr__(self) -> str:
+        return f"<Identity {self.name}>"

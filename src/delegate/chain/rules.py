@@ -1,0 +1,147 @@
+"""Capabilities and caveats as a verifier runs them, compiled from their exact bytes (SPEC §4.3, §6).
+
+The rules of this file:
+
+- `can` and `if` are byte strings that hold an array, so that what they compile to is kept by those bytes:
+  agents repeat the same few.
+- Compiling validates everything; what compiled is only ever asked for its value.
+- The order is fixed: capabilities in order up to the first match, then caveats in order. So every verifier
+  spends the same steps and names the same fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final, NamedTuple, NoReturn, TypeAlias
+
+from delegate.caveats import Condition, Scope, compile_wire
+from delegate.chain.request import Request
+from delegate.chain.text import shown
+from delegate.errors import CaveatError, Reason, TokenError
+from delegate.limits import CAPABILITIES, CAVEATS, RESOURCE_CHARACTERS
+from delegate.patterns import ACTION_SEPARATOR, RESOURCE_SEPARATOR, compile_pattern
+from delegate.wire import cbor
+
+Matcher: TypeAlias = Callable[[str], bool]
+
+
+
+class Rule(NamedTuple):
+    """One capability, compiled.
+
+    `resource` matches plain resources; `literal` is one exact resource; with neither, the request has none.
+    """
+
+    action: Matcher
+    resource: Matcher | None
+    literal: str | None
+    condition: Condition | None
+
+    def covers(self, request: Request) -> bool:
+        """Say whether action and resource fall under this capability, its condition aside."""
+        if not self.action(request.action):
+            return False
+        if self.resource is not None:
+            return request.resource_is_plain and self.resource(request.resource)  # type: ignore[arg-type]
+        return request.resource == self.literal
+
+
+class Check(NamedTuple):
+    """What one block demands of a request: one of its capabilities (`None`: any request), all its caveats."""
+
+    index: int
+    capabilities: tuple[Rule, ...] | None
+    caveats: tuple[Condition, ...]
+
+
+def permits(rules: tuple[Rule, ...], request: Request, scope: Scope) -> bool:
+    """Say whether one of these capabilities permits the request; one whose condition errs does not.
+
+    Raises:
+        CaveatError: LIMIT_EXCEEDED, where the steps of the whole decision ran out.
+    """
+    for rule in rules:
+        if rule.covers(request):
+            if rule.condition is None:
+                return True
+            try:
+                if rule.condition(scope) is True:
+                    return True
+            except CaveatError as error:
+                if error.reason is Reason.LIMIT_EXCEEDED:
+                    raise
+    return False
+
+
+class Compiler:
+    """Compiles `can` and `if`, and keeps what it compiled by the bytes: bounded, least recently used out first."""
+
+    __slots__ = ("capabilities", "caveats")
+
+    def __init__(self, size: int) -> None:
+        """`size` entries of each are kept; 0 keeps none."""
+        self.capabilities: Callable[[bytes], tuple[Rule, ...]] = lru_cache(size)(compile_capabilities)
+        self.caveats: Callable[[bytes], tuple[Condition, ...]] = lru_cache(size)(compile_caveats)
+
+
+def compile_capabilities(data: bytes) -> tuple[Rule, ...]:
+    """Compile the content of a `can` claim.
+
+    Raises:
+        TokenError: MALFORMED, NOT_CANONICAL, LIMIT_EXCEEDED, TRUNCATED.
+    """
+    return tuple(map(_rule, _items(data, CAPABILITIES, "capabilities")))
+
+
+def compile_caveats(data: bytes) -> tuple[Condition, ...]:
+    """Compile the content of an `if` claim; raises as `compile_capabilities`."""
+    return tuple(map(compile_wire, _items(data, CAVEATS, "caveats")))
+
+
+def _items(data: bytes, most: int, what: str) -> list[object]:
+    items = cbor.decode(data)
+    if type(items) is not list or not items:
+        _malformed(f"{what} are not a list of at least one")
+    if len(items) > most:
+        raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(items)} {what}")
+    return items
+
+
+def _rule(item: object) -> Rule:
+    match item:
+        case [str() as action]:
+            return Rule(_action(action), None, None, None)
+        case [str() as action, str() as resource]:
+            return Rule(_action(action), _resource(resource), None, None)
+        case [str() as action, [str() as literal]]:
+            return Rule(_action(action), None, _literal(literal), None)
+        case [str() as action, None, condition]:
+            return Rule(_action(action), None, None, compile_wire(condition))
+        case [str() as action, str() as resource, condition]:
+            return Rule(_action(action), _resource(resource), None, compile_wire(condition))
+        case [str() as action, [str() as literal], condition]:
+            return Rule(_action(action), None, _literal(literal), compile_wire(condition))
+    _malformed("not a capability")
+
+
+def _action(pattern: str) -> Matcher:
+    if not pattern:
+        _malformed("a capability without an action")
+    return compile_pattern(pattern, ACTION_SEPARATOR)
+
+
+def _resource(pattern: str) -> Matcher:
+    if not pattern:
+        _malformed("a capability with an empty resource")
+    return compile_pattern(pattern, RESOURCE_SEPARATOR)
+
+
+def _literal(text: str) -> str:
+    if len(text) > RESOURCE_CHARACTERS:
+        raise TokenError(Reason.LIMIT_EXCEEDED, f"a literal resource of {len(text)} characters: `{shown(text)}`")
+    return text
+
+
+def _malformed(detail: str) -> NoReturn:
+    raise TokenError(Reason.MALFORMED, detail)
