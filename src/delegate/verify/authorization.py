@@ -1,0 +1,166 @@
+"""What a verifier answers: `Authorization` when it allows, `Decision` either way (SPEC §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+from delegate.chain.hop import Hop
+from delegate.chain.request import Request
+from delegate.errors import DelegateError, Denied, Reason
+from delegate.verify.chain import VerifiedChain, check_now_and_here
+from delegate.verify.evaluate import evaluate
+from delegate.verify.settings import Settings
+
+JSON_VERSION: Final = 1
+
+
+class Authorization:
+    """A request that was allowed, and on whose authority.
+
+    Its fields are worked out when they are asked for: an allowed request pays for none of them.
+
+    Attributes:
+        chain: the verified chain.
+        request: the request as it was normalised: act on this one.
+        proof_id: 32 bytes; `None` for a bearer token.
+    """
+
+    __slots__ = ("_env", "_settings", "chain", "proof_id", "request")
+
+    def __init__(
+        self, chain: VerifiedChain, request: Request, settings: Settings, env: Mapping[str, Any], proof_id: bytes | None
+    ) -> None:
+        """Made by a verifier, after every check."""
+        self.chain = chain
+        self.request = request
+        self.proof_id = proof_id
+        self._settings = settings
+        self._env = env
+
+    @property
+    def originator(self) -> str:
+        """Name of the person or service whose authority this is."""
+        return self.chain.originator
+
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """Every hop from the root's to the holder's."""
+        return self.chain.hops
+
+    @property
+    def holder(self) -> str:
+        """Name of who acts, as the chain gives it."""
+        return self.chain.link.block.holder
+
+    @property
+    def expires(self) -> int:
+        """When the chain ends, Unix seconds."""
+        return self.chain.expires
+
+    @property
+    def audience(self) -> str:
+        """Name of the service that allowed it."""
+        return self._settings.audience
+
+    @property
+    def block_ids(self) -> tuple[bytes, ...]:
+        """The id of every block, 32 bytes each: what an audit record keeps."""
+        return self.chain.block_ids
+
+    def allows(self, request: Request) -> bool:
+        """Say whether the same chain also allows another request, now: for lists, and for operations of two requests.
+
+        The proof bound one request; that the holder stands behind this one too is the service's inference.
+        """
+        try:
+            now = self._settings.now()
+            check_now_and_here(self.chain, self._settings, now)
+            evaluate(self.chain, request, self._env, self._settings, now)
+        except DelegateError:
+            return False
+        return True
+
+    def __repr__(self) -> str:
+        return f"<Authorization of {self.holder} by {self.originator} for {self.request.action}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Allowed or refused, and why. It has no truth value: ask for `allowed`.
+
+    Attributes:
+        allowed: whether the request may go ahead.
+        reason: why not; `None` where it may.
+        hop: the first block that refuses; `None` where no single one does.
+        detail: one line for the operator.
+        request: what was asked.
+        authorization: where allowed by `decide`; a preview has none.
+        chain: the verified chain, where it got that far.
+        error: what `authorize` would have raised.
+    """
+
+    allowed: bool
+    request: Request
+    reason: Reason | None = None
+    hop: int | None = None
+    detail: str = ""
+    authorization: Authorization | None = None
+    chain: VerifiedChain | None = field(default=None, repr=False)
+    error: DelegateError | None = field(default=None, repr=False)
+
+    @property
+    def public_detail(self) -> str:
+        """What a remote caller may be told."""
+        return "allowed" if self.error is None else self.error.public_detail
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status that fits."""
+        return 200 if self.error is None else self.error.http_status
+
+    def hop_label(self) -> str:
+        """Name the hop that refuses: `hop 2 (agent:planner → agent:researcher)`; empty where there is none."""
+        if self.hop is None:
+            return ""
+        if self.chain is None:
+            return f"hop {self.hop}"
+        return str(self.chain.hops[self.hop])
+
+    def to_json(self) -> dict[str, object]:
+        """Give the decision as JSON values, in a versioned shape, for the operator."""
+        hops = self.chain.hops if self.chain is not None else ()
+        return {
+            "version": JSON_VERSION,
+            "allowed": self.allowed,
+            "reason": None if self.reason is None else str(self.reason),
+            "hop": self.hop,
+            "detail": self.detail,
+            "public_detail": self.public_detail,
+            "originator": None if self.chain is None else self.chain.originator,
+            "holder": hops[-1].holder if hops else None,
+            "expires": None if self.chain is None else self.chain.expires,
+            "hops": [{"signer": hop.signer, "holder": hop.holder, "block_id": hop.block_id.hex()} for hop in hops],
+            "request": self.request.to_json(),
+        }
+
+    def __bool__(self) -> NoReturn:
+        message = "a Decision has no truth value; ask for .allowed"
+        raise TypeError(message)
+
+
+def refused(error: DelegateError, request: Request, chain: VerifiedChain | None) -> Decision:
+    """Make the decision that refuses."""
+    decision = Decision(
+        allowed=False,
+        request=request,
+        reason=error.reason,
+        hop=error.hop,
+        detail=error.detail,
+        chain=chain,
+        error=error,
+    )
+    if isinstance(error, Denied):
+        error.decision = decision
+    return decision

@@ -1,0 +1,77 @@
+"""Chain × request → authorization: a pure decision that yields the effects it needs (SPEC §5, steps 5 to 8).
+
+The rules of this file:
+
+- No I/O and no clock: time comes in, effects go out. The sync and the async verifier drive the same body.
+- Refusing spends nothing: every check that only reads comes first; the proof is claimed last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from delegate.chain.bearer import BearerToken
+from delegate.chain.request import Request
+from delegate.chain.token import Presentation, Token, frame
+from delegate.errors import DelegateError, Reason, VerificationError
+from delegate.verify.authorization import Authorization, Decision, refused
+from delegate.verify.chain import VerifiedChain, check_now_and_here, verify_blocks
+from delegate.verify.evaluate import evaluate
+from delegate.verify.possession import possession
+from delegate.verify.roots import Generation
+from delegate.verify.settings import Settings
+from delegate.wire.envelope import Envelope
+
+Presented: TypeAlias = Presentation | BearerToken | Token | str | bytes
+
+
+class ClaimProof(NamedTuple):
+    """Effect: claim this proof's id, once. The driver sends back whether it was the first."""
+
+    proof_id: bytes
+    issued: int
+    until: int
+    now: int
+
+
+Effect: TypeAlias = ClaimProof
+Deciding: TypeAlias = Generator[Effect, bool, Authorization | Decision]
+
+
+def deciding(
+    presentation: Presented,
+    request: Request,
+    env: Mapping[str, Any],
+    generation: Generation,
+    settings: Settings,
+    now: int,
+) -> Deciding:
+    """Decide one request: yields effects, returns an authorization, or the decision that refuses.
+
+    The driver sends back what an effect came to, or throws a `DelegateError` in where it failed.
+
+    Raises:
+        TypeError: `presentation` is of no type that could hold one.
+    """
+    chain: VerifiedChain | None = None
+    try:
+        found = framed(presentation)  # SPEC 5.1
+        chain = verify_blocks(found.blocks, generation, settings)  # SPEC 5.2
+        check_now_and_here(chain, settings, now)  # SPEC 5.3, 5.4
+        proof = possession(found, chain, request, settings, now)  # SPEC 5.5
+        evaluate(chain, request, env, settings, now)  # SPEC 5.6, 5.7
+        if proof is not None:  # SPEC 5.8
+            until = proof.issued + settings.proof_window_s + settings.leeway_s
+            if not (yield ClaimProof(proof.id, proof.issued, until, now)):
+                raise VerificationError(Reason.REPLAYED, "this proof has been used", hop=chain.link.index)
+    except DelegateError as error:
+        return refused(error, request, chain)
+    return Authorization(chain, request, settings, env, None if proof is None else proof.id)
+
+
+def framed(presentation: Presented) -> Envelope:
+    """Frame whatever was presented; raises TokenError."""
+    if isinstance(presentation, (str, bytes)):
+        return frame(presentation)
+    return presentation.envelope()

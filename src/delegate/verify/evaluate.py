@@ -1,0 +1,95 @@
+"""Does every block permit this request? (SPEC §5, steps 6 and 7)
+
+The rules of this file:
+
+- A request is allowed only if every block permits it: authority is a conjunction. Nothing here compares a block
+  with its parent.
+- What does not come to `true` denies: false, an error, and any other value.
+- The order is fixed and all blocks draw on one count of steps, so that every verifier names the same fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from delegate.caveats import Condition, Scope, Timestamp
+from delegate.chain.request import Request
+from delegate.chain.rules import Check, permits
+from delegate.errors import CaveatError, Denied, Reason
+from delegate.verify import refusal
+from delegate.verify.chain import VerifiedChain
+from delegate.verify.settings import Settings
+
+_SECOND_NS: Final = 1_000_000_000
+
+
+def evaluate(
+    chain: VerifiedChain, request: Request, env: Mapping[str, Any], settings: Settings, now: int
+) -> None:
+    """Ask every block, then the service's own policy (SPEC §5, steps 6 and 7).
+
+    Raises:
+        Denied: CAPABILITY_MISSING, CAVEAT_FAILED, CAVEAT_ERROR, LIMIT_EXCEEDED, POLICY_FAILED.
+    """
+    scope = Scope(variables(chain, request, env, settings, now), settings.limits.evaluation_steps)
+    bound = chain.root.can
+    if bound is not None and not _permitted(Check(0, bound, ()), request, scope):
+        raise Denied(Reason.CAPABILITY_MISSING, f"the root {chain.root.principal.name} is not trusted for it", hop=0)
+    for check in chain.link.checks:
+        if check.capabilities is not None and not _permitted(check, request, scope):
+            raise Denied(Reason.CAPABILITY_MISSING, refusal.missing(chain, check.index, request), hop=check.index)
+        for place, condition in enumerate(check.caveats):
+            _require(condition, scope, chain, check.index, place)
+    if settings.policy:
+        _check_policy(scope, settings)
+
+
+def variables(
+    chain: VerifiedChain, request: Request, env: Mapping[str, Any], settings: Settings, now: int
+) -> dict[str, Any]:
+    """Give the names that a caveat may read (SPEC §6.2)."""
+    key = chain.link.block.key.thumbprint
+    holder = {"key": key.hex()}
+    name = settings.names.get(key)
+    if name is not None and name == chain.link.block.holder:
+        holder["name"] = name  # confirmed by the verifier's own directory; else reading it is an error
+    return {
+        "action": request.action,
+        "resource": request.resource,
+        "args": request.values,
+        "env": env,
+        "now": Timestamp(now * _SECOND_NS),
+        "aud": settings.audience,
+        "origin": chain.originator,
+        "holder": holder,
+    }
+
+
+def _permitted(check: Check, request: Request, scope: Scope) -> bool:
+    try:
+        return permits(check.capabilities or (), request, scope)
+    except CaveatError as error:
+        raise Denied(error.reason, error.detail, hop=check.index) from None
+
+
+def _require(condition: Condition, scope: Scope, chain: VerifiedChain, index: int, place: int) -> None:
+    try:
+        value = condition(scope)
+    except CaveatError as error:
+        detail = refusal.failed(chain, index, place, scope.variables, error.detail)
+        raise Denied(error.reason, detail, hop=index) from None
+    if value is not True:
+        reason = Reason.CAVEAT_FAILED if value is False else Reason.CAVEAT_ERROR
+        raise Denied(reason, refusal.failed(chain, index, place, scope.variables), hop=index)
+
+
+def _check_policy(scope: Scope, settings: Settings) -> None:
+    own = Scope(scope.variables, settings.limits.evaluation_steps)
+    for condition, text in zip(settings.policy, settings.policy_texts, strict=True):
+        try:
+            value = condition(own)
+        except CaveatError as error:
+            raise Denied(Reason.POLICY_FAILED, f"{text}: {error.detail}") from None
+        if value is not True:
+            raise Denied(Reason.POLICY_FAILED, text)

@@ -1,0 +1,37 @@
+"""The words of a refusal: which capability or caveat, and the values that it read. Built only when refusing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from delegate.caveats import explain_failure, format as format_caveat, from_wire
+from delegate.chain.capability import capability_texts
+from delegate.chain.request import Request
+from delegate.chain.text import shown
+from delegate.verify.chain import VerifiedChain
+from delegate.wire import cbor
+
+
+def missing(chain: VerifiedChain, index: int, request: Request) -> str:
+    """Say what was asked, and what hop `index` permits instead."""
+    permitted = ", ".join(capability_texts(chain.link.up()[index].block.can))
+    return f"{asked(request)} is not among what it permits: {permitted}"
+
+
+def failed(
+    chain: VerifiedChain, index: int, place: int, variables: Mapping[str, Any], error: str = ""
+) -> str:
+    """Say which caveat of hop `index` did not hold, and the values that it read, or the error that it met."""
+    item = cbor.decode(chain.link.up()[index].block.caveats)[place]  # type: ignore[index]
+    expression = from_wire(item)
+    if error:
+        return f"{format_caveat(expression)}: {error}"
+    return explain_failure(expression, variables)
+
+
+def asked(request: Request) -> str:
+    """Name what was asked for, arguments aside."""
+    if request.resource is None:
+        return f"`{shown(request.action)}`"
+    return f"`{shown(request.action)}` on `{shown(request.resource)}`"

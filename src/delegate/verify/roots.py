@@ -1,0 +1,123 @@
+"""Roots: whose signature may start a chain, and for whom (SPEC §5.2).
+
+A root is the verifier's own word about a key. Nothing that travels can add one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple, TypeAlias
+
+from delegate.chain.blocks import Block
+from delegate.chain.capability import Capability, encode_capabilities
+from delegate.chain.links import Link
+from delegate.chain.rules import Matcher, Rule, compile_capabilities
+from delegate.chain.times import Instant, instant
+from delegate.errors import TokenError
+from delegate.keys import Principal
+from delegate.patterns import compile_pattern
+from delegate.verify.memory import Recent
+
+
+class Root:
+    """A principal whose chains a verifier trusts, and how far.
+
+    Attributes:
+        principal: name and public key.
+        speaks_for: patterns over the names of originators.
+        tenants: tenants for which it may sign; `None`: whichever the verifier serves.
+        can: what its chains permit at most, compiled; `None`: anything.
+        not_before, not_after: when the verifier trusts this key, Unix seconds.
+    """
+
+    __slots__ = ("_speaks_for", "can", "not_after", "not_before", "principal", "speaks_for", "tenants")
+
+    def __init__(
+        self,
+        principal: Principal,
+        *,
+        speaks_for: Iterable[str] = (),
+        tenants: Iterable[str] | None = None,
+        can: str | Capability | Iterable[str | Capability] | None = None,
+        not_before: Instant | None = None,
+        not_after: Instant | None = None,
+    ) -> None:
+        """Trust a principal.
+
+        Args:
+            principal: its name must be the one that the chain's `iss` gives.
+            speaks_for: patterns over names for whom it may sign, such as `user:*@example.com` (`*` matches within
+                a `/` segment, `**` across). For itself it always may.
+            tenants: tenants for which it may sign.
+            can: a bound on whatever its chains permit.
+            not_before, not_after: when to trust this key, by the verifier's own clock.
+
+        Raises:
+            ValueError: a bad pattern; an empty `can`. TypeError: `speaks_for` or `tenants` is one string.
+        """
+        for names, what in ((speaks_for, "speaks_for"), (tenants, "tenants")):
+            if isinstance(names, str):
+                message = f"{what} is several names, not one string"
+                raise TypeError(message)
+        self.principal = principal
+        self.speaks_for = tuple(speaks_for)
+        self.tenants = None if tenants is None else frozenset(tenants)
+        self.not_before = None if not_before is None else instant(not_before)
+        self.not_after = None if not_after is None else instant(not_after)
+        try:
+            self._speaks_for: tuple[Matcher, ...] = tuple(compile_pattern(each, "/") for each in self.speaks_for)
+        except TokenError as error:
+            raise ValueError(error.detail) from None
+        self.can: tuple[Rule, ...] | None = None
+        if can is not None:
+            encoded = encode_capabilities(can)
+            if not encoded:
+                message = "a root that can do nothing; leave it out instead"
+                raise ValueError(message)
+            self.can = compile_capabilities(encoded)
+
+    def may_speak_for(self, name: str) -> bool:
+        """Say whether this root may start a chain with `name` as its originator."""
+        return name == self.principal.name or any(matches(name) for matches in self._speaks_for)
+
+    def __repr__(self) -> str:
+        return f"<Root {self.principal.name}>"
+
+
+Trusted: TypeAlias = Root | Principal
+
+
+class Prefix(NamedTuple):
+    """A chain up to some block, every signature of which held under one generation of roots."""
+
+    link: Link
+    root: Root
+    first: Block
+
+
+class Generation(NamedTuple):
+    """One set of roots, and what held under it. A call of the verifier sees one generation from beginning to end."""
+
+    by_thumbprint: dict[bytes, Root]
+    prefixes: Recent[Prefix]
+
+
+def generation(roots: Iterable[Trusted], cache_size: int) -> Generation:
+    """Put roots in order; a bare principal speaks for itself only.
+
+    Raises:
+        ValueError: one key twice.
+        TypeError: something that is neither a root nor a principal.
+    """
+    found: dict[bytes, Root] = {}
+    for each in roots:
+        root = Root(each) if isinstance(each, Principal) else each
+        if not isinstance(root, Root):
+            message = f"a root is a Root or a Principal, not {type(each).__name__}"
+            raise TypeError(message)
+        thumbprint = root.principal.public_key.thumbprint
+        if thumbprint in found:
+            message = f"the key of {root.principal.name} is a root twice"
+            raise ValueError(message)
+        found[thumbprint] = root
+    return Generation(found, Recent(cache_size))

@@ -1,0 +1,55 @@
+"""What a verifier was told when it was made; shared by the sync and the async one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from delegate.caveats import Condition
+from delegate.chain.rules import Compiler
+from delegate.keys import Principal
+from delegate.limits import Limits
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A verifier's configuration, checked and compiled. Times in seconds."""
+
+    audience: str
+    tenant: str
+    policy: tuple[Condition, ...]
+    policy_texts: tuple[str, ...]
+    bearer: bool
+    names: Mapping[bytes, str]  # thumbprint → name, as the verifier's own directory has it
+    algorithms: frozenset[int]
+    max_lifetime_s: int | None
+    leeway_s: int
+    proof_window_s: int
+    clock: Clock
+    limits: Limits
+    compiler: Compiler
+
+    def now(self) -> int:
+        """Read the verifier's clock, in whole Unix seconds."""
+        return int(self.clock())
+
+
+def directory(principals: Iterable[Principal]) -> dict[bytes, str]:
+    """Index principals by thumbprint.
+
+    Raises:
+        ValueError: one key under two names.
+    """
+    names: dict[bytes, str] = {}
+    for principal in principals:
+        thumbprint = principal.public_key.thumbprint
+        if names.setdefault(thumbprint, principal.name) != principal.name:
+            message = f"one key under two names: {names[thumbprint]} and {principal.name}"
+            raise ValueError(message)
+    return names
+
+
+SYSTEM_CLOCK: Clock = time.time

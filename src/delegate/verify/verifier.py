@@ -1,0 +1,298 @@
+"""`Verifier` and `AsyncVerifier`: the drivers of one pure decision (SPEC §5).
+
+The rules of this file:
+
+- The decision is a generator that yields the effects it needs; the two drivers differ only in `await`.
+- A store that raises anything is a store that did not answer: the request is refused.
+- A call sees one generation of roots, whatever is replaced meanwhile.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from delegate.caveats import Caveat, compile_wire, to_wire
+from delegate.chain.blocks import check_audience_name
+from delegate.chain.capability import caveat
+from delegate.chain.request import Request, normalise
+from delegate.chain.rules import Compiler
+from delegate.chain.times import Duration, seconds
+from delegate.errors import DelegateError, Reason, StateError
+from delegate.keys import Principal
+from delegate.limits import Limits
+from delegate.state import AsyncReplayStore, MemoryReplay, ReplayStore
+from delegate.verify.authorization import Authorization, Decision, refused
+from delegate.verify.chain import VerifiedChain, check_now_and_here, verify_blocks
+from delegate.verify.decision import ClaimProof, Deciding, Presented, deciding, framed
+from delegate.verify.evaluate import evaluate
+from delegate.verify.roots import Trusted, generation
+from delegate.verify.settings import SYSTEM_CLOCK, Clock, Settings, directory
+from delegate.wire.cose import ED25519, ESP256
+
+ALGORITHMS: Final = frozenset({ED25519, ESP256})
+
+
+class _Base:
+    """What the sync and the async verifier share: everything but the effects."""
+
+    __slots__ = ("_cache_size", "_generation", "_replay", "_settings")
+
+    def __init__(
+        self,
+        roots: Iterable[Trusted],
+        *,
+        audience: str,
+        tenant: str | None = None,
+        policy: str | Caveat | Iterable[str | Caveat] = (),
+        bearer: bool = False,
+        principals: Iterable[Principal] = (),
+        algorithms: Iterable[int] = ALGORITHMS,
+        max_lifetime: Duration | None = None,
+        leeway: Duration | None = "30s",
+        proof_window: Duration = "60s",
+        clock: Clock = SYSTEM_CLOCK,
+        limits: Limits | None = None,
+        cache_size: int = 4096,
+        replay: Any = None,  # noqa: ANN401 - typed by the two classes below
+    ) -> None:
+        """Set up a verifier; one serves any number of threads.
+
+        Args:
+            roots: whom to trust to start chains: principals, each for itself, or `Root`s.
+            audience: this service's name; proofs and `aud` claims must name it.
+            tenant: the tenant that it serves; with one, chains without are refused, and the other way round.
+            policy: conditions of the service's own, as text or `when(…)`; all must hold.
+            bearer: whether chains with a bearer block are taken at all.
+            principals: names and keys that this verifier vouches for; only these confirm `holder.name`.
+            algorithms: COSE numbers to accept: -19 Ed25519, -9 ESP256.
+            max_lifetime: the longest `exp - iat` of block 0.
+            leeway: how far ahead a signer's clock may be: for `iat` and `nbf`, never for `exp`. `None`: not at all.
+            proof_window: how old a proof may be.
+            clock: gives Unix seconds.
+            limits: less than the format's own bounds.
+            cache_size: how many verified blocks, and how many compiled capability and caveat lists, to keep; 0 keeps
+                none. Each block takes about 3 KB. A verdict never depends on it.
+            replay: where used proofs are remembered; by default in this process's memory, see `MemoryReplay`.
+
+        Raises:
+            ValueError, TypeError: an argument out of its bounds.
+        """
+        if not check_audience_name(audience):
+            message = "audience is one name of 1 to 200 visible ASCII characters"
+            raise ValueError(message)
+        if tenant is not None and not check_audience_name(tenant):
+            message = "a tenant is 1 to 200 visible ASCII characters"
+            raise ValueError(message)
+        accepted = frozenset(algorithms)
+        if not accepted or not accepted <= ALGORITHMS:
+            message = f"algorithms are among {sorted(ALGORITHMS)}"
+            raise ValueError(message)
+        several = (policy,) if isinstance(policy, (str, Caveat)) else tuple(policy)
+        caveats = tuple(map(caveat, several))
+        self._settings = Settings(
+            audience=audience,
+            tenant=tenant or "",
+            policy=tuple(compile_wire(to_wire(each.expression)) for each in caveats),
+            policy_texts=tuple(map(str, caveats)),
+            bearer=bearer,
+            names=directory(principals),
+            algorithms=accepted,
+            max_lifetime_s=None if max_lifetime is None else seconds(max_lifetime),
+            leeway_s=0 if leeway is None else seconds(leeway),
+            proof_window_s=seconds(proof_window),
+            clock=clock,
+            limits=limits or Limits(),
+            compiler=Compiler(cache_size),
+        )
+        self._cache_size = cache_size
+        self._generation = generation(roots, cache_size)
+        if replay is None:
+            # A clock of the caller's own (a test, a look at old traffic) cannot be compared with this process's start.
+            replay = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay(since=0)
+        self._replay = replay
+
+    @property
+    def roots(self) -> tuple[Trusted, ...]:
+        """Whom this verifier trusts. Assign to replace them all at once; calls under way keep what they saw."""
+        return tuple(self._generation.by_thumbprint.values())
+
+    @roots.setter
+    def roots(self, roots: Iterable[Trusted]) -> None:
+        self._generation = generation(roots, self._cache_size)
+
+    @property
+    def audience(self) -> str:
+        """This service's name."""
+        return self._settings.audience
+
+    def verify_chain(self, token: Presented) -> VerifiedChain:
+        """Check who signed this chain, from a trusted root to its last block, and that it is good now and here.
+
+        Answers "is it genuine, in time and meant for this service?", never "is this request allowed?" and never
+        "does whoever presents it hold the key?": a chain is no secret. To decide a request, use `authorize`.
+
+        Args:
+            token: an envelope, its text or its bytes. A proof in it is not looked at.
+
+        Raises:
+            TokenError: the form is wrong.
+            VerificationError: UNKNOWN_ROOT, BAD_SIGNATURE, EXPIRED, …; `.hop` is the first failing block.
+
+        Cost: one signature check a block. Source: SPEC §5, steps 1 to 4.
+        """
+        chain = verify_blocks(framed(token).blocks, self._generation, self._settings)
+        check_now_and_here(chain, self._settings, self._settings.now())
+        return chain
+
+    def preview(self, token: Presented, request: Request, *, env: Mapping[str, object] | None = None) -> Decision:
+        """Say what this chain would allow, without a proof and without effects. No service may act on it.
+
+        Raises nothing for what is in the token. Source: SPEC §5 without steps 5 and 8.
+        """
+        chain: VerifiedChain | None = None
+        settings = self._settings
+        try:
+            facts = _facts(env)
+            chain = verify_blocks(framed(token).blocks, self._generation, settings)
+            now = settings.now()
+            check_now_and_here(chain, settings, now)
+            evaluate(chain, request, facts, settings, now)
+        except DelegateError as error:
+            return refused(error, request, chain)
+        return Decision(allowed=True, request=request, chain=chain)
+
+    def _deciding(self, presentation: Presented, request: Request, env: Mapping[str, object] | None) -> Deciding:
+        if type(request) is not Request:
+            message = f"a request is a Request, not {type(request).__name__}"
+            raise TypeError(message)
+        return deciding(presentation, request, _facts(env), self._generation, self._settings, self._settings.now())
+
+
+class Verifier(_Base):
+    """Checks chains and decides requests, on the spot, with no server."""
+
+    __slots__ = ()
+    _replay: ReplayStore
+
+    def authorize(
+        self, presentation: Presented, request: Request, *, env: Mapping[str, object] | None = None
+    ) -> Authorization:
+        """Allow this request, or raise.
+
+        Args:
+            presentation: chain and proof, or a bearer token where this verifier takes them: an object, its text
+                or its bytes, at most 32 KiB.
+            request: what is asked, as the service understands it; act on this same object afterwards.
+            env: facts that the service vouches for, JSON values and bytes. Never what the caller said.
+
+        Returns:
+            On whose authority, through whom, until when.
+
+        Raises:
+            TokenError: not a token. VerificationError: not genuine, not now, not proven.
+            Denied: genuine, and not allowed; `.decision` says more.
+            StateError: a store failed.
+            All are `DelegateError`, with `.reason`, `.hop`, and `.public_detail` for the caller's eyes.
+
+        Cost: one signature check a block and one for the proof. Source: SPEC §5.
+        """
+        answer = self._run(self._deciding(presentation, request, env))
+        if type(answer) is Authorization:
+            return answer
+        raise _error_of(answer)
+
+    def decide(
+        self, presentation: Presented, request: Request, *, env: Mapping[str, object] | None = None
+    ) -> Decision:
+        """Decide as `authorize`, and return the decision: raises nothing for what a caller sent."""
+        return _as_decision(self._run(self._deciding(presentation, request, env)), request)
+
+    def _run(self, deciding: Deciding) -> Authorization | Decision:
+        try:
+            effect = next(deciding)
+            while True:
+                try:
+                    result = self._claim(effect)
+                except DelegateError as error:
+                    effect = deciding.throw(error)
+                else:
+                    effect = deciding.send(result)
+        except StopIteration as done:
+            answer: Authorization | Decision = done.value
+            return answer
+
+    def _claim(self, effect: ClaimProof) -> bool:
+        try:
+            return self._replay.claim(effect.proof_id, issued=effect.issued, until=effect.until, now=effect.now) is True
+        except DelegateError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a store raises, it did not answer
+            raise _store_failed(error) from error
+
+
+class AsyncVerifier(_Base):
+    """`Verifier` with `await`: for stores that are awaited."""
+
+    __slots__ = ()
+    _replay: ReplayStore | AsyncReplayStore
+
+    async def authorize(
+        self, presentation: Presented, request: Request, *, env: Mapping[str, object] | None = None
+    ) -> Authorization:
+        """Allow this request, or raise; see `Verifier.authorize`."""
+        answer = await self._run(self._deciding(presentation, request, env))
+        if type(answer) is Authorization:
+            return answer
+        raise _error_of(answer)
+
+    async def decide(
+        self, presentation: Presented, request: Request, *, env: Mapping[str, object] | None = None
+    ) -> Decision:
+        """Decide as `authorize`, and return the decision; see `Verifier.decide`."""
+        return _as_decision(await self._run(self._deciding(presentation, request, env)), request)
+
+    async def _run(self, deciding: Deciding) -> Authorization | Decision:
+        try:
+            effect = next(deciding)
+            while True:
+                try:
+                    result = await self._claim(effect)
+                except DelegateError as error:
+                    effect = deciding.throw(error)
+                else:
+                    effect = deciding.send(result)
+        except StopIteration as done:
+            answer: Authorization | Decision = done.value
+            return answer
+
+    async def _claim(self, effect: ClaimProof) -> bool:
+        try:
+            result = self._replay.claim(effect.proof_id, issued=effect.issued, until=effect.until, now=effect.now)
+            return (await result if inspect.isawaitable(result) else result) is True
+        except DelegateError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a store raises, it did not answer
+            raise _store_failed(error) from error
+
+
+def _error_of(decision: Authorization | Decision) -> DelegateError:
+    if isinstance(decision, Decision) and decision.error is not None:
+        return decision.error
+    message = "a decision is an authorization or an error"
+    raise AssertionError(message)
+
+
+def _as_decision(answer: Authorization | Decision, request: Request) -> Decision:
+    if isinstance(answer, Decision):
+        return answer
+    return Decision(allowed=True, request=request, authorization=answer, chain=answer.chain)
+
+
+def _store_failed(error: Exception) -> StateError:
+    return StateError(Reason.STATE_UNAVAILABLE, f"the replay store raised {type(error).__name__}")
+
+
+def _facts(env: Mapping[str, object] | None) -> Mapping[str, Any]:
+    return normalise(env, "env") if env else {}
