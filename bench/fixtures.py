@@ -38,9 +38,7 @@ def case(blocks: int, variant: int) -> Case:
         hops=blocks - 1,
     )
     for index in range(1, blocks):
-        token = agents[index - 1].attenuate(
-            token, to=agents[index].principal, caveats=_caveats(index, variant)
-        )
+        token = agents[index - 1].attenuate(token, to=agents[index].principal, caveats=_caveats(index, variant))
     presentation = agents[-1].prove(token, REQUEST, AUDIENCE)
     return Case(
         root=root.principal,

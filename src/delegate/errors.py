@@ -97,7 +97,7 @@ class VerificationError(DelegateError):
     http_status = 401
 
 
-class Denied(DelegateError):
+class Denied(DelegateError):  # noqa: N818 - what happened, in a word, as the field says it
     """Genuine and proven, and this request is not allowed.
 
     `decision` holds the whole decision when a verifier raised this, else `None`.
@@ -105,9 +105,7 @@ class Denied(DelegateError):
 
     http_status = 403
 
-    def __init__(
-        self, reason: Reason, detail: str = "", *, hop: int | None = None, decision: object = None
-    ) -> None:
+    def __init__(self, reason: Reason, detail: str = "", *, hop: int | None = None, decision: object = None) -> None:
         """Keep the evidence and the decision that it comes from."""
         super().__init__(reason, detail, hop=hop)
         self.decision = decision

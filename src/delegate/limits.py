@@ -62,7 +62,7 @@ class Limits:
     def __post_init__(self) -> None:
         """Refuse a limit above the format's: it would accept what other verifiers do not."""
         for field in fields(self):
-            value = getattr(self, field.name)
-            if type(value) is not int or not 0 < value <= field.default:
-                message = f"limits.{field.name} must be an int from 1 to {field.default}"
+            value, most = getattr(self, field.name), int(str(field.default))
+            if type(value) is not int or not 0 < value <= most:
+                message = f"limits.{field.name} must be an int from 1 to {most}"
                 raise ValueError(message)

@@ -275,9 +275,7 @@ def _parse_tokens(text: str) -> tuple[str | Wild, ...]:
         if character == "\\":
             escaped = text[place + 1 : place + 2]
             if escaped not in {"*", "\\"}:
-                detail = (
-                    f"the backslash at character {place + 1} of a pattern escapes no star and no backslash"
-                )
+                detail = f"the backslash at character {place + 1} of a pattern escapes no star and no backslash"
                 raise TokenError(Reason.MALFORMED, detail)
             tokens.append(escaped)
             place += 2
@@ -297,8 +295,7 @@ def _parse_tokens(text: str) -> tuple[str | Wild, ...]:
 
 def _print_tokens(tokens: tuple[str | Wild, ...]) -> str:
     return "".join(
-        token.value if isinstance(token, Wild) else f"\\{token}" if token in {"*", "\\"} else token
-        for token in tokens
+        token.value if isinstance(token, Wild) else f"\\{token}" if token in {"*", "\\"} else token for token in tokens
     )
 
 
@@ -330,12 +327,7 @@ def _single_wildcard(head: str, wild: Wild, tail: str, separator: str) -> Callab
 
     def within(text: str) -> bool:
         end = len(text) - cut
-        return (
-            end >= start
-            and text.startswith(head)
-            and text.endswith(tail)
-            and text.find(separator, start, end) < 0
-        )
+        return end >= start and text.startswith(head) and text.endswith(tail) and text.find(separator, start, end) < 0
 
     return within
 

@@ -231,9 +231,7 @@ def test_the_modes_of_key_files(tmp_path: Path) -> None:
         assert load_private(tmp_path / "planner.key")
 
 
-def test_nothing_is_left_of_a_file_that_could_not_be_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_left_of_a_file_that_could_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk leaves no half of a key behind."""
 
     def full_disk(handle: int, mode: str) -> object:
@@ -309,7 +307,7 @@ def test_a_private_key_of_another_kind(tmp_path: Path, key: PrivateKeyTypes) -> 
 
 
 def test_a_private_key_that_no_library_knows(tmp_path: Path) -> None:
-    """PKCS#8 with an algorithm that does not exist (the key's own, with its last digit changed) is refused."""
+    """PKCS#8 with an algorithm that does not exist, one digit off the right one, is refused."""
     path = tmp_path / "other.key"
     der = b64decode("".join(PEM.decode().splitlines()[1:-1])).replace(b"\x2b\x65\x70", b"\x2b\x65\x7f")
     pem = f"-----BEGIN PRIVATE KEY-----\n{b64encode(der).decode()}\n-----END PRIVATE KEY-----\n"

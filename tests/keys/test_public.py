@@ -75,9 +75,7 @@ def test_a_key_cannot_be_changed() -> None:
         pytest.param(ED.cose_key[:-1], Reason.MALFORMED, id="cut off"),
         pytest.param(ED.cose_key + b"\0", Reason.MALFORMED, id="one byte more"),
         pytest.param(ES.cose_key[:-1], Reason.MALFORMED, id="esp256 cut off"),
-        pytest.param(
-            ES.cose_key[:40] + b"\x21" + ES.cose_key[41:], Reason.MALFORMED, id="another label for y"
-        ),
+        pytest.param(ES.cose_key[:40] + b"\x21" + ES.cose_key[41:], Reason.MALFORMED, id="another label for y"),
         pytest.param(b"\xa4" + ED.cose_key[1:], Reason.MALFORMED, id="another map size"),
         pytest.param(b"\xb8\x03" + ED.cose_key[1:], Reason.MALFORMED, id="a map head that is not minimal"),
         pytest.param(
@@ -85,9 +83,7 @@ def test_a_key_cannot_be_changed() -> None:
             Reason.MALFORMED,
             id="the same labels in another order",
         ),
-        pytest.param(
-            bytes.fromhex("a4010103262006215820") + ED.raw, Reason.MALFORMED, id="with an algorithm inside"
-        ),
+        pytest.param(bytes.fromhex("a4010103262006215820") + ED.raw, Reason.MALFORMED, id="with an algorithm inside"),
         pytest.param(bytes.fromhex("a301012004215820") + ED.raw, Reason.UNSUPPORTED_ALGORITHM, id="x25519"),
         pytest.param(bytes.fromhex("a301012007215839") + bytes(57), Reason.UNSUPPORTED_ALGORITHM, id="ed448"),
         pytest.param(bytes.fromhex("a401022002215830") + bytes(99), Reason.UNSUPPORTED_ALGORITHM, id="p-384"),
@@ -100,9 +96,7 @@ def test_a_key_cannot_be_changed() -> None:
         pytest.param(OKP + bytes(32), Reason.WEAK_KEY, id="low order"),
         pytest.param(OKP + b"\xff" * 32, Reason.WEAK_KEY, id="not canonical"),
         pytest.param(EC2 + bytes(32) + MIDDLE + bytes(32), Reason.WEAK_KEY, id="off the curve"),
-        pytest.param(
-            EC2 + b"\xff" * 32 + MIDDLE + ES.raw[32:], Reason.WEAK_KEY, id="a coordinate beyond the field"
-        ),
+        pytest.param(EC2 + b"\xff" * 32 + MIDDLE + ES.raw[32:], Reason.WEAK_KEY, id="a coordinate beyond the field"),
     ],
 )
 def test_what_is_no_key_is_refused(encoded: bytes, reason: Reason) -> None:
@@ -163,9 +157,7 @@ def test_a_programs_mistake_is_no_outside_error() -> None:
         PublicKey.from_raw("a" * 32)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "signer", [Ed25519Signer(bytes(32)), Esp256Signer.from_scalar(bytes(31) + b"\7")], ids=str
-)
+@pytest.mark.parametrize("signer", [Ed25519Signer(bytes(32)), Esp256Signer.from_scalar(bytes(31) + b"\7")], ids=str)
 def test_verify_says_nothing_or_raises(signer: Ed25519Signer | Esp256Signer) -> None:
     """A good signature gives no value to misread; a bad one raises BAD_SIGNATURE."""
     key = signer.public_key

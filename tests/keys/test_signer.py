@@ -42,9 +42,7 @@ def test_the_published_example_of_ed25519() -> None:
 
 def test_the_published_example_of_p256() -> None:
     """RFC 6979 §A.2.5, SHA-256, message "sample": where OpenSSL signs reproducibly, it is this signature."""
-    signer = Esp256Signer.from_scalar(
-        bytes.fromhex("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721")
-    )
+    signer = Esp256Signer.from_scalar(bytes.fromhex("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721"))
     assert signer.sign(b"sample").hex() == (
         "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
         "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"

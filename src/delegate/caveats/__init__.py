@@ -4,9 +4,28 @@ from delegate.caveats.arguments import closed_names, only_arguments
 from delegate.caveats.authoring import Caveat, constant, when
 from delegate.caveats.codec import from_wire, to_wire
 from delegate.caveats.compiler import compile_wire
-from delegate.caveats.explain import conjunction, conjuncts, explain_failure, reads, show_value, trace
+from delegate.caveats.constraints import (
+    Constraint,
+    any_value,
+    at_least,
+    at_most,
+    between,
+    constrain,
+    each,
+    equals,
+    host_in,
+    ip_in,
+    length,
+    matching,
+    none_of,
+    one_of,
+    regex,
+    some,
+    within,
+)
+from delegate.caveats.explain import explain_failure, reads, show_value, trace
 from delegate.caveats.language import evaluate, parse
-from delegate.caveats.nodes import CAVEAT_NAMES, Expression, Op
+from delegate.caveats.nodes import CAVEAT_NAMES, Expression, Op, conjunction, conjuncts
 from delegate.caveats.printer import format_expression
 from delegate.caveats.printer import format_expression as format  # noqa: A004 - `caveats.format`, as `caveats.parse`
 from delegate.caveats.scope import Condition, EvaluationError, Scope, StepsExhaustedError
@@ -18,6 +37,7 @@ __all__ = [
     "BoolKey",
     "Caveat",
     "Condition",
+    "Constraint",
     "Duration",
     "EvaluationError",
     "Expression",
@@ -26,23 +46,39 @@ __all__ = [
     "Simplified",
     "StepsExhaustedError",
     "Timestamp",
+    "any_value",
+    "at_least",
+    "at_most",
+    "between",
     "closed_names",
     "compile_wire",
     "conjunction",
     "conjuncts",
     "constant",
+    "constrain",
+    "each",
+    "equals",
     "evaluate",
     "explain_failure",
     "format",
     "format_expression",
     "from_wire",
+    "host_in",
+    "ip_in",
+    "length",
+    "matching",
+    "none_of",
+    "one_of",
     "only_arguments",
     "parse",
     "reads",
+    "regex",
     "show_value",
     "simplify",
+    "some",
     "to_value",
     "to_wire",
     "trace",
     "when",
+    "within",
 ]

@@ -22,7 +22,12 @@ def only_arguments(names: Iterable[str]) -> Expression:
 def closed_names(expression: Expression) -> tuple[str, ...] | None:
     """Give the names that `only_arguments` built an expression from; `None` for any other expression."""
     match expression:
-        case Fold(op=Op.ALL, source=source, variable=variable, bodies=(Call(op=Op.IN, operands=(item, ListOf() as names)),)):
+        case Fold(
+            op=Op.ALL,
+            source=source,
+            variable=variable,
+            bodies=(Call(op=Op.IN, operands=(item, ListOf() as names)),),
+        ):
             if source == _ARGS and item == Path((variable,)):
                 found = [each.value for each in names.items if isinstance(each, Literal)]
                 texts = [value for value in found if isinstance(value, str)]

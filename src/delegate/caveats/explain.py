@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from delegate.caveats import nodes
 from delegate.caveats.built import show_path, unreadable
 from delegate.caveats.language import compile_tree
-from delegate.caveats.nodes import Call, Expression, Fold, Has, Op, Path
+from delegate.caveats.nodes import Expression, Fold, Has, Path, conjuncts
 from delegate.caveats.printer import format_expression, format_literal
 from delegate.caveats.scope import Scope
 from delegate.caveats.times import format_duration, format_timestamp
@@ -43,16 +43,6 @@ def _collect(node: Expression, local: frozenset[str], found: dict[tuple[str, ...
     else:
         for child in nodes.children(node):
             _collect(child, local, found)
-
-
-def conjuncts(expression: Expression) -> tuple[Expression, ...]:
-    """The parts that must all hold."""
-    return expression.operands if isinstance(expression, Call) and expression.op is Op.AND else (expression,)
-
-
-def conjunction(parts: Iterable[Expression]) -> Expression:
-    """All of these parts as one expression; the literal `true` for none."""
-    return nodes.junction(Op.AND, parts)
 
 
 def trace(expression: Expression, scope: Scope) -> tuple[tuple[str, object], ...]:

@@ -294,6 +294,16 @@ def junction(op: Op, operands: Iterable[Expression]) -> Expression:
     return flat[0] if flat else Literal(op is Op.AND)
 
 
+def conjunction(operands: Iterable[Expression]) -> Expression:
+    """What holds when all of these do."""
+    return junction(Op.AND, operands)
+
+
+def conjuncts(node: Expression) -> tuple[Expression, ...]:
+    """The parts that must all hold for this to hold."""
+    return node.operands if isinstance(node, Call) and node.op is Op.AND else (node,)
+
+
 def children(node: Expression) -> tuple[Expression, ...]:
     """The expressions directly inside, in the order in which they are written."""
     match node:

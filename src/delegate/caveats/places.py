@@ -98,12 +98,15 @@ def url_host(url: object, scope: Scope) -> str:
         raise EvaluationError(detail)
     if match[1]:
         return str(_address(match[1]))
-    host = match[2].lower()
-    labels = host.split(".")
-    if len(host) > _HOST_MAX or not all(_LABEL.fullmatch(label) for label in labels):
+    return _host(match[2].lower())
+
+
+def _host(name: str) -> str:
+    labels = name.split(".")
+    if len(name) > _HOST_MAX or not all(_LABEL.fullmatch(label) for label in labels):
         detail = "a URL whose host is no name"
         raise EvaluationError(detail)
-    return str(_address(host)) if _NUMERIC.fullmatch(labels[-1]) else host
+    return str(_address(name)) if _NUMERIC.fullmatch(labels[-1]) else name
 
 
 def net_within(address: object, network: object, scope: Scope) -> bool:
@@ -192,3 +195,11 @@ def is_network(text: str) -> bool:
     except EvaluationError:
         return False
     return True
+
+
+def is_host(text: str) -> bool:
+    """Is this a host as `url.host` gives them? For authors."""
+    try:
+        return str(_address(text) if ":" in text else _host(text)) == text
+    except EvaluationError:
+        return False

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from delegate.caveats.arguments import closed_names, only_arguments
-from delegate.caveats.explain import conjuncts
-from delegate.caveats.nodes import Call, Expression, ListOf, Literal, LiteralValue, Op, Path
+from delegate.caveats.nodes import Call, Expression, ListOf, Literal, LiteralValue, Op, Path, conjuncts
 
 # A literal as CEL compares it: numbers with numbers, every other type with its own.
 _Comparable: TypeAlias = tuple[str, LiteralValue]
@@ -115,7 +114,11 @@ def _subject(part: Expression) -> tuple[str, ...] | None:
     match part:
         case Call(op=op, operands=(Path(parts=parts), Literal() as literal)):
             kind = _comparable(literal)[0]
-            if op in (Op.EQ, Op.NE) or (op in _UPPER | _LOWER and kind in _ORDERED) or (op in _TEXT_TESTS and kind == "str"):
+            if (
+                op in (Op.EQ, Op.NE)
+                or (op in _UPPER | _LOWER and kind in _ORDERED)
+                or (op in _TEXT_TESTS and kind == "str")
+            ):
                 return parts
         case Call(op=Op.IN, operands=(Path(parts=parts), ListOf(items=items))):
             if all(isinstance(item, Literal) for item in items):

@@ -41,6 +41,11 @@ class Timestamp:
     def __init__(self, ns: int) -> None:
         self.ns = ns
 
+    @classmethod
+    def from_seconds(cls, seconds: int) -> Timestamp:
+        """Make one from Unix seconds within the years 1 to 9999."""
+        return cls(seconds * SECOND_NS)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Timestamp) and self.ns == other.ns
 

@@ -18,7 +18,15 @@ from delegate.chain.known import Shape
 from delegate.chain.text import is_plain, shown
 from delegate.errors import Reason, TokenError
 from delegate.keys import PublicKey, is_name
-from delegate.limits import AUDIENCES, HOPS_MAX, NAME_CHARACTERS, TIME_MAX, WHO_CHARACTERS, WHO_ENTRIES, WHY_CHARACTERS
+from delegate.limits import (
+    AUDIENCES,
+    HOPS_MAX,
+    NAME_CHARACTERS,
+    TIME_MAX,
+    WHO_CHARACTERS,
+    WHO_ENTRIES,
+    WHY_CHARACTERS,
+)
 from delegate.wire import cbor
 
 BEARER: Final = "bearer:"
@@ -59,7 +67,7 @@ _KNOWN: Final[known.Rules] = {
 
 
 class Block(NamedTuple):
-    """What one block says. (A tuple: it is built once a block on every cold check.)
+    """What one block says. A tuple: it is built once a block on every cold check.
 
     `can` and `caveats` are the exact bytes of the claims `can` and `if`, empty where absent. Empty text and
     empty tuples stand for an absent claim.

@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from delegate.caveats import (
     Caveat,
@@ -23,17 +23,21 @@ from delegate.caveats import (
     conjunction,
     conjuncts,
     constant,
-    format as format_caveat,
     from_wire,
     only_arguments,
-    parse as parse_caveat,
     to_wire,
+)
+from delegate.caveats import (
+    format as format_caveat,
+)
+from delegate.caveats import (
+    parse as parse_caveat,
 )
 from delegate.caveats.nodes import Call, Op, Path
 from delegate.chain.text import shown
 from delegate.errors import CaveatSyntaxError, TokenError
 from delegate.limits import CAPABILITIES, CAVEATS, RESOURCE_CHARACTERS
-from delegate.patterns import ACTION_SEPARATOR, RESOURCE_SEPARATOR, Pattern
+from delegate.patterns import ACTION_SEPARATOR, RESOURCE_SEPARATOR, Pattern, plain_form
 from delegate.wire import cbor
 
 _BARE: Final = re.compile(r'[^\s"(),]+')
@@ -128,7 +132,7 @@ class Capability:
         return cls(
             action=str(item[0]),
             resource=Exactly(str(resource[0])) if isinstance(resource, list) else resource,  # type: ignore[arg-type]
-            condition=from_wire(item[2]) if len(item) > 2 else None,  # noqa: PLR2004
+            condition=from_wire(item[2]) if len(item) > 2 else None,
         )
 
     def may_overlap(self, other: Capability) -> bool:
@@ -143,7 +147,9 @@ class Capability:
         if isinstance(mine, str) and isinstance(theirs, str):
             return Pattern.parse(mine, RESOURCE_SEPARATOR).intersects(Pattern.parse(theirs, RESOURCE_SEPARATOR))
         literal, pattern = (mine, theirs) if isinstance(mine, Exactly) else (theirs, mine)
-        return Pattern.parse(str(pattern), RESOURCE_SEPARATOR).matches(literal.text)  # type: ignore[union-attr]
+        text = literal.text if isinstance(literal, Exactly) else ""
+        # A pattern matches plain resources only.
+        return plain_form(text) and Pattern.parse(str(pattern), RESOURCE_SEPARATOR).matches(text)
 
 
 def can(
@@ -180,9 +186,7 @@ def can(
         raise ValueError(message)
     if when is not None:
         conditions.append(caveat(when).expression)
-    return Capability(
-        action=action, resource=resource, condition=conjunction(conditions) if conditions else None
-    )
+    return Capability(action=action, resource=resource, condition=conjunction(conditions) if conditions else None)
 
 
 def _argument(name: str, wanted: object) -> Expression:
@@ -225,7 +229,12 @@ def encode_caveats(given: str | Caveat | Iterable[str | Caveat]) -> bytes:
 
 def decode_capabilities(data: bytes) -> tuple[Capability, ...]:
     """Read a `can` claim that compiled."""
-    return tuple(map(Capability.from_wire, cbor.decode(data))) if data else ()  # type: ignore[arg-type]
+    return tuple(map(Capability.from_wire, _items(data)))
+
+
+def decode_caveats(data: bytes) -> tuple[Expression, ...]:
+    """Read an `if` claim that compiled."""
+    return tuple(map(from_wire, _items(data)))
 
 
 def capability_texts(data: bytes) -> tuple[str, ...]:
@@ -235,7 +244,12 @@ def capability_texts(data: bytes) -> tuple[str, ...]:
 
 def caveat_texts(data: bytes) -> tuple[str, ...]:
     """Give an `if` claim as CEL text."""
-    return tuple(format_caveat(from_wire(item)) for item in cbor.decode(data)) if data else ()  # type: ignore[attr-defined]
+    return tuple(map(format_caveat, decode_caveats(data)))
+
+
+def _items(data: bytes) -> list[Any]:
+    items = cbor.decode(data) if data else []
+    return items if isinstance(items, list) else []
 
 
 def _word(text: str, bare: re.Pattern[str]) -> str:
@@ -250,13 +264,13 @@ class _Reader:
 
     __slots__ = ("at", "text", "values")
 
-    def __init__(self, text: str, values: Mapping[str, object]) -> None:
+    def __init__(self, text: str, values: dict[str, Any]) -> None:
         self.text = text
         self.values = values
         self.at = 0
 
     def capability(self) -> Capability:
-        """capability = action [ "(" names ")" ] [ resource ] [ "if" condition ]."""
+        """Read capability = action [ "(" names ")" ] [ resource ] [ "if" condition ]."""
         self.space()
         start = self.at
         action = self.word(_ACTION, "an action")
@@ -277,7 +291,7 @@ class _Reader:
             self.fail(str(error), start, self.at)
 
     def names(self) -> list[str]:
-        """names = "(" [ name *( "," name ) ] ")"."""
+        """Read names = "(" [ name *( "," name ) ] ")"."""
         self.at += 1
         names: list[str] = []
         self.space()
@@ -294,7 +308,7 @@ class _Reader:
         return names
 
     def resource(self) -> str | Exactly | None:
-        """resource = [ "exactly" ] ( bare / quoted )."""
+        """Read resource = [ "exactly" ] ( bare / quoted )."""
         self.space()
         if self.at == len(self.text) or _IF.match(self.text, self.at):
             return None

@@ -10,12 +10,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from delegate.caveats import Expression, closed_names, conjunction, conjuncts, format as format_caveat, from_wire, simplify
-from delegate.chain.capability import Capability, Exactly, decode_capabilities
+from delegate.caveats import (
+    Expression,
+    closed_names,
+    conjunction,
+    conjuncts,
+    simplify,
+)
+from delegate.caveats import (
+    format as format_caveat,
+)
+from delegate.chain.capability import Capability, Exactly, decode_capabilities, decode_caveats
 from delegate.chain.links import Link
 from delegate.errors import TokenError
 from delegate.patterns import ACTION_SEPARATOR, RESOURCE_SEPARATOR, Pattern, plain_form
-from delegate.wire import cbor
 
 Resource: TypeAlias = str | Exactly | None
 
@@ -83,7 +91,7 @@ def effective(link: Link, bound: Sequence[Capability] | None = None) -> Effectiv
     exact = True
     caveats: list[Expression] = []
     for each in link.up():
-        caveats += _expressions(each.block.caveats)
+        caveats += decode_caveats(each.block.caveats)
         permitted = decode_capabilities(each.block.can)
         if permitted and grants is None:
             grants = list(permitted)
@@ -154,10 +162,6 @@ def open_arguments(grant: Capability) -> tuple[str, ...] | None:
     return None
 
 
-def _expressions(data: bytes) -> list[Expression]:
-    return [from_wire(item) for item in cbor.decode(data)] if data else []  # type: ignore[attr-defined]
-
-
 def _meet(mine: Iterable[Capability], theirs: Sequence[Capability]) -> tuple[list[Capability], bool]:
     """Intersect two lists of capabilities; say whether the result is exact."""
     met: list[Capability] = []
@@ -225,4 +229,6 @@ def _resource_text(resource: Resource) -> str:
 def _closed(grants: Iterable[Capability]) -> tuple[str, ...] | None:
     names = [open_arguments(grant) for grant in grants]
     closed = [each for each in names if each is not None]
-    return tuple(dict.fromkeys(name for each in closed for name in each)) if closed and len(closed) == len(names) else None
+    return (
+        tuple(dict.fromkeys(name for each in closed for name in each)) if closed and len(closed) == len(names) else None
+    )

@@ -15,7 +15,7 @@ from delegate.errors import AttenuationError, Reason, TokenError
 from delegate.keys import Ed25519Signer, Principal
 from delegate.wire.armor import from_base64url, to_base64url
 
-TOKEN_VARIABLE: Final = "DELEGATE_TOKEN"
+TOKEN_VARIABLE: Final = "DELEGATE_TOKEN"  # noqa: S105 - the name of a variable
 KEY_VARIABLE: Final = "DELEGATE_KEY"  # holds a secret: `name base64url-seed`
 
 

@@ -58,7 +58,7 @@ def hops_of(last: Link) -> tuple[Hop, ...]:
 def _hop(link: Link) -> Hop:
     block: Block = link.block
     return Hop(
-        index=link.index,
+        index=link.hop,
         block_id=link.id,
         signer=link.signer,
         holder=block.holder,

@@ -8,7 +8,17 @@ from typing import Literal, Unpack, overload
 
 from delegate.chain.bearer import BearerToken
 from delegate.chain.links import Link
-from delegate.chain.mint import Authority, Capabilities, Caveats, Draft, Names, Narrowing, draft_first, draft_next, draft_proof
+from delegate.chain.mint import (
+    Authority,
+    Capabilities,
+    Caveats,
+    Draft,
+    Names,
+    Narrowing,
+    draft_first,
+    draft_next,
+    draft_proof,
+)
 from delegate.chain.request import Request
 from delegate.chain.times import Duration, Instant
 from delegate.chain.token import Presentation, Token
@@ -89,7 +99,7 @@ class Identity:
         self,
         *,
         to: Principal | None = None,
-        can: Capabilities,
+        can: Capabilities = (),
         ttl: Duration | None = None,
         expires: Instant | None = None,
         caveats: Caveats = (),
@@ -172,8 +182,15 @@ class Identity:
             token: a chain that this identity holds.
             to: the new holder; this identity keeps it if absent.
             can: capabilities that replace nothing and narrow everything; absent: as above.
-            ttl, expires: a `ttl` is cut to what is left, a later `expires` raises.
-            hops: cut to what is left; absent: what is left. The rest as in `mint`.
+            caveats: conditions that must also hold.
+            ttl: how long from now, cut to what is left; or
+            expires: until when; later than the chain above raises.
+            not_before: not valid before.
+            audience: names of services, of those above.
+            hops: cut to what is left; absent: what is left.
+            who: facts about the new holder.
+            why: the purpose.
+            now: the moment to start from; the system's clock if absent.
 
         Raises:
             AttenuationError: the chain is not this identity's; a capability that no block above permits any of;
@@ -249,7 +266,7 @@ class Identity:
             raise AttenuationError(
                 f"{self.name} is not the holder; {block.holder} is, by another key",
                 reason=Reason.PROOF_WRONG_KEY,
-                hop=mine.link.index,
+                hop=mine.link.hop,
             )
         return mine
 

@@ -75,10 +75,10 @@ def read(payload: bytes, rules: Rules, *, first: bool) -> dict[Any, Any] | None:
             byte = payload[at]
             at += 1
             if shape is Shape.TIME:
-                if byte == 0x1A:  # noqa: PLR2004 - RFC 8949 §3: four bytes follow
+                if byte == 0x1A:
                     value: Any = int.from_bytes(payload[at : at + 4])
                     at += 4
-                    if value < 0x10000:  # noqa: PLR2004 - it has a shorter head
+                    if value < 0x10000:
                         return None
                 elif byte < _SHORT:
                     value = byte

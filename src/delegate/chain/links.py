@@ -24,11 +24,11 @@ UNLIMITED_HOPS: Final = HOPS_MAX
 
 
 class Link(NamedTuple):
-    """One block and what the chain up to it adds up to. (A tuple: built once a block on a cold check.)
+    """One block and what the chain up to it adds up to. A tuple: built once a block on a cold check.
 
     Attributes:
         parent: the link above; `None` for block 0.
-        index: the hop, from 0.
+        hop: index of the block, from 0.
         id: the block id: 32 bytes, SHA-256 of its Sig_structure.
         block: what it says.
         handed_on: whether this block changed the key.
@@ -42,7 +42,7 @@ class Link(NamedTuple):
     """
 
     parent: Link | None
-    index: int
+    hop: int
     id: bytes
     block: Block
     handed_on: bool
@@ -71,8 +71,7 @@ class Link(NamedTuple):
 def first_link(block: Block, block_id: bytes, root: PublicKey | None, compiler: Compiler) -> Link:
     """Make the link of block 0; `block` was read with `first=True`.
 
-    Args:
-        root: the key that signed it; an author who only has the token does not know it.
+    `root` is the key that signed it; an author who only has the token does not know it.
 
     Raises:
         VerificationError: IDENTITY_SHARED.
@@ -93,7 +92,7 @@ def first_link(block: Block, block_id: bytes, root: PublicKey | None, compiler: 
         0,
         block_id,
         block,
-        True,  # noqa: FBT003 - positional: a tuple
+        True,
         expires,
         begins,
         UNLIMITED_HOPS if block.hops is None else block.hops,
@@ -111,7 +110,7 @@ def next_link(parent: Link, block: Block, block_id: bytes, compiler: Compiler) -
         VerificationError: IDENTITY_SHARED, TOO_MANY_HOPS, BEARER_REFUSED.
         TokenError: MALFORMED; also for a capability or caveat that is not in the language.
     """
-    index = parent.index + 1
+    index = parent.hop + 1
     above = parent.block
     holder = block.holder
     key = block.key.raw
@@ -142,7 +141,7 @@ def next_link(parent: Link, block: Block, block_id: bytes, compiler: Compiler) -
     expires = parent.expires
     if block.expires is not None and block.expires < expires:
         expires = block.expires
-    begins = parent.not_before if parent.not_before > block.issued else block.issued
+    begins = max(parent.not_before, block.issued)
     if block.not_before is not None and block.not_before > begins:
         begins = block.not_before
     if block.hops is not None and block.hops < hops_left:
@@ -191,5 +190,5 @@ def _no_hops_left(parent: Link) -> str:
     """Say which block forbids handing on: the first below which no change of key was left."""
     for link in parent.up():
         if link.hops_left == 0:
-            return f"hop {link.index} lets nobody below it hand on"
+            return f"hop {link.hop} lets nobody below it hand on"
     return "no change of key is left"

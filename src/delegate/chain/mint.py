@@ -29,7 +29,7 @@ from delegate.chain.links import Link, first_link, next_link
 from delegate.chain.request import Request
 from delegate.chain.text import is_plain
 from delegate.chain.times import Duration, Instant, instant, seconds
-from delegate.chain.token import AUTHORS, Presentation, Token, block_aad, proof_aad
+from delegate.chain.token import AUTHORS, Presentation, block_aad, proof_aad
 from delegate.errors import AttenuationError, Reason, TokenError, VerificationError
 from delegate.keys import Principal, PublicKey, check_name
 from delegate.limits import BLOCKS, HOPS_MAX, TIME_MAX, TOKEN_BYTES, WHY_CHARACTERS
@@ -146,7 +146,7 @@ def draft_first(
         why=_why(why),
         issuer=issuer.name,
         token_id=os.urandom(TOKEN_ID_BYTES) if token_id is None else token_id,
-        originator="" if on_behalf_of in (None, issuer.name) else on_behalf_of,  # type: ignore[arg-type]
+        originator="" if on_behalf_of in (None, issuer.name) else on_behalf_of,
         tenant=tenant or "",
     )
     key = issuer.public_key
@@ -212,7 +212,12 @@ def draft_proof(
         message = "an audience is 1 to 200 visible ASCII characters"
         raise ValueError(message)
     key = link.block.key
-    claims = {3: audience, 6: _now(now), "n": os.urandom(NONCE_BYTES) if nonce is None else nonce, "req": request.digest}
+    claims = {
+        3: audience,
+        6: _now(now),
+        "n": os.urandom(NONCE_BYTES) if nonce is None else nonce,
+        "req": request.digest,
+    }
     protected = cose.protected_header(key.algorithm)
     payload = cose.byte_string(cbor.encode_sorted(claims))
     structure = cose.sig_structure(protected, proof_aad(link.id), payload)
@@ -273,7 +278,7 @@ def _until(link: Link, issued: int, ttl: Duration | None, expires: Instant | Non
 
 def _expiring(link: Link) -> int:
     """Say which hop's `exp` is the chain's."""
-    return next(each.index for each in link.up() if each.block.expires == link.expires)
+    return next(each.hop for each in link.up() if each.block.expires == link.expires)
 
 
 def _check_reach(given: tuple[Capability, ...], link: Link) -> None:
@@ -283,7 +288,7 @@ def _check_reach(given: tuple[Capability, ...], link: Link) -> None:
         for mine in given:
             if permitted and not any(map(mine.may_overlap, permitted)):
                 theirs = ", ".join(map(str, permitted))
-                raise AttenuationError(f"`{mine}` is nothing of what that hop permits: {theirs}", hop=above.index)
+                raise AttenuationError(f"`{mine}` is nothing of what that hop permits: {theirs}", hop=above.hop)
 
 
 def _hops(hops: int | None, left: int = HOPS_MAX) -> int | None:

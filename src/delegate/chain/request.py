@@ -37,13 +37,13 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Request:
-    """One request: an action, a resource or none, and arguments.
+    r"""One request: an action, a resource or none, and arguments.
 
     Attributes:
         action: 1 to 256 printable characters, no white space: `files.read`, `http.get`, a tool's name.
         resource: a path or URL, or `None`.
         args: the normalised arguments, read-only all the way down.
-        digest: 32 bytes, SHA-256("delegate/1 request\\0" + CBOR([action, resource, args])): what a proof signs.
+        digest: 32 bytes, SHA-256("delegate/1 request\0" + CBOR([action, resource, args])): what a proof signs.
     """
 
     __slots__ = ("_encoded", "_frozen", "action", "digest", "resource", "resource_is_plain", "values")
@@ -53,6 +53,8 @@ class Request:
     resource_is_plain: bool
     values: dict[str, Any]
     digest: bytes
+    _encoded: bytes
+    _frozen: Mapping[str, Any] | None
 
     def __init__(self, action: str, resource: str | None = None, args: Mapping[str, object] | None = None) -> None:
         """Normalise a request.
@@ -90,9 +92,8 @@ class Request:
     def args(self) -> Mapping[str, Any]:
         """The normalised arguments, read-only; lists come back as tuples."""
         if self._frozen is None:
-            object.__setattr__(self, "_frozen", _freeze(self.values))
-        frozen: Mapping[str, Any] = self._frozen  # type: ignore[assignment]
-        return frozen
+            object.__setattr__(self, "_frozen", _freeze_map(self.values))
+        return self._frozen or {}
 
     @classmethod
     def http(cls, method: str, url: str, args: Mapping[str, object] | None = None) -> Request:
@@ -176,9 +177,7 @@ def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is any of its t
     if len(text) > REQUEST_BYTES * 8:
         _refuse(Reason.LIMIT_EXCEEDED, f"{len(text)} bytes of JSON")
     try:
-        return json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded_int
-        )
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded_int)
     except (ValueError, RecursionError) as error:
         _refuse(Reason.MALFORMED, f"not JSON: {shown(str(error))}")
 
@@ -197,7 +196,7 @@ def _no_constant(word: str) -> NoReturn:
 
 
 def _bounded_int(digits: str) -> int:
-    if len(digits) > 20 or not INTEGER_MIN <= int(digits) <= INTEGER_MAX:  # noqa: PLR2004 - sign and 19 digits
+    if len(digits) > 20 or not INTEGER_MIN <= int(digits) <= INTEGER_MAX:
         message = "an integer beyond 64 bits"
         raise ValueError(message)
     return int(digits)
@@ -300,9 +299,13 @@ def _number(value: float, budget: _Budget, where: str) -> int | float:
     return float(value)
 
 
+def _freeze_map(values: Mapping[str, object]) -> Mapping[str, object]:
+    return MappingProxyType({key: _freeze(item) for key, item in values.items()})
+
+
 def _freeze(value: object) -> object:
     if isinstance(value, dict):
-        return MappingProxyType({key: _freeze(item) for key, item in value.items()})
+        return _freeze_map(value)
     if isinstance(value, list):
         return tuple(_freeze(item) for item in value)
     return value

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, NamedTuple, NoReturn, TypeAlias
+from typing import NamedTuple, NoReturn, TypeAlias
 
 from delegate.caveats import Condition, Scope, compile_wire
 from delegate.chain.request import Request
@@ -24,7 +24,6 @@ from delegate.patterns import ACTION_SEPARATOR, RESOURCE_SEPARATOR, compile_patt
 from delegate.wire import cbor
 
 Matcher: TypeAlias = Callable[[str], bool]
-
 
 
 class Rule(NamedTuple):
@@ -50,7 +49,7 @@ class Rule(NamedTuple):
 class Check(NamedTuple):
     """What one block demands of a request: one of its capabilities (`None`: any request), all its caveats."""
 
-    index: int
+    hop: int
     capabilities: tuple[Rule, ...] | None
     caveats: tuple[Condition, ...]
 

@@ -64,8 +64,6 @@ def extend_claimed(parent: Link | None, data: bytes, index: int) -> Link:
         raise at_hop(error, index) from None
 
 
-
-
 class ChainEnvelope:
     """What the three envelopes share: a chain on its way. Nobody has checked it.
 
@@ -141,7 +139,11 @@ class Presentation(ChainEnvelope):
     kind = Kind.PRESENTATION
 
     def __init__(
-        self, blocks: tuple[bytes, ...], proof: bytes, discharges: tuple[bytes, ...] = (), link: Link | None = None
+        self,
+        blocks: tuple[bytes, ...],
+        proof: bytes,
+        discharges: tuple[bytes, ...] = (),
+        link: Link | None = None,
     ) -> None:
         """`proof` and `discharges` are COSE_Sign1 as they travel."""
         super().__init__(blocks, link)

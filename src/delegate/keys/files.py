@@ -35,9 +35,7 @@ _PEM_PLAIN = "-----BEGIN PRIVATE KEY-----"
 _PEM_ENCRYPTED = "-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
-def save_private(
-    path: str | PathLike[str], name: str, signer: Signer, passphrase: str | bytes | None = None
-) -> None:
+def save_private(path: str | PathLike[str], name: str, signer: Signer, passphrase: str | bytes | None = None) -> None:
     """Write a new private file, for its owner alone (0600).
 
     Args:
@@ -82,9 +80,7 @@ def load_private(
     except UnsupportedAlgorithm:
         raise TokenError(Reason.UNSUPPORTED_ALGORITHM, "a key that is neither ed25519 nor esp256") from None
     except (ValueError, TypeError):
-        detail = (
-            "the passphrase is wrong or the key file is damaged" if encrypted else "the key file is damaged"
-        )
+        detail = "the passphrase is wrong or the key file is damaged" if encrypted else "the key file is damaged"
         raise TokenError(Reason.MALFORMED, detail) from None
     return first_line, _signer(key)
 
@@ -151,9 +147,7 @@ def _split(text: str) -> tuple[str, str]:
         raise TokenError(Reason.MALFORMED, "a private key file is `principal: ` and a name, then PKCS#8 PEM")
     name = first_line.removeprefix(_FIRST_WORD)
     if name == first_line or not is_name(name):
-        raise TokenError(
-            Reason.MALFORMED, f"the first line of a private key file names its principal; {NAME_RULE}"
-        )
+        raise TokenError(Reason.MALFORMED, f"the first line of a private key file names its principal; {NAME_RULE}")
     return name, pem
 
 

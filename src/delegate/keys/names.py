@@ -13,9 +13,7 @@ from delegate.limits import NAME_CHARACTERS, SCHEME_CHARACTERS
 
 _NAME = re.compile(rf"[a-z][a-z0-9+.-]{{0,{SCHEME_CHARACTERS - 1}}}:[!-~]{{1,{NAME_CHARACTERS}}}")
 
-NAME_RULE = (
-    f"a name is a scheme, a colon and 1 to {NAME_CHARACTERS} visible ascii characters, like `agent:planner`"
-)
+NAME_RULE = f"a name is a scheme, a colon and 1 to {NAME_CHARACTERS} visible ascii characters, like `agent:planner`"
 
 
 def is_name(name: str) -> bool:

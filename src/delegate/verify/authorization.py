@@ -30,7 +30,12 @@ class Authorization:
     __slots__ = ("_env", "_settings", "chain", "proof_id", "request")
 
     def __init__(
-        self, chain: VerifiedChain, request: Request, settings: Settings, env: Mapping[str, Any], proof_id: bytes | None
+        self,
+        chain: VerifiedChain,
+        request: Request,
+        settings: Settings,
+        env: Mapping[str, Any],
+        proof_id: bytes | None,
     ) -> None:
         """Made by a verifier, after every check."""
         self.chain = chain

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from delegate.chain.blocks import Block, decode
+from delegate.chain.effective import Difference, Effective, difference, effective
 from delegate.chain.hop import Hop, hops_of
 from delegate.chain.links import Link, at_hop, check_header, first_link, next_link
 from delegate.chain.text import shown
@@ -71,6 +72,25 @@ class VerifiedChain:
         """Whether any block is a bearer block."""
         return self.link.is_bearer
 
+    def effective(self) -> Effective:
+        """Work out what survives all hops: for people to see, never for a decision.
+
+        Cost: milliseconds for long lists of capabilities. Source: SPEC §6.6.
+        """
+        return effective(self.link, self.root.can)
+
+    def diff(self, other: VerifiedChain) -> Difference:
+        """Say what this chain takes away from another: from the same chain some hops earlier, say."""
+        return difference(other.effective(), self.effective())
+
+    def up_to(self, hop: int) -> VerifiedChain:
+        """Give the chain as it was down to block `hop`; its holder was another then.
+
+        Raises:
+            IndexError: there is no such block.
+        """
+        return VerifiedChain(self.link.up()[hop], self.root, self.first)
+
     @property
     def block_ids(self) -> tuple[bytes, ...]:
         """The id of every block, from 0; 32 bytes each."""
@@ -124,7 +144,7 @@ def _first_block(data: bytes, generation: Generation, settings: Settings) -> Pre
 def _next_block(data: bytes, prefix: Prefix, settings: Settings) -> Prefix:
     link = prefix.link
     signed = cose.open_signed(data)
-    check_header(signed, link.index + 1)
+    check_header(signed, link.hop + 1)
     block, block_id = _signed_block(signed, link.id, link.block.key, settings, first=False)
     return Prefix(next_link(link, block, block_id, settings.compiler), prefix.root, prefix.first)
 
@@ -196,14 +216,14 @@ def _refuse_early(link: Link, latest: int) -> NoReturn:
     for each in link.up():
         if latest < max(each.block.not_before or 0, each.block.issued):
             begins = max(each.block.not_before or 0, each.block.issued)
-            raise VerificationError(Reason.NOT_YET_VALID, f"begins in {begins - latest} s", hop=each.index)
+            raise VerificationError(Reason.NOT_YET_VALID, f"begins in {begins - latest} s", hop=each.hop)
     raise VerificationError(Reason.NOT_YET_VALID)  # unreachable: some block began the chain's latest beginning
 
 
 def _refuse_late(link: Link, now: int) -> NoReturn:
     for each in link.up():
         if each.block.expires is not None and now >= each.block.expires:
-            raise VerificationError(Reason.EXPIRED, f"expired {now - each.block.expires} s ago", hop=each.index)
+            raise VerificationError(Reason.EXPIRED, f"expired {now - each.block.expires} s ago", hop=each.hop)
     raise VerificationError(Reason.EXPIRED)
 
 
@@ -211,5 +231,5 @@ def _refuse_audience(link: Link, audience: str) -> NoReturn:
     for each in link.up():
         if each.block.audience and audience not in each.block.audience:
             detail = f"for {', '.join(each.block.audience)}, not for {audience}"
-            raise VerificationError(Reason.WRONG_AUDIENCE, detail, hop=each.index)
+            raise VerificationError(Reason.WRONG_AUDIENCE, detail, hop=each.hop)
     raise VerificationError(Reason.WRONG_AUDIENCE)

@@ -64,7 +64,7 @@ def deciding(
         if proof is not None:  # SPEC 5.8
             until = proof.issued + settings.proof_window_s + settings.leeway_s
             if not (yield ClaimProof(proof.id, proof.issued, until, now)):
-                raise VerificationError(Reason.REPLAYED, "this proof has been used", hop=chain.link.index)
+                raise VerificationError(Reason.REPLAYED, "this proof has been used", hop=chain.link.hop)
     except DelegateError as error:
         return refused(error, request, chain)
     return Authorization(chain, request, settings, env, None if proof is None else proof.id)

@@ -1,4 +1,4 @@
-"""Does every block permit this request? (SPEC §5, steps 6 and 7)
+"""Whether every block permits this request (SPEC §5, steps 6 and 7).
 
 The rules of this file:
 
@@ -24,23 +24,21 @@ from delegate.verify.settings import Settings
 _SECOND_NS: Final = 1_000_000_000
 
 
-def evaluate(
-    chain: VerifiedChain, request: Request, env: Mapping[str, Any], settings: Settings, now: int
-) -> None:
+def evaluate(chain: VerifiedChain, request: Request, env: Mapping[str, Any], settings: Settings, now: int) -> None:
     """Ask every block, then the service's own policy (SPEC §5, steps 6 and 7).
 
     Raises:
         Denied: CAPABILITY_MISSING, CAVEAT_FAILED, CAVEAT_ERROR, LIMIT_EXCEEDED, POLICY_FAILED.
     """
     scope = Scope(variables(chain, request, env, settings, now), settings.limits.evaluation_steps)
-    bound = chain.root.can
+    bound = chain.root.rules
     if bound is not None and not _permitted(Check(0, bound, ()), request, scope):
         raise Denied(Reason.CAPABILITY_MISSING, f"the root {chain.root.principal.name} is not trusted for it", hop=0)
     for check in chain.link.checks:
         if check.capabilities is not None and not _permitted(check, request, scope):
-            raise Denied(Reason.CAPABILITY_MISSING, refusal.missing(chain, check.index, request), hop=check.index)
+            raise Denied(Reason.CAPABILITY_MISSING, refusal.missing(chain, check.hop, request), hop=check.hop)
         for place, condition in enumerate(check.caveats):
-            _require(condition, scope, chain, check.index, place)
+            _require(condition, scope, chain, check.hop, place)
     if settings.policy:
         _check_policy(scope, settings)
 
@@ -70,7 +68,7 @@ def _permitted(check: Check, request: Request, scope: Scope) -> bool:
     try:
         return permits(check.capabilities or (), request, scope)
     except CaveatError as error:
-        raise Denied(error.reason, error.detail, hop=check.index) from None
+        raise Denied(error.reason, error.detail, hop=check.hop) from None
 
 
 def _require(condition: Condition, scope: Scope, chain: VerifiedChain, index: int, place: int) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from delegate.caveats import explain_failure, format as format_caveat, from_wire
-from delegate.chain.capability import capability_texts
+from delegate.caveats import explain_failure
+from delegate.caveats import format as format_caveat
+from delegate.chain.capability import capability_texts, decode_caveats
 from delegate.chain.request import Request
 from delegate.chain.text import shown
 from delegate.verify.chain import VerifiedChain
-from delegate.wire import cbor
 
 
 def missing(chain: VerifiedChain, index: int, request: Request) -> str:
@@ -19,12 +19,9 @@ def missing(chain: VerifiedChain, index: int, request: Request) -> str:
     return f"{asked(request)} is not among what it permits: {permitted}"
 
 
-def failed(
-    chain: VerifiedChain, index: int, place: int, variables: Mapping[str, Any], error: str = ""
-) -> str:
+def failed(chain: VerifiedChain, index: int, place: int, variables: Mapping[str, Any], error: str = "") -> str:
     """Say which caveat of hop `index` did not hold, and the values that it read, or the error that it met."""
-    item = cbor.decode(chain.link.up()[index].block.caveats)[place]  # type: ignore[index]
-    expression = from_wire(item)
+    expression = decode_caveats(chain.link.up()[index].block.caveats)[place]
     if error:
         return f"{format_caveat(expression)}: {error}"
     return explain_failure(expression, variables)

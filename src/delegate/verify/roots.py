@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from delegate.chain.blocks import Block
-from delegate.chain.capability import Capability, encode_capabilities
+from delegate.chain.capability import Capability, capabilities, encode_capabilities
 from delegate.chain.links import Link
 from delegate.chain.rules import Matcher, Rule, compile_capabilities
 from delegate.chain.times import Instant, instant
@@ -26,11 +26,12 @@ class Root:
         principal: name and public key.
         speaks_for: patterns over the names of originators.
         tenants: tenants for which it may sign; `None`: whichever the verifier serves.
-        can: what its chains permit at most, compiled; `None`: anything.
+        can: what its chains permit at most; `None`: anything.
+        rules: the same, compiled.
         not_before, not_after: when the verifier trusts this key, Unix seconds.
     """
 
-    __slots__ = ("_speaks_for", "can", "not_after", "not_before", "principal", "speaks_for", "tenants")
+    __slots__ = ("_speaks_for", "can", "not_after", "not_before", "principal", "rules", "speaks_for", "tenants")
 
     def __init__(
         self,
@@ -50,7 +51,8 @@ class Root:
                 a `/` segment, `**` across). For itself it always may.
             tenants: tenants for which it may sign.
             can: a bound on whatever its chains permit.
-            not_before, not_after: when to trust this key, by the verifier's own clock.
+            not_before: when to begin to trust this key, by the verifier's own clock.
+            not_after: when to stop.
 
         Raises:
             ValueError: a bad pattern; an empty `can`. TypeError: `speaks_for` or `tenants` is one string.
@@ -68,13 +70,13 @@ class Root:
             self._speaks_for: tuple[Matcher, ...] = tuple(compile_pattern(each, "/") for each in self.speaks_for)
         except TokenError as error:
             raise ValueError(error.detail) from None
-        self.can: tuple[Rule, ...] | None = None
-        if can is not None:
-            encoded = encode_capabilities(can)
-            if not encoded:
+        self.can: tuple[Capability, ...] | None = None if can is None else capabilities(can)
+        self.rules: tuple[Rule, ...] | None = None
+        if self.can is not None:
+            if not self.can:
                 message = "a root that can do nothing; leave it out instead"
                 raise ValueError(message)
-            self.can = compile_capabilities(encoded)
+            self.rules = compile_capabilities(encode_capabilities(self.can))
 
     def may_speak_for(self, name: str) -> bool:
         """Say whether this root may start a chain with `name` as its originator."""

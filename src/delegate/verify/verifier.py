@@ -203,9 +203,7 @@ class Verifier(_Base):
             return answer
         raise _error_of(answer)
 
-    def decide(
-        self, presentation: Presented, request: Request, *, env: Mapping[str, object] | None = None
-    ) -> Decision:
+    def decide(self, presentation: Presented, request: Request, *, env: Mapping[str, object] | None = None) -> Decision:
         """Decide as `authorize`, and return the decision: raises nothing for what a caller sent."""
         return _as_decision(self._run(self._deciding(presentation, request, env)), request)
 
@@ -228,7 +226,7 @@ class Verifier(_Base):
             return self._replay.claim(effect.proof_id, issued=effect.issued, until=effect.until, now=effect.now) is True
         except DelegateError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a store raises, it did not answer
+        except Exception as error:
             raise _store_failed(error) from error
 
 
@@ -273,7 +271,7 @@ class AsyncVerifier(_Base):
             return (await result if inspect.isawaitable(result) else result) is True
         except DelegateError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a store raises, it did not answer
+        except Exception as error:
             raise _store_failed(error) from error
 
 

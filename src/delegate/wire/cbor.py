@@ -13,7 +13,7 @@ The rules of this file:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NoReturn
 
 import cbor2
@@ -98,7 +98,7 @@ def decode_unchecked_maps(data: bytes) -> object:
     return value
 
 
-def sorted_keys(mapping: dict[str, object]) -> list[str]:
+def sorted_keys(mapping: Iterable[str]) -> list[str]:
     """Order text keys as the wire does: by the bytes of their encoding."""
     return sorted(mapping, key=text_order)
 
@@ -110,7 +110,7 @@ def text_order(text: str) -> tuple[int, bytes]:
 
 
 def _check(value: object) -> bool:
-    """Check types, 64-bit integers, finite floats, and that map keys are strictly in order; say whether a float is in it."""
+    """Check types, 64-bit integers, finite floats, and strictly ordered map keys; say whether a float is in it."""
     kind = type(value)
     if kind is str or kind is bytes or kind is bool or value is None:
         return False
@@ -123,7 +123,8 @@ def _check(value: object) -> bool:
             raise TokenError(Reason.MALFORMED, "a number that is not finite")
         return True
     if isinstance(value, list):
-        return any([_check(item) for item in value])  # a list: every item is checked
+        floats = [_check(item) for item in value]  # every item is checked, floats found or not
+        return any(floats)
     if isinstance(value, dict):
         last: tuple[int, int, bytes] | None = None
         has_float = False

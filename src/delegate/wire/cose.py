@@ -33,7 +33,7 @@ _BARE: Final = {b"\x43\xa1" + head: algorithm for algorithm, head in _ALG_HEAD.i
 
 
 class Signed(NamedTuple):
-    """One COSE_Sign1, framed and not yet checked. (A tuple: saves 2 µs a block over a frozen dataclass.)"""
+    """One COSE_Sign1, framed and not yet checked. A tuple: saves 2 µs a block over a frozen dataclass."""
 
     algorithm: int
     kid: bytes  # empty where the header has none
@@ -46,9 +46,9 @@ class Signed(NamedTuple):
 def byte_string(data: bytes) -> bytes:
     """Encode a byte string of at most 65,535 bytes."""
     length = len(data)
-    if length < 24:  # noqa: PLR2004 - RFC 8949 §3
+    if length < 24:
         return bytes((0x40 + length,)) + data
-    if length < 256:  # noqa: PLR2004
+    if length < 256:
         return bytes((0x58, length)) + data
     return b"\x59" + length.to_bytes(2) + data
 
@@ -95,26 +95,24 @@ def open_signed(data: bytes) -> Signed:
         if algorithm is None:
             algorithm, kid, at = _header_with_kid(data)
         head = data[at + 1]
-        if head == 0x58:  # noqa: PLR2004
+        if head == 0x58:
             start = at + 3
             end = start + data[at + 2]
-            minimal = end - start > 23  # noqa: PLR2004
-        elif head == 0x59:  # noqa: PLR2004
+            minimal = end - start > 23
+        elif head == 0x59:
             start = at + 4
             end = start + (data[at + 2] << 8 | data[at + 3])
-            minimal = end - start > 255  # noqa: PLR2004
+            minimal = end - start > 255
         else:
-            minimal = False
+            raise IndexError
         if (
             minimal
-            and data[0] == 0x84  # noqa: PLR2004
-            and data[at] == 0xA0  # noqa: PLR2004
+            and data[0] == 0x84
+            and data[at] == 0xA0
             and data[end : end + 2] == b"\x58\x40"
             and len(data) == end + 2 + SIGNATURE_BYTES
         ):
-            return Signed(
-                algorithm, kid, data[1:at], data[start:end], data[at + 1 : end], data[end + 2 :]
-            )
+            return Signed(algorithm, kid, data[1:at], data[start:end], data[at + 1 : end], data[end + 2 :])
     except IndexError:
         pass
     _say_what_is_wrong(data)

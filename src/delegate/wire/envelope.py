@@ -33,7 +33,7 @@ class Kind(IntEnum):
 
 
 class Envelope(NamedTuple):
-    """One envelope, framed. (A tuple: it is built once a request.)"""
+    """One envelope, framed. A tuple: it is built once a request."""
 
     kind: Kind
     blocks: tuple[bytes, ...]
@@ -115,14 +115,14 @@ def _read_array(data: bytes, at: int, most: int) -> tuple[tuple[bytes, ...], int
 def _read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
     """Read one byte string with a minimal head, and say where it ends."""
     head = data[at]
-    if head == 0x58:  # noqa: PLR2004 - RFC 8949 §3
+    if head == 0x58:
         length = data[at + 1]
         start = at + 2
-        minimal = length > 23  # noqa: PLR2004
-    elif head == 0x59:  # noqa: PLR2004
+        minimal = length > 23
+    elif head == 0x59:
         length = data[at + 1] << 8 | data[at + 2]
         start = at + 3
-        minimal = length > 255  # noqa: PLR2004
+        minimal = length > 255
     else:
         length = head - 0x40
         start = at + 1

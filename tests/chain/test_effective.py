@@ -1,0 +1,197 @@
+"""What `effective` and `diff` show, held against brute force over a finite world of requests."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from delegate import (
+    AttenuationError,
+    Capability,
+    CaveatError,
+    Denied,
+    Identity,
+    Request,
+    Root,
+    VerifiedChain,
+    Verifier,
+    exactly,
+)
+from delegate.caveats import Scope, compile_wire, to_wire
+from delegate.patterns import compile_pattern
+from delegate.verify.evaluate import evaluate
+
+NOW = 1_800_000_000
+AUDIENCE = "files.example.com"
+PEOPLE = [
+    Identity.from_seed(name, bytes([index + 1]) * 32)
+    for index, name in enumerate(("user:alice", *map("agent:{}".format, "abcd")))
+]
+
+ACTIONS = ("files.read", "files.write", "files", "mail.send")
+RESOURCES = (None, "/data", "/data/", "/data/a", "/data/q3/a.csv", "/database", "/data//b")
+ARGUMENTS: tuple[dict[str, object], ...] = ({}, {"size": 5}, {"size": 500, "kind": "a"}, {"size": "5"}, {"other": 1})
+WORLD = [Request(*each) for each in itertools.product(ACTIONS, RESOURCES, ARGUMENTS)]
+
+CAPABILITIES = (
+    "files.read /data/**",
+    "files.* /data/**",
+    "** **",
+    "files.read /data/*",
+    "files.write /data/q3/** if args.size <= 100",
+    "files.read() /data/a",
+    "files.*(size) /data/** if args.size > 1",
+    "mail.send",
+    "files.** /data/*",
+    'files.read exactly "/data//b"',
+)
+CAVEATS = (
+    "args.size <= 100",
+    "args.size > 100",
+    'resource.startsWith("/data/q")',
+    "!has(args.kind)",
+    "args.size in [5, 500]",
+)
+
+
+def _chain(hops: list[tuple[list[str], list[str]]], bound: list[str] | None) -> VerifiedChain | None:
+    """Build and verify a chain; `None` where its author was told that it could not take effect."""
+    root = PEOPLE[0]
+    token = None
+    try:
+        for index, (can, caveats) in enumerate(hops):
+            to = PEOPLE[index + 1].principal
+            if token is None:
+                token = root.mint(to=to, can=can or ["** **"], caveats=caveats, ttl="8h", hops=4, now=NOW)
+            else:
+                token = PEOPLE[index].attenuate(token, to=to, can=can, caveats=caveats, now=NOW)
+    except AttenuationError:
+        return None
+    assert token is not None
+    return _verifier(bound).verify_chain(token)
+
+
+def _verifier(bound: list[str] | None) -> Verifier:
+    return Verifier([Root(PEOPLE[0].principal, can=bound)], audience=AUDIENCE, clock=lambda: NOW)
+
+
+def _covers(grant: Capability, request: Request) -> bool:
+    """Decide by what is shown, with the very patterns and conditions that are printed."""
+    if not compile_pattern(grant.action, ".")(request.action):
+        return False
+    if isinstance(grant.resource, str):
+        if request.resource is None or not request.resource_is_plain:
+            return False
+        if not compile_pattern(grant.resource)(request.resource):
+            return False
+    elif request.resource != (None if grant.resource is None else grant.resource.text):
+        return False
+    if grant.condition is None:
+        return True
+    scope = Scope({"args": request.values, "resource": request.resource, "action": request.action}, 20_000)
+    try:
+        return compile_wire(to_wire(grant.condition))(scope) is True
+    except CaveatError:
+        return False
+
+
+_hops = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from(CAPABILITIES), max_size=3, unique=True),
+        st.lists(st.sampled_from(CAVEATS), max_size=2, unique=True),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=120)
+@given(_hops, st.none() | st.just(["files.** /data/**"]))
+def test_effective_never_shows_less_than_the_chain_allows(
+    hops: list[tuple[list[str], list[str]]], bound: list[str] | None
+) -> None:
+    """Over the whole world: what is allowed is shown; and where `exact` is claimed, what is shown is allowed."""
+    chain = _chain(hops, bound)
+    if chain is None:
+        return
+    shown = chain.effective()
+    verifier = _verifier(bound)
+    for request in WORLD:
+        try:
+            evaluate(chain, request, {}, verifier._settings, NOW)
+            allowed = True
+        except Denied:
+            allowed = False
+        covered = any(_covers(grant, request) for grant in shown.grants)
+        assert covered or not allowed, f"{request} is allowed, and not shown by {[str(each) for each in shown.grants]}"
+        if shown.exact:
+            assert allowed or not covered, f"{request} is shown, and not allowed"
+
+
+def test_bounds_on_one_argument_become_the_tightest() -> None:
+    """`args.amount <= 500` and `args.amount <= 200` on two hops are shown as the second alone."""
+    chain = _chain([(["pay"], ["args.amount <= 500"]), ([], ["args.amount <= 200"])], None)
+    assert chain is not None
+    assert [str(grant) for grant in chain.effective().grants] == ["pay if args.amount <= 200"]
+
+
+def test_a_contradiction_grants_nothing() -> None:
+    """Two conditions that no value satisfies: nothing is granted, and the clash is named."""
+    chain = _chain([(["pay"], ["args.amount <= 500"]), ([], ["args.amount > 900"])], None)
+    assert chain is not None
+    shown = chain.effective()
+    assert shown.grants == ()
+    assert shown.clashes == ("args.amount > 900 && args.amount <= 500",)
+
+
+def test_diff_says_what_one_hop_took_away() -> None:
+    """An action gone, a resource narrowed, a condition added, time and hand-overs lost: each in its own field."""
+    root, planner, worker = PEOPLE[:3]
+    token = root.mint(
+        to=planner.principal, can=["files.read /data/**", "files.write /data/**"], ttl="8h", hops=3, now=NOW
+    )
+    token = planner.attenuate(
+        token,
+        to=worker.principal,
+        can=["files.read /data/q3/**"],
+        caveats=["args.size < 10"],
+        ttl="1h",
+        hops=0,
+        now=NOW,
+    )
+    chain = _verifier(None).verify_chain(token)
+    taken = chain.diff(chain.up_to(0))
+    assert taken.removed == ("files.write",)
+    assert taken.narrowed == (("files.read", ("/data/**",), ("/data/q3/**",)),)
+    assert taken.added == ("args.size < 10",)
+    assert taken.expires_by_s == 7 * 3600
+    assert taken.hops_by == 3
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "met"),
+    [
+        ("a /x/**", "a /x/y/*", "a /x/y/*"),
+        ("a /x/*", "a /*/y", "a /x/y"),
+        ("** **", "mail.send /z", "mail.send /z"),
+    ],
+)
+def test_patterns_of_two_hops_are_shown_as_what_both_match(mine: str, theirs: str, met: str) -> None:
+    """The intersection is printed, not the last hop's own wider pattern."""
+    chain = _chain([([mine], []), ([theirs], [])], None)
+    assert chain is not None
+    assert [str(grant) for grant in chain.effective().grants] == [met]
+
+
+def test_a_literal_under_a_pattern_is_granted_only_in_plain_form() -> None:
+    """`/data//b` matches no pattern, so a later literal of it grants nothing and its author is told."""
+    root, planner, worker = PEOPLE[:3]
+    token = root.mint(to=planner.principal, can=["a /data/**"], ttl=60, hops=1, now=NOW)
+    planner.attenuate(token, to=worker.principal, can=[Capability(action="a", resource=exactly("/data/b"))], now=NOW)
+    with pytest.raises(AttenuationError):
+        planner.attenuate(
+            token, to=worker.principal, can=[Capability(action="a", resource=exactly("/data//b"))], now=NOW
+        )
