@@ -33,9 +33,7 @@ def brute_force(pattern: str, text: str, separator: str = "/") -> bool:
             return any(tail_matches(place + 2, end) for end in range(at, len(text) + 1))
         if rest.startswith("*"):
             return any(
-                tail_matches(place + 1, end)
-                for end in range(at, len(text) + 1)
-                if separator not in text[at:end]
+                tail_matches(place + 1, end) for end in range(at, len(text) + 1) if separator not in text[at:end]
             )
         if rest.startswith("\\"):
             return text[at : at + 1] == rest[1] and tail_matches(place + 2, at + 1)
@@ -66,9 +64,7 @@ def test_a_pattern_matches_what_its_definition_says(pattern: str, text: str, sep
     assert Pattern.parse(pattern, separator).matches(text) is expected
 
 
-@pytest.mark.parametrize(
-    "pattern", ["/**", "/a/**", "a*b", "**b", "a**b", "a**", "a*", "*", "**", "a*/**", "", "a"]
-)
+@pytest.mark.parametrize("pattern", ["/**", "/a/**", "a*b", "**b", "a**b", "a**", "a*", "*", "**", "a*/**", "", "a"])
 def test_a_pattern_matches_what_its_definition_says_for_all_short_texts(pattern: str) -> None:
     """The shapes with a fast path agree with the definition on every text of up to five characters."""
     match = compile_pattern(pattern)

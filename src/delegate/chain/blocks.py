@@ -59,7 +59,6 @@ _KNOWN: Final[known.Rules] = {
     key.encode() if isinstance(key, str) else key: (
         place,
         Shape.KEY if key == CNF else _SHAPES[kind],
-        key,
         first_only,
     )
     for key, (place, kind, first_only) in _RULES.items()
@@ -137,35 +136,28 @@ def decode(payload: bytes, *, first: bool) -> Block:
     Source: SPEC §4.
     """
     claims = known.read(payload, _KNOWN, first=first) or _read(payload, first=first)
-    get = claims.get
-    holder = get(SUB)
-    issued = get(IAT)
-    cnf = get(CNF)
+    issuer, holder, aud, expires, not_before, issued, token_id, cnf, caveats, can, on_behalf_of, who, why, hops, tenant = (
+        claims
+    )
     if holder is None or issued is None or cnf is None:
         _malformed("a block needs sub, iat and cnf")
     if holder != BEARER and not is_name(holder):
         _malformed(f"not a name: `{shown(holder)}`")
-    expires = get(EXP)
-    not_before = get(NBF)
     if not 0 <= issued <= TIME_MAX:
         _malformed("iat is out of range")
     if expires is not None and not 0 <= expires <= TIME_MAX:
         _malformed("exp is out of range")
     if not_before is not None and not 0 <= not_before <= TIME_MAX:
         _malformed("nbf is out of range")
-    audience = get(AUD)
-    hops = get("hops")
     if hops is not None and not 0 <= hops <= HOPS_MAX:
         _malformed("hops is out of range")
     if first:
-        _check_first(claims)
-    who = get("who")
-    why = get("why")
+        if issuer is None or expires is None or token_id is None or can is None:
+            _malformed("block 0 needs iss, exp, cti and can")
+        _check_first(issuer, token_id, on_behalf_of, tenant)
     if why is not None:
         _check_why(why)
-    can = get("can", b"")
-    caveats = get("if", b"")
-    if (not can and "can" in claims) or (not caveats and "if" in claims):
+    if can == b"" or caveats == b"":
         _malformed("an empty list")
     return Block(
         holder,
@@ -173,24 +165,25 @@ def decode(payload: bytes, *, first: bool) -> Block:
         issued,
         expires,
         not_before,
-        _checked_audience(audience) if audience is not None else (),
-        can,
-        caveats,
+        () if aud is None else _checked_audience(aud),
+        can or b"",
+        caveats or b"",
         hops,
-        _checked_who(who) if who is not None else (),
+        () if who is None else _checked_who(who),
         why or "",
-        get(ISS, ""),
-        get(CTI, b""),
-        get("for", ""),
-        get("tenant", ""),
+        issuer or "",
+        token_id or b"",
+        on_behalf_of or "",
+        tenant or "",
     )
 
 
-def _read(payload: bytes, *, first: bool) -> dict[Any, Any]:
-    """Read the claims whatever they are, and refuse by name; `cnf` as the bytes of its COSE_Key."""
+def _read(payload: bytes, *, first: bool) -> list[Any]:
+    """Read the claims whatever they are, and refuse by name; what it returns is as from `known.read`."""
     claims = cbor.decode_unchecked_maps(payload)
     if type(claims) is not dict:
         _malformed("the claims are not a map")
+    found: list[Any] = [None] * len(_ORDER)
     last = -1
     for key, value in claims.items():
         rule = _RULES.get(key) if type(key) in _KEY_TYPES else None
@@ -204,13 +197,14 @@ def _read(payload: bytes, *, first: bool) -> dict[Any, Any]:
             _malformed(f"claim `{key}` is not of its type")
         if first_only and not first:
             _malformed(f"claim `{key}` belongs in block 0 only")
-    if CNF in claims:
-        # Encoding it again shows `True` for `1`, which comparing the maps would not; the payload was canonical.
-        encoded = cbor.encode_sorted(claims[CNF])
-        if encoded[:2] != b"\xa1\x01":
-            _malformed("cnf holds something other than a COSE_Key")
-        claims[CNF] = encoded[2:]
-    return claims
+        found[place] = value
+        if key == CNF:
+            # Encoding it again shows `True` for `1`, which comparing the maps would not; the payload was canonical.
+            encoded = cbor.encode_sorted(value)
+            if encoded[:2] != b"\xa1\x01":
+                _malformed("cnf holds something other than a COSE_Key")
+            found[place] = encoded[2:]
+    return found
 
 
 def check_audience_name(name: object) -> bool:
@@ -242,21 +236,17 @@ def _malformed(detail: str) -> NoReturn:
     raise TokenError(Reason.MALFORMED, detail)
 
 
-def _check_first(claims: dict[Any, Any]) -> None:
-    for key in (ISS, EXP, CTI, "can"):
-        if key not in claims:
-            _malformed(f"block 0 lacks claim `{key}`")
-    if not is_name(claims[ISS]):
-        _malformed(f"not a name: `{shown(claims[ISS])}`")
-    if len(claims[CTI]) != TOKEN_ID_BYTES:
+def _check_first(issuer: str, token_id: bytes, on_behalf_of: str | None, tenant: str | None) -> None:
+    if not is_name(issuer):
+        _malformed(f"not a name: `{shown(issuer)}`")
+    if len(token_id) != TOKEN_ID_BYTES:
         _malformed("cti is not 8 bytes")
-    originator = claims.get("for")
-    if originator is not None:
-        if not is_name(originator):
-            _malformed(f"not a name: `{shown(originator)}`")
-        if originator == claims[ISS]:
+    if on_behalf_of is not None:
+        if not is_name(on_behalf_of):
+            _malformed(f"not a name: `{shown(on_behalf_of)}`")
+        if on_behalf_of == issuer:
             raise TokenError(Reason.NOT_CANONICAL, "for repeats iss")
-    if "tenant" in claims and not check_audience_name(claims["tenant"]):
+    if tenant is not None and not check_audience_name(tenant):
         _malformed("tenant is not 1 to 200 visible ASCII characters")
 
 

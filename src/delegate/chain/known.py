@@ -36,22 +36,22 @@ _BYTES: Final = 0x40
 _SHORTEST_WORD: Final = 0x62  # `if`
 _LONGEST_WORD: Final = 0x66  # `tenant`
 
-Rules = dict[int | bytes, tuple[int, Shape, int | str, bool]]
+Rules = dict[int | bytes, tuple[int, Shape, bool]]
 
 
-def read(payload: bytes, rules: Rules, *, first: bool) -> dict[Any, Any] | None:
+def read(payload: bytes, rules: Rules, *, first: bool) -> list[Any] | None:
     """Read the claims, or give up.
 
     Args:
         payload: the claims as they travel.
-        rules: key as it travels (an int, or the bytes of the text) → place in the order, shape, key, only in
-            block 0.
+        rules: key as it travels (an int, or the bytes of the text) → place in the order, shape, only in block 0.
         first: whether this is block 0.
 
     Returns:
-        The claims, `cnf` as the bytes of its COSE_Key; `None` where the slow way must look.
+        The claims in their order, `None` for one that is absent, `cnf` as the bytes of its COSE_Key; nothing where
+        the slow way must look.
     """
-    claims: dict[Any, Any] = {}
+    claims: list[Any] = [None] * len(rules)
     last = -1
     try:
         count = payload[0] - _MAP
@@ -68,7 +68,7 @@ def read(payload: bytes, rules: Rules, *, first: bool) -> dict[Any, Any] | None:
                 end = at + byte - _TEXT
                 raw_key = payload[at:end]
                 at = end
-            place, shape, key, first_only = rules[raw_key]
+            place, shape, first_only = rules[raw_key]
             if place <= last or (first_only and not first):
                 return None
             last = place
@@ -106,7 +106,7 @@ def read(payload: bytes, rules: Rules, *, first: bool) -> dict[Any, Any] | None:
                 at = end
                 if shape is Shape.TEXT:
                     value = value.decode()
-            claims[key] = value
+            claims[place] = value
     except (IndexError, KeyError, UnicodeDecodeError):
         return None
     return claims if at == len(payload) else None

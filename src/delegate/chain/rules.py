@@ -99,7 +99,7 @@ def compile_caveats(data: bytes) -> tuple[Condition, ...]:
 
 
 def _items(data: bytes, most: int, what: str) -> list[object]:
-    items = cbor.decode(data)
+    items = cbor.decode_for_walk(data)
     if type(items) is not list or not items:
         _malformed(f"{what} are not a list of at least one")
     if len(items) > most:

@@ -60,9 +60,12 @@ def check(public_raw: bytes, message: bytes, signature: bytes) -> bool:
     Cost: one Ed25519 check and 0.5 µs. Source: SPEC §3.5.
     """
     # INVARIANT: the library reads 32 bytes of key whatever it is given, so the length is settled here.
-    if len(public_raw) != KEY_BYTES or len(signature) != SIGNATURE_BYTES:
-        return False
-    if signature[:32] in LOW_ORDER or not is_strong(public_raw):
+    return len(public_raw) == KEY_BYTES and is_strong(public_raw) and check_accepted(public_raw, message, signature)
+
+
+def check_accepted(public_raw: bytes, message: bytes, signature: bytes) -> bool:
+    """`check` for a key that `is_strong` has accepted already, as every `PublicKey` has been."""
+    if len(signature) != SIGNATURE_BYTES or signature[:32] in LOW_ORDER:
         return False
     # L is just above 2^252: a last byte below 0x10 settles it for nearly every signature.
     if signature[63] >= 0x10 and int.from_bytes(signature[32:], "little") >= GROUP_ORDER:

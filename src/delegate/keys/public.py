@@ -216,7 +216,7 @@ class PublicKey:
         Cost: one signature check. Source: SPEC §3.5.
         """
         if self._loaded is None:
-            good = ed25519.check(self.raw, message, signature)
+            good = ed25519.check_accepted(self.raw, message, signature)
         else:
             good = esp256.check(self._loaded, message, signature)
         if not good:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from delegate.caveats import Condition, Scope, Timestamp
+from delegate.caveats import Scope, Timestamp
 from delegate.chain.request import Request
 from delegate.chain.rules import Check, permits
 from delegate.errors import CaveatError, Denied, Reason
@@ -37,8 +37,8 @@ def evaluate(chain: VerifiedChain, request: Request, env: Mapping[str, Any], set
     for check in chain.link.checks:
         if check.capabilities is not None and not _permitted(check, request, scope):
             raise Denied(Reason.CAPABILITY_MISSING, refusal.missing(chain, check.hop, request), hop=check.hop)
-        for place, condition in enumerate(check.caveats):
-            _require(condition, scope, chain, check.hop, place)
+        if check.caveats:
+            _require(check, scope, chain)
     if settings.policy:
         _check_policy(scope, settings)
 
@@ -71,15 +71,17 @@ def _permitted(check: Check, request: Request, scope: Scope) -> bool:
         raise Denied(error.reason, error.detail, hop=check.hop) from None
 
 
-def _require(condition: Condition, scope: Scope, chain: VerifiedChain, index: int, place: int) -> None:
+def _require(check: Check, scope: Scope, chain: VerifiedChain) -> None:
+    place = 0
     try:
-        value = condition(scope)
+        for place, condition in enumerate(check.caveats):
+            value = condition(scope)
+            if value is not True:
+                reason = Reason.CAVEAT_FAILED if value is False else Reason.CAVEAT_ERROR
+                raise Denied(reason, refusal.failed(chain, check.hop, place, scope.variables), hop=check.hop)
     except CaveatError as error:
-        detail = refusal.failed(chain, index, place, scope.variables, error.detail)
-        raise Denied(error.reason, detail, hop=index) from None
-    if value is not True:
-        reason = Reason.CAVEAT_FAILED if value is False else Reason.CAVEAT_ERROR
-        raise Denied(reason, refusal.failed(chain, index, place, scope.variables), hop=index)
+        detail = refusal.failed(chain, check.hop, place, scope.variables, error.detail)
+        raise Denied(error.reason, detail, hop=check.hop) from None
 
 
 def _check_policy(scope: Scope, settings: Settings) -> None:
