@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from delegate.caveats import Scope, Timestamp
 from delegate.chain.request import Request
-from delegate.chain.rules import Check, permits
+from delegate.chain.rules import permits
 from delegate.errors import CaveatError, Denied, Reason
 from delegate.verify import refusal
 from delegate.verify.chain import VerifiedChain
@@ -31,14 +31,25 @@ def evaluate(chain: VerifiedChain, request: Request, env: Mapping[str, Any], set
         Denied: CAPABILITY_MISSING, CAVEAT_FAILED, CAVEAT_ERROR, LIMIT_EXCEEDED, POLICY_FAILED.
     """
     scope = Scope(variables(chain, request, env, settings, now), settings.limits.evaluation_steps)
-    bound = chain.root.rules
-    if bound is not None and not _permitted(Check(0, bound, ()), request, scope):
-        raise Denied(Reason.CAPABILITY_MISSING, f"the root {chain.root.principal.name} is not trusted for it", hop=0)
-    for check in chain.link.checks:
-        if check.capabilities is not None and not _permitted(check, request, scope):
-            raise Denied(Reason.CAPABILITY_MISSING, refusal.missing(chain, check.hop, request), hop=check.hop)
-        if check.caveats:
-            _require(check, scope, chain)
+    hop, place = 0, -1
+    try:
+        bound = chain.root.rules
+        if bound is not None and not permits(bound, request, scope):
+            detail = f"the root {chain.root.principal.name} is not trusted for it"
+            raise Denied(Reason.CAPABILITY_MISSING, detail, hop=0)
+        # One loop with nothing called that need not be: this is most of a warm check.
+        for hop, capabilities, caveats in chain.link.checks:
+            place = -1
+            if capabilities is not None and not permits(capabilities, request, scope):
+                raise Denied(Reason.CAPABILITY_MISSING, refusal.missing(chain, hop, request), hop=hop)
+            for place, condition in enumerate(caveats):
+                value = condition(scope)
+                if value is not True:
+                    reason = Reason.CAVEAT_FAILED if value is False else Reason.CAVEAT_ERROR
+                    raise Denied(reason, refusal.failed(chain, hop, place, scope.variables), hop=hop)
+    except CaveatError as error:
+        failed = error.detail if place < 0 else refusal.failed(chain, hop, place, scope.variables, error.detail)
+        raise Denied(error.reason, failed, hop=hop) from None
     if settings.policy:
         _check_policy(scope, settings)
 
@@ -62,26 +73,6 @@ def variables(
         "origin": chain.originator,
         "holder": holder,
     }
-
-
-def _permitted(check: Check, request: Request, scope: Scope) -> bool:
-    try:
-        return permits(check.capabilities or (), request, scope)
-    except CaveatError as error:
-        raise Denied(error.reason, error.detail, hop=check.hop) from None
-
-
-def _require(check: Check, scope: Scope, chain: VerifiedChain) -> None:
-    place = 0
-    try:
-        for place, condition in enumerate(check.caveats):
-            value = condition(scope)
-            if value is not True:
-                reason = Reason.CAVEAT_FAILED if value is False else Reason.CAVEAT_ERROR
-                raise Denied(reason, refusal.failed(chain, check.hop, place, scope.variables), hop=check.hop)
-    except CaveatError as error:
-        detail = refusal.failed(chain, check.hop, place, scope.variables, error.detail)
-        raise Denied(error.reason, detail, hop=check.hop) from None
 
 
 def _check_policy(scope: Scope, settings: Settings) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final, NamedTuple, NoReturn
 
 from delegate.chain.blocks import BEARER
+from delegate.chain.links import at_hop
 from delegate.chain.request import Request
 from delegate.chain.text import shown
 from delegate.chain.token import proof_aad
-from delegate.errors import Reason, TokenError, VerificationError
+from delegate.errors import DelegateError, Reason, TokenError, VerificationError
 from delegate.keys import Ed25519Signer
 from delegate.limits import TIME_MAX
 from delegate.verify.chain import VerifiedChain
@@ -34,40 +35,51 @@ class Proof(NamedTuple):
 
 
 def possession(found: Envelope, chain: VerifiedChain, request: Request, settings: Settings, now: int) -> Proof | None:
-    """Check that whoever presents the chain holds its last key (SPEC §5, step 5); `None` for a bearer token."""
-    last = chain.link.hop
-    if found.kind is Kind.PRESENTATION:
-        if found.discharges:
-            raise VerificationError(Reason.DISCHARGE_UNEXPECTED, "no block of this chain asks for a discharge")
-        return _proof(found.proof, chain, request, settings, now)
-    if found.kind is Kind.BEARER:
-        if chain.link.block.holder != BEARER:
-            raise VerificationError(Reason.BEARER_REFUSED, "a bearer envelope around a named holder's chain", hop=last)
-        if Ed25519Signer(found.secret).public_key != chain.link.block.key:
-            raise VerificationError(Reason.PROOF_WRONG_KEY, "the secret is not that of the last block's key", hop=last)
-        return None
-    raise VerificationError(Reason.PROOF_MISSING, "a chain without a proof; present it with prove", hop=last)
+    """Check that whoever presents the chain holds its last key (SPEC §5, step 5); `None` for a bearer token.
+
+    Raises:
+        TokenError, VerificationError: `.hop` is the last block, whose holder did not prove.
+        VerificationError: DISCHARGE_UNEXPECTED, of no block.
+    """
+    if found.discharges:
+        raise VerificationError(Reason.DISCHARGE_UNEXPECTED, "no block of this chain asks for a discharge")
+    try:
+        if found.kind is Kind.PRESENTATION:
+            return _proof(found.proof, chain, request, settings, now)
+        if found.kind is Kind.BEARER:
+            _check_secret(found.secret, chain)
+            return None
+        raise VerificationError(Reason.PROOF_MISSING, "a chain without a proof; present it with prove")
+    except DelegateError as error:
+        raise at_hop(error, chain.link.hop) from None
+
+
+def _check_secret(secret: bytes, chain: VerifiedChain) -> None:
+    block = chain.link.block
+    if block.holder != BEARER:
+        raise VerificationError(Reason.BEARER_REFUSED, "a bearer envelope around a named holder's chain")
+    if Ed25519Signer(secret).public_key != block.key:
+        raise VerificationError(Reason.PROOF_WRONG_KEY, "the secret is not that of the last block's key")
 
 
 def _proof(data: bytes, chain: VerifiedChain, request: Request, settings: Settings, now: int) -> Proof:
     key = chain.link.block.key
-    last = chain.link.hop
     signed = cose.open_signed(data)
     if signed.kid:
-        raise TokenError(Reason.MALFORMED, "a proof names no key", hop=last)
+        raise TokenError(Reason.MALFORMED, "a proof names no key")
     if signed.algorithm != key.algorithm or signed.algorithm not in settings.algorithms:
-        raise TokenError(Reason.UNSUPPORTED_ALGORITHM, f"the proof's alg is {signed.algorithm}", hop=last)
+        raise TokenError(Reason.UNSUPPORTED_ALGORITHM, f"the proof's alg is {signed.algorithm}")
     structure = cose.sig_structure(signed.protected, proof_aad(chain.link.id), signed.payload_item)
     try:
         key.verify(structure, signed.signature)
     except VerificationError:
-        raise VerificationError(Reason.PROOF_WRONG_KEY, "not signed by the holder over this chain", hop=last) from None
+        raise VerificationError(Reason.PROOF_WRONG_KEY, "not signed by the holder over this chain") from None
     issued = _issued_if_as_expected(signed.payload, settings.audience, request.digest)
     if issued is None:
-        issued = _check_payload(signed.payload, settings.audience, request.digest, last)
+        issued = _check_payload(signed.payload, settings.audience, request.digest)
     if not now - settings.proof_window_s <= issued <= now + settings.leeway_s:
         age = f"made {now - issued} s ago" if issued <= now else f"made {issued - now} s in the future"
-        raise VerificationError(Reason.PROOF_EXPIRED, age, hop=last)
+        raise VerificationError(Reason.PROOF_EXPIRED, age)
     return Proof(cose.structure_id(structure), issued)
 
 
@@ -87,24 +99,24 @@ def _issued_if_as_expected(payload: bytes, audience: str, digest: bytes) -> int 
     return None
 
 
-def _check_payload(payload: bytes, audience: str, digest: bytes, last: int) -> int:
+def _check_payload(payload: bytes, audience: str, digest: bytes) -> int:
     """Read a proof's payload the slow way, and say what is wrong with it."""
     match cbor.decode(payload):
         case {3: str() as named, 6: int() as issued, "n": bytes() as nonce, "req": bytes() as wanted, **rest}:
             if rest:
-                raise TokenError(Reason.UNKNOWN_CLAIM, "the proof has a further claim", hop=last)
+                raise TokenError(Reason.UNKNOWN_CLAIM, "the proof has a further claim")
             if type(issued) is not int or not 0 <= issued <= TIME_MAX or _bad_sizes(nonce, wanted):
-                _malformed(last)
+                _malformed()
             if named != audience:
-                raise VerificationError(Reason.PROOF_WRONG_AUDIENCE, f"made for `{shown(named)}`", hop=last)
+                raise VerificationError(Reason.PROOF_WRONG_AUDIENCE, f"made for `{shown(named)}`")
             if wanted != digest:
-                raise VerificationError(Reason.PROOF_WRONG_REQUEST, "made for another request", hop=last)
+                raise VerificationError(Reason.PROOF_WRONG_REQUEST, "made for another request")
             return issued
-    _malformed(last)
+    _malformed()
 
 
-def _malformed(last: int) -> NoReturn:
-    raise TokenError(Reason.MALFORMED, "the proof's payload is not of its form", hop=last)
+def _malformed() -> NoReturn:
+    raise TokenError(Reason.MALFORMED, "the proof's payload is not of its form")
 
 
 def _bad_sizes(nonce: bytes, wanted: bytes) -> bool:

@@ -102,6 +102,7 @@ class Generation(NamedTuple):
 
     by_thumbprint: dict[bytes, Root]
     prefixes: Recent[Prefix]
+    bearers: Recent[Prefix]  # by the whole bearer token as it was given: chain and secret held
 
 
 def generation(roots: Iterable[Trusted], cache_size: int) -> Generation:
@@ -122,4 +123,4 @@ def generation(roots: Iterable[Trusted], cache_size: int) -> Generation:
             message = f"the key of {root.principal.name} is a root twice"
             raise ValueError(message)
         found[thumbprint] = root
-    return Generation(found, Recent(cache_size))
+    return Generation(found, Recent(cache_size), Recent(cache_size))

@@ -141,7 +141,7 @@ def _say_what_is_wrong(data: bytes) -> NoReturn:
                 raise TokenError(Reason.MALFORMED, "an unprotected header")
             if not isinstance(header, dict) or not header.keys() <= {1, 4}:
                 raise TokenError(Reason.MALFORMED, "a protected header with other labels than alg and kid")
-            if header.get(1) not in _ALG_HEAD:
+            if type(header.get(1)) is not int or header[1] not in _ALG_HEAD:
                 raise TokenError(Reason.UNSUPPORTED_ALGORITHM, f"alg is {_shown(header.get(1))}")
             if len(signature) != SIGNATURE_BYTES:
                 raise TokenError(Reason.MALFORMED, f"a signature of {len(signature)} bytes")

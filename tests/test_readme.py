@@ -1,0 +1,93 @@
+"""The README does what it says: its Python runs in order, its printed lines and its commands come out as shown."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from delegate import Denied, Identity
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+PREAMBLE = "from datetime import UTC, datetime\nfrom delegate import Holder, Root\n"
+
+
+def _python() -> list[str]:
+    return [body for language, body in BLOCKS if language == "python"]
+
+
+def _plain() -> list[str]:
+    return [body for language, body in BLOCKS if not language]
+
+
+def test_the_first_python_allows_one_request_and_ends_in_the_refusal_that_is_shown() -> None:
+    """The dozen lines of the first screen: what is printed, and the last line of the traceback."""
+    shown = _plain()[0].splitlines()
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), pytest.raises(Denied) as refusal:
+        exec(_python()[0], {})  # noqa: S102 - the README's own code
+    assert printed.getvalue().splitlines() == shown[:1]
+    assert shown[-1] == f"delegate.errors.Denied: {refusal.value}"
+
+
+def test_the_rest_of_the_python_runs_in_order() -> None:
+    """Each later block builds on the ones before; the last prints what is shown below it."""
+    names: dict[str, object] = {}
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(PREAMBLE, names)  # noqa: S102
+        with contextlib.suppress(Denied):
+            exec(_python()[0], names)  # noqa: S102
+        printed.truncate(0)
+        printed.seek(0)
+        for block in _python()[1:]:
+            exec(block, names)  # noqa: S102
+    assert printed.getvalue() == _plain()[1]
+
+
+def test_comments_beside_capabilities_are_how_they_print() -> None:
+    """`can(…)  # text`: the text is its `str()`."""
+    names: dict[str, object] = {}
+    exec("from delegate import can", names)  # noqa: S102
+    lines = [line for line in _python()[1].splitlines() if line.startswith("can(")]
+    assert len(lines) == 3
+    for line in lines:
+        code, _, text = line.partition("#")
+        assert str(eval(code, names)) == text.strip()  # noqa: S307
+
+
+def test_the_commands_of_the_first_screen_do_what_is_shown(tmp_path: Path) -> None:
+    """Three commands in a row, with real files and a real pipe: the output and the exit status."""
+    for name in ("user:alice@example.com", "agent:planner", "agent:worker"):
+        stem = re.split(r"[:@]", name)[1]
+        identity = Identity.generate(name)
+        identity.save(tmp_path / f"{stem}.key")
+        identity.principal.save(tmp_path / f"{stem}.pub")
+    transcript = next(body for language, body in BLOCKS if language == "console" and "mint" in body)
+    commands = [line[2:] for line in transcript.splitlines() if line.startswith("$ ")]
+    expected = [line for line in transcript.splitlines() if not line.startswith("$ ")]
+    said: list[str] = []
+    status = 0
+    for command in commands:
+        here = f"{shlex.quote(sys.executable)} -m delegate"
+        result = subprocess.run(  # noqa: S602 - the README's own commands
+            re.sub(r"\bdelegate (?=mint|attenuate|prove|verify)", f"{here} ", command),
+            shell=True,
+            cwd=tmp_path,
+            env={**os.environ, "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        status = result.returncode
+        said += [line for line in (result.stdout + result.stderr).splitlines() if line.startswith("refused")]
+    assert said == expected
+    assert status == 1

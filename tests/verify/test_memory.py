@@ -1,0 +1,206 @@
+"""A verdict never depends on what a verifier remembers (SPEC §5.9)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from delegate import DelegateError, Identity, MemoryReplay, Reason, Request, Token, Verifier
+from delegate.verify.memory import Recent
+from tests import vectors
+from tests.vectors import Outcome, Vector
+
+NOW = 1_800_000_000
+AUDIENCE = "files.example.com"
+REQUEST = Request("files.read", "/data/a")
+
+
+class _NothingSeen:
+    """A replay store for judging one presentation many times: every proof is new to it."""
+
+    def claim(self, proof_id: bytes, *, issued: int, until: int, now: int) -> bool:
+        """Say that it is the first time."""
+        return True
+
+
+def _judge(verifier: Verifier, vector: Vector) -> Outcome:
+    if vector.judged_as_chain:
+        return vectors.outcome(lambda: verifier.verify_chain(vector.source))
+    return vectors.outcome(lambda: verifier.authorize(vector.source, vector.request, env=vector.env))
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 4096])
+def test_every_vector_gets_its_verdict_whatever_is_remembered(size: int) -> None:
+    """Cold, warm, with the cache off, with room for one block, and after other vectors have put blocks in."""
+    crowd = [vector for vector in vectors.load() if vector.times == 1 and not vector.judged_as_chain]
+    for vector in vectors.load():
+        if vector.times > 1:
+            continue  # about the replay memory, which is stubbed here
+        expected = (vector.fields["expect"], vector.fields["hop"])
+        verifier = vector.verifier(cache_size=size, replay=_NothingSeen())
+        assert _judge(verifier, vector) == expected, (vector.name, "cold")
+        for other in crowd[:5]:
+            vectors.outcome(lambda other=other: verifier.authorize(other.source, other.request))  # type: ignore[misc]
+        for _ in range(2):
+            assert _judge(verifier, vector) == expected, (vector.name, "warm")
+
+
+def test_accepted_vectors_in_one_verifier_do_not_lend_each_other_anything() -> None:
+    """With every root of every vector and a shared cache, a block counts only where it was verified."""
+    accepted = [
+        vector for vector in vectors.accepted() if vector.fields["tenant"] is None and not vector.fields["verifier"]
+    ]
+    for vector in accepted:
+        settings = vector.settings()
+        alone = Verifier(**{**settings, "replay": _NothingSeen()})
+        crowded = Verifier(**{**settings, "replay": _NothingSeen()})
+        for other in accepted:
+            vectors.outcome(lambda other=other: crowded.authorize(other.source, other.request, env=other.env))  # type: ignore[misc]
+        assert _judge(alone, vector) == _judge(crowded, vector) == ("allow", None), vector.name
+
+
+def _chain(length: int = 4) -> tuple[Identity, Identity, list[str]]:
+    """Give a root, the last holder, and the text of every prefix of one chain."""
+    root = Identity.from_seed("user:alice", b"r" * 32)
+    holders = [Identity.from_seed(f"agent:{index}", bytes([index + 1]) * 32) for index in range(length)]
+    token = root.mint(to=holders[0].principal, can=["files.read /data/**"], ttl="1h", hops=length, now=NOW)
+    texts = [token.to_text()]
+    for above, below in zip(holders, holders[1:], strict=False):
+        token = above.attenuate(token, to=below.principal, now=NOW)
+        texts.append(token.to_text())
+    return root, holders[-1], texts
+
+
+def test_a_revoked_root_takes_what_was_remembered_under_it() -> None:
+    """Replacing the roots drops every verified block: a warm chain is refused at once."""
+    root, holder, texts = _chain()
+    verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW)
+    verifier.verify_chain(texts[-1])
+    verifier.roots = [Identity.generate("user:bob").principal]
+    with pytest.raises(DelegateError) as refused:
+        verifier.verify_chain(texts[-1])
+    assert refused.value.reason is Reason.UNKNOWN_ROOT
+    verifier.roots = [root.principal]
+    assert verifier.verify_chain(texts[-1]).hops[-1].holder == holder.name
+
+
+def test_time_is_asked_anew_of_a_remembered_chain() -> None:
+    """A chain seen while it was good is refused once it has expired."""
+    root, _, texts = _chain()
+    moment = [NOW]
+    verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: moment[0])
+    verifier.verify_chain(texts[-1])
+    moment[0] = NOW + 3600
+    with pytest.raises(DelegateError) as refused:
+        verifier.verify_chain(texts[-1])
+    assert refused.value.reason is Reason.EXPIRED
+
+
+def test_a_warm_block_with_another_signature_is_checked_again() -> None:
+    """The attacker keeps a known block's payload and forges its signature: the memory does not know those bytes."""
+    root, _, texts = _chain(2)
+    verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW)
+    known = verifier.verify_chain(texts[-1])
+
+    token = Token.parse(texts[-1])
+    forged = token.blocks[1][:-1] + bytes([token.blocks[1][-1] ^ 1])
+    with pytest.raises(DelegateError) as refused:
+        verifier.verify_chain(Token((token.blocks[0], forged)))
+    assert refused.value.reason is Reason.BAD_SIGNATURE
+    assert known.link.hop == 1
+
+
+def test_a_remembered_block_does_not_count_in_another_place() -> None:
+    """The attacker presents warm blocks in another order, or without the ones between: each is refused."""
+    root, _, texts = _chain(4)
+    verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW)
+    verifier.verify_chain(texts[-1])
+
+    a, b, c, d = Token.parse(texts[-1]).blocks
+    for blocks in ((a, c, d), (a, b, d), (b, c, d), (a, c, b, d), (a, a, b), (a, b, b), (d,)):
+        with pytest.raises(DelegateError):
+            verifier.verify_chain(Token(blocks))
+
+
+def test_eight_threads_while_roots_change_and_the_memory_is_tiny() -> None:
+    """No thread ever sees a wrong verdict: trusted chains pass or miss their root, others never pass."""
+    root, holder, texts = _chain(5)
+    stranger = Identity.generate("user:mallory")
+    forged_root = Identity.from_seed("user:alice", b"x" * 32)
+    forged = forged_root.mint(to=holder.principal, can=["** **"], ttl="1h", now=NOW).to_text()
+    verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW, cache_size=3)
+    wrong: list[str] = []
+    done = threading.Event()
+
+    def guarded(work: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - a thread's error must reach the test
+                wrong.append(repr(error))
+
+        return run
+
+    def hammer() -> None:
+        for turn in range(120):
+            text = texts[turn % len(texts)]
+            seen = vectors.outcome(lambda text=text: verifier.verify_chain(text))  # type: ignore[misc]
+            if seen not in {("allow", None), ("unknown_root", 0)}:
+                wrong.append(f"{seen}")
+            if vectors.outcome(lambda: verifier.verify_chain(forged)) != ("unknown_root", 0):
+                wrong.append("a forged root passed")
+
+    def change() -> None:
+        while not done.is_set():
+            verifier.roots = [stranger.principal]
+            verifier.roots = [root.principal, stranger.principal]
+
+    workers = [threading.Thread(target=guarded(hammer)) for _ in range(8)]
+    changer = threading.Thread(target=guarded(change))
+    changer.start()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    done.set()
+    changer.join()
+    assert wrong == []
+
+
+def test_a_call_sees_one_generation_of_roots() -> None:
+    """Roots that are replaced during a call, by the replay store of all things, do not change its verdict."""
+    root, holder, texts = _chain(2)
+
+    class Changing:
+        """Replaces the roots in the middle of a decision."""
+
+        def claim(self, proof_id: bytes, *, issued: int, until: int, now: int) -> bool:
+            """Pull the rug, then allow."""
+            verifier.roots = []
+            return True
+
+    verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW, replay=Changing())
+    assert verifier.decide(holder.prove(texts[-1], REQUEST, AUDIENCE, now=NOW), REQUEST).allowed
+    assert not verifier.decide(holder.prove(texts[-1], REQUEST, AUDIENCE, now=NOW), REQUEST).allowed
+
+
+def test_the_least_recently_used_goes_first() -> None:
+    """Bounded, and in order of use."""
+    recent: Recent[int] = Recent(2)
+    recent.put(b"a", 1)
+    recent.put(b"b", 2)
+    assert recent.get(b"a") == 1
+    recent.put(b"c", 3)
+    assert (recent.get(b"a"), recent.get(b"b"), recent.get(b"c"), len(recent)) == (1, None, 3, 2)
+
+
+def test_the_memory_of_proofs_is_not_the_memory_of_chains() -> None:
+    """A warm chain needs a fresh proof each time: the same one again is a replay."""
+    root, holder, texts = _chain(3)
+    verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW, replay=MemoryReplay(since=0))
+    proof = holder.prove(texts[-1], REQUEST, AUDIENCE, now=NOW)
+    assert verifier.decide(proof, REQUEST).allowed
+    assert verifier.decide(proof, REQUEST).reason is Reason.REPLAYED
+    assert verifier.decide(holder.prove(texts[-1], REQUEST, AUDIENCE, now=NOW), REQUEST).allowed
