@@ -2,7 +2,8 @@
 
 from delegate.verify.authorization import Authorization, Decision
 from delegate.verify.chain import VerifiedChain
+from delegate.verify.explanation import Explanation, Verdict
 from delegate.verify.roots import Root
 from delegate.verify.verifier import AsyncVerifier, Verifier
 
-__all__ = ["AsyncVerifier", "Authorization", "Decision", "Root", "VerifiedChain", "Verifier"]
+__all__ = ["AsyncVerifier", "Authorization", "Decision", "Explanation", "Root", "Verdict", "VerifiedChain", "Verifier"]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NoReturn
 
 from delegate.chain.hop import Hop
 from delegate.chain.request import Request
 from delegate.errors import DelegateError, Denied, Reason
 from delegate.verify.chain import VerifiedChain, check_now_and_here
-from delegate.verify.evaluate import evaluate
+from delegate.verify.evaluate import asking, evaluate
+from delegate.verify.explanation import Asking, Explanation, explain
 from delegate.verify.settings import Settings
 
 JSON_VERSION: Final = 1
@@ -87,6 +89,17 @@ class Authorization:
             return False
         return True
 
+    def as_decision(self) -> Decision:
+        """Give the decision that this authorization is."""
+        settings = self._settings
+        return Decision(
+            allowed=True,
+            request=self.request,
+            authorization=self,
+            chain=self.chain,
+            _asking=partial(asking, self.chain, self.request, self._env, settings, settings.now()),
+        )
+
     def __repr__(self) -> str:
         return f"<Authorization of {self.holder} by {self.originator} for {self.request.action}>"
 
@@ -114,6 +127,7 @@ class Decision:
     authorization: Authorization | None = None
     chain: VerifiedChain | None = field(default=None, repr=False)
     error: DelegateError | None = field(default=None, repr=False)
+    _asking: Callable[[], Asking] | None = field(default=None, repr=False, compare=False)
 
     @property
     def public_detail(self) -> str:
@@ -124,6 +138,14 @@ class Decision:
     def http_status(self) -> int:
         """The HTTP status that fits."""
         return 200 if self.error is None else self.error.http_status
+
+    def explain(self) -> Explanation:
+        """Say what every hop, asked alone, says to this request, and who could grant it.
+
+        For the operator: it quotes the request. Cost: evaluates every hop again; an allowed request that nobody asks
+        about pays nothing. Source: SPEC §9.3.
+        """
+        return explain(self.error, self.chain, None if self._asking is None else self._asking())
 
     def hop_label(self) -> str:
         """Name the hop that refuses: `hop 2 (agent:planner → agent:researcher)`; empty where there is none."""
@@ -148,6 +170,7 @@ class Decision:
             "expires": None if self.chain is None else self.chain.expires,
             "hops": [{"signer": hop.signer, "holder": hop.holder, "block_id": hop.block_id.hex()} for hop in hops],
             "request": self.request.to_json(),
+            "explanation": self.explain().to_json(),
         }
 
     def __bool__(self) -> NoReturn:
@@ -155,8 +178,13 @@ class Decision:
         raise TypeError(message)
 
 
-def refused(error: DelegateError, request: Request, chain: VerifiedChain | None) -> Decision:
-    """Make the decision that refuses."""
+def refused(
+    error: DelegateError,
+    request: Request,
+    chain: VerifiedChain | None,
+    asking: Callable[[], Asking] | None,
+) -> Decision:
+    """Make the decision that refuses; `asking` gives what it was decided with, should anybody want it explained."""
     decision = Decision(
         allowed=False,
         request=request,
@@ -165,6 +193,7 @@ def refused(error: DelegateError, request: Request, chain: VerifiedChain | None)
         detail=error.detail,
         chain=chain,
         error=error,
+        _asking=asking,
     )
     if isinstance(error, Denied):
         error.decision = decision

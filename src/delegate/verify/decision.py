@@ -9,6 +9,7 @@ The rules of this file:
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from delegate.chain.bearer import BearerToken
@@ -17,7 +18,7 @@ from delegate.chain.token import Presentation, Token, frame
 from delegate.errors import DelegateError, Reason, VerificationError
 from delegate.verify.authorization import Authorization, Decision, refused
 from delegate.verify.chain import VerifiedChain, check_now_and_here, verify_blocks
-from delegate.verify.evaluate import evaluate
+from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.possession import Proof, possession
 from delegate.verify.roots import Generation, Prefix
 from delegate.verify.settings import Settings
@@ -75,7 +76,8 @@ def deciding(
             if not (yield ClaimProof(proof.id, proof.issued, until, now)):
                 raise VerificationError(Reason.REPLAYED, "this proof has been used", hop=chain.link.hop)
     except DelegateError as error:
-        return refused(error, request, chain)
+        ask = None if chain is None else partial(asking, chain, request, env, settings, now)
+        return refused(error, request, chain, ask)
     return Authorization(chain, request, settings, env, None if proof is None else proof.id)
 
 

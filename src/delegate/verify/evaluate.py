@@ -19,6 +19,7 @@ from delegate.chain.rules import permits
 from delegate.errors import CaveatError, Denied, Reason
 from delegate.verify import refusal
 from delegate.verify.chain import VerifiedChain
+from delegate.verify.explanation import Asking
 from delegate.verify.settings import Settings
 
 _SECOND_NS: Final = 1_000_000_000
@@ -73,6 +74,11 @@ def variables(
         "origin": chain.originator,
         "holder": holder,
     }
+
+
+def asking(chain: VerifiedChain, request: Request, env: Mapping[str, Any], settings: Settings, now: int) -> Asking:
+    """Give what a request is decided with, for explaining the decision."""
+    return Asking(request, variables(chain, request, env, settings, now), settings.limits.evaluation_steps)
 
 
 def _check_policy(scope: Scope, settings: Settings) -> None:

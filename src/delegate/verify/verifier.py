@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from delegate.caveats import Caveat, compile_wire, to_wire
@@ -26,7 +27,7 @@ from delegate.state import AsyncReplayStore, MemoryReplay, ReplayStore
 from delegate.verify.authorization import Authorization, Decision, refused
 from delegate.verify.chain import VerifiedChain, check_now_and_here, verify_blocks
 from delegate.verify.decision import ClaimProof, Deciding, Presented, deciding, framed
-from delegate.verify.evaluate import evaluate
+from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.roots import Trusted, generation
 from delegate.verify.settings import SYSTEM_CLOCK, Clock, Settings, directory
 from delegate.wire.cose import ED25519, ESP256
@@ -152,16 +153,15 @@ class _Base:
         Raises nothing for what is in the token. Source: SPEC §5 without steps 5 and 8.
         """
         chain: VerifiedChain | None = None
-        settings = self._settings
+        settings, facts, now = self._settings, _facts(env), self._settings.now()
         try:
-            facts = _facts(env)
             chain = verify_blocks(framed(token).blocks, self._generation, settings)
-            now = settings.now()
+            ask = partial(asking, chain, request, facts, settings, now)
             check_now_and_here(chain, settings, now)
             evaluate(chain, request, facts, settings, now)
         except DelegateError as error:
-            return refused(error, request, chain)
-        return Decision(allowed=True, request=request, chain=chain)
+            return refused(error, request, chain, None if chain is None else ask)
+        return Decision(allowed=True, request=request, chain=chain, _asking=ask)
 
     def _deciding(self, presentation: Presented, request: Request, env: Mapping[str, object] | None) -> Deciding:
         if type(request) is not Request:
@@ -205,7 +205,7 @@ class Verifier(_Base):
 
     def decide(self, presentation: Presented, request: Request, *, env: Mapping[str, object] | None = None) -> Decision:
         """Decide as `authorize`, and return the decision: raises nothing for what a caller sent."""
-        return _as_decision(self._run(self._deciding(presentation, request, env)), request)
+        return _as_decision(self._run(self._deciding(presentation, request, env)))
 
     def _run(self, deciding: Deciding) -> Authorization | Decision:
         try:
@@ -249,7 +249,7 @@ class AsyncVerifier(_Base):
         self, presentation: Presented, request: Request, *, env: Mapping[str, object] | None = None
     ) -> Decision:
         """Decide as `authorize`, and return the decision; see `Verifier.decide`."""
-        return _as_decision(await self._run(self._deciding(presentation, request, env)), request)
+        return _as_decision(await self._run(self._deciding(presentation, request, env)))
 
     async def _run(self, deciding: Deciding) -> Authorization | Decision:
         try:
@@ -282,10 +282,8 @@ def _error_of(decision: Authorization | Decision) -> DelegateError:
     raise AssertionError(message)
 
 
-def _as_decision(answer: Authorization | Decision, request: Request) -> Decision:
-    if isinstance(answer, Decision):
-        return answer
-    return Decision(allowed=True, request=request, authorization=answer, chain=answer.chain)
+def _as_decision(answer: Authorization | Decision) -> Decision:
+    return answer if isinstance(answer, Decision) else answer.as_decision()
 
 
 def _store_failed(error: Exception) -> StateError:
