@@ -54,8 +54,6 @@ CBOR_DEPTH = 40
 class Limits:
     """What one verifier accepts at most; each at most the format's own bound."""
 
-    token_bytes: int = TOKEN_BYTES
-    presentation_bytes: int = PRESENTATION_BYTES
     blocks: int = BLOCKS
     evaluation_steps: int = EVALUATION_STEPS
 

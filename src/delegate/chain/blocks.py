@@ -136,9 +136,23 @@ def decode(payload: bytes, *, first: bool) -> Block:
     Source: SPEC §4.
     """
     claims = known.read(payload, _KNOWN, first=first) or _read(payload, first=first)
-    issuer, holder, aud, expires, not_before, issued, token_id, cnf, caveats, can, on_behalf_of, who, why, hops, tenant = (
-        claims
-    )
+    (
+        issuer,
+        holder,
+        aud,
+        expires,
+        not_before,
+        issued,
+        token_id,
+        cnf,
+        caveats,
+        can,
+        on_behalf_of,
+        who,
+        why,
+        hops,
+        tenant,
+    ) = claims
     if holder is None or issued is None or cnf is None:
         _malformed("a block needs sub, iat and cnf")
     if holder != BEARER and not is_name(holder):
@@ -218,18 +232,18 @@ def check_audience_name(name: object) -> bool:
     )
 
 
-def check_who(who: dict[Any, Any]) -> str:
-    """Say what is wrong with facts about a holder, or nothing (`""`)."""
-    if not 0 < len(who) <= WHO_ENTRIES:
-        return f"who has {len(who)} entries"
+def check_who(who: dict[Any, Any]) -> tuple[Reason, str]:
+    """Say what is wrong with facts about a holder; no words (`""`) where nothing is."""
+    if len(who) > WHO_ENTRIES:
+        return Reason.LIMIT_EXCEEDED, f"who has {len(who)} entries"
     for name, fact in who.items():
         if type(name) is not str or type(fact) is not str:
-            return "who holds something other than text"
-        if not 0 < len(name) <= WHO_CHARACTERS or len(fact) > WHO_CHARACTERS:
-            return f"a name or fact in who of more than {WHO_CHARACTERS} characters, or a name of none"
-        if not is_plain(name) or not is_plain(fact):
-            return "who holds a control or format character"
-    return ""
+            return Reason.MALFORMED, "who holds something other than text"
+        if not name or not is_plain(name) or not is_plain(fact):
+            return Reason.MALFORMED, "who holds a name of no characters, or a control or format character"
+        if len(name) > WHO_CHARACTERS or len(fact) > WHO_CHARACTERS:
+            return Reason.LIMIT_EXCEEDED, f"a name or fact in who of more than {WHO_CHARACTERS} characters"
+    return Reason.MALFORMED, "" if who else "who is empty"
 
 
 def _malformed(detail: str) -> NoReturn:
@@ -268,9 +282,9 @@ def _checked_audience(names: list[object]) -> tuple[str, ...]:
 
 
 def _checked_who(who: dict[Any, Any]) -> tuple[tuple[str, str], ...]:
-    wrong = check_who(who)
+    reason, wrong = check_who(who)
     if wrong:
-        raise TokenError(Reason.LIMIT_EXCEEDED if len(who) > WHO_ENTRIES else Reason.MALFORMED, wrong)
+        raise TokenError(reason, wrong)
     if list(who) != cbor.sorted_keys(who):
         raise TokenError(Reason.NOT_CANONICAL, "who out of order")
     return tuple(who.items())

@@ -43,7 +43,7 @@ from delegate.wire import cbor
 _BARE: Final = re.compile(r'[^\s"(),]+')
 _ACTION: Final = re.compile(r'[^\s"(),]+')
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
-_IF: Final = re.compile(r"if\s")
+_IF: Final = re.compile(r"if(?:\s|$)")
 _EXACTLY: Final = re.compile(r"exactly\s+")
 _SPACE: Final = re.compile(r"\s*")
 
@@ -92,7 +92,7 @@ class Capability:
             raise ValueError(error.detail) from None
 
     @classmethod
-    def parse(cls, text: str, **values: object) -> Capability:
+    def parse(cls, text: str, /, **values: object) -> Capability:
         """Read a capability from text; `values` are bound into its condition.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What a chain grants, all hops taken together, and what one hop takes away (SPEC §6.6).
+"""What a chain grants, all hops taken together, and what one hop takes away (SPEC §6.9).
 
 For eyes alone: no decision reads it. It never shows less than the chain allows; where it shows more, `exact` is
 `False`.

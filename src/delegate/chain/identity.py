@@ -198,7 +198,7 @@ class Identity:
             TokenError, VerificationError: `token` is no chain.
             TypeError, ValueError, CaveatSyntaxError: as in `mint`.
 
-        Cost: one signature. Source: SPEC §5.3.
+        Cost: one signature. Source: SPEC §5.2.
         """
         draft = self.draft(
             token, to=to, can=can, caveats=caveats, ttl=ttl, expires=expires, not_before=not_before,

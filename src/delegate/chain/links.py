@@ -1,4 +1,4 @@
-"""How one block follows another: what must hold between the blocks of a chain (SPEC §5.3).
+"""How one block follows another: what must hold between the blocks of a chain (SPEC §5.2).
 
 The rules of this file:
 

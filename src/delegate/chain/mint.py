@@ -312,7 +312,7 @@ def _who(who: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     if who is None:
         return ()
     facts: dict[Any, Any] = dict(who)
-    wrong = check_who(facts)
+    _, wrong = check_who(facts)
     if wrong:
         raise ValueError(wrong)
     return tuple((name, facts[name]) for name in cbor.sorted_keys(facts))

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv6Address
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
-from delegate.chain.text import is_plain, shown
+from delegate.chain.text import has_space, is_plain, shown
 from delegate.errors import DelegateError, Reason
 from delegate.limits import (
     ACTION_CHARACTERS,
@@ -33,6 +35,7 @@ from delegate.patterns import plain_form
 from delegate.wire import cbor
 
 _DIGEST_PREFIX: Final = b"delegate/1 request\0"
+_HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -214,7 +217,7 @@ def _check_action(action: str) -> None:
         _refuse(Reason.LIMIT_EXCEEDED if action else Reason.MALFORMED, f"an action of {len(action)} characters")
     if not (action.isascii() and action.isprintable()) and not is_plain(action):
         _refuse(Reason.MALFORMED, f"an action with a control or format character: `{shown(action)}`")
-    if " " in action:
+    if has_space(action):
         _refuse(Reason.MALFORMED, f"an action with a space: `{shown(action)}`")
 
 
@@ -322,22 +325,37 @@ def _jsonable(value: object) -> object:
 
 
 def _split_url(url: str) -> tuple[str, dict[str, list[str]]]:
+    # What urlsplit would drop without a word is refused first.
+    if not is_plain(url) or has_space(url) or "\\" in url or "#" in url:
+        _refuse(Reason.MALFORMED, f"not a URL without spaces, backslashes and fragment: `{shown(url)}`")
     try:
         parts = urlsplit(url)
         port = parts.port
         query = parse_qsl(parts.query, keep_blank_values=True, errors="strict")
     except ValueError:  # a UnicodeDecodeError is one
         _refuse(Reason.MALFORMED, f"not a URL: `{shown(url)}`")
+    # The authority is put together again: userinfo, brackets, a bare colon, anything odd, and it is not the same.
     host = parts.hostname or ""
-    if not parts.scheme or not host or "@" in parts.netloc or parts.fragment or "\\" in url or not is_plain(url):
-        _refuse(Reason.MALFORMED, f"not an absolute URL without userinfo and fragment: `{shown(url)}`")
-    if not host.isascii() or parts.netloc.endswith(":"):
-        _refuse(Reason.MALFORMED, f"a host that is not in its plain form: `{shown(url)}`")
     if ":" in host:
         host = f"[{host}]"
-    if port is not None and port != _DEFAULT_PORTS.get(parts.scheme):
-        host = f"{host}:{port}"
+    elif not _HOST.fullmatch(host):
+        host = ""
+    authority = host if port is None else f"{host}:{port}"
+    if not parts.scheme or not host or authority != parts.netloc.lower() or not _is_address(host):
+        _refuse(Reason.MALFORMED, f"not an absolute URL with a plain host and no userinfo: `{shown(url)}`")
+    if port == _DEFAULT_PORTS.get(parts.scheme):
+        authority = host
     values: dict[str, list[str]] = {}
     for name, value in query:
         values.setdefault(name, []).append(value)
-    return f"{parts.scheme}://{host}{parts.path or '/'}", values
+    return f"{parts.scheme}://{authority}{parts.path or '/'}", values
+
+
+def _is_address(host: str) -> bool:
+    """Say whether a host in brackets is an IPv6 address in its one text; any other host is fine here."""
+    if not host.startswith("["):
+        return True
+    try:
+        return str(IPv6Address(host[1:-1])) == host[1:-1]
+    except ValueError:
+        return False

@@ -16,12 +16,18 @@ _UNPRINTABLE: Final = re.compile(
     "\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd"
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+_SPACE: Final = re.compile("[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")  # Unicode's space separators
 _SHOWN_CHARACTERS: Final = 80
 
 
 def is_plain(text: str) -> bool:
     """Say whether a text holds no control, format, separator or surrogate character."""
     return _UNPRINTABLE.search(text) is None
+
+
+def has_space(text: str) -> bool:
+    """Say whether a plain text holds a space of any kind."""
+    return _SPACE.search(text) is not None
 
 
 def shown(text: str, most: int = _SHOWN_CHARACTERS) -> str:

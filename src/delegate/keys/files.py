@@ -1,4 +1,4 @@
-"""Key files (SPEC §2.3).
+"""Key files (SPEC §2.4).
 
 A private file is `principal: agent:planner` on its first line, then PKCS#8 PEM, encrypted or not. PEM readers
 skip what precedes their first line, so other tools read the same file. A public file is one line (see

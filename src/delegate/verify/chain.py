@@ -75,7 +75,7 @@ class VerifiedChain:
     def effective(self) -> Effective:
         """Work out what survives all hops: for people to see, never for a decision.
 
-        Cost: milliseconds for long lists of capabilities. Source: SPEC §6.6.
+        Cost: milliseconds for long lists of capabilities. Source: SPEC §6.9.
         """
         return effective(self.link, self.root.can)
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from delegate.chain.bearer import BearerToken
+from delegate.chain.links import at_hop
 from delegate.chain.request import Request
 from delegate.chain.token import Presentation, Token, frame
 from delegate.errors import DelegateError, Reason, VerificationError
@@ -73,7 +74,11 @@ def deciding(
         evaluate(chain, request, env, settings, now)  # SPEC 5.6, 5.7
         if proof is not None:  # SPEC 5.8
             until = proof.issued + settings.proof_window_s + settings.leeway_s
-            if not (yield ClaimProof(proof.id, proof.issued, until, now)):
+            try:
+                first = yield ClaimProof(proof.id, proof.issued, until, now)
+            except VerificationError as error:
+                raise at_hop(error, chain.link.hop) from None
+            if not first:
                 raise VerificationError(Reason.REPLAYED, "this proof has been used", hop=chain.link.hop)
     except DelegateError as error:
         ask = None if chain is None else partial(asking, chain, request, env, settings, now)

@@ -291,4 +291,9 @@ def _store_failed(error: Exception) -> StateError:
 
 
 def _facts(env: Mapping[str, object] | None) -> Mapping[str, Any]:
-    return normalise(env, "env") if env else {}
+    if not env:
+        return {}
+    try:
+        return normalise(env, "env")
+    except DelegateError as error:  # the service's own words: its mistake, and nobody's refusal
+        raise ValueError(error.detail) from None

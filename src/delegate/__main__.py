@@ -1,0 +1,7 @@
+"""`python -m delegate`."""
+
+import sys
+
+from delegate.cli import main
+
+sys.exit(main())

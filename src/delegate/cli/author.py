@@ -1,0 +1,265 @@
+"""`delegate mint`, `attenuate`, `seal`, `prove`: what signs. The token alone goes to stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from delegate.caveats import when
+from delegate.chain.bearer import BearerToken
+from delegate.chain.blocks import BEARER
+from delegate.chain.mint import Authority, Narrowing
+from delegate.chain.text import shown
+from delegate.chain.token import Token
+from delegate.cli.options import (
+    FILE,
+    clock,
+    conditions,
+    example,
+    json_option,
+    narrowing_options,
+    now_option,
+    passphrase_options,
+    request_options,
+    token_argument,
+    unique,
+)
+from delegate.cli.output import Output
+from delegate.cli.sources import chain_only, read_identity, read_principal, read_request, read_token
+from delegate.explain import ChainView, view, when_from
+
+T = TypeVar("T")
+
+
+@click.command(epilog=example("delegate mint --key alice.key --to planner.pub --can 'files.read /reports/**' --ttl 8h"))
+@click.option(
+    "--key", "key_file", type=FILE, required=True, metavar="FILE", help="The private key that signs: alice.key."
+)
+@click.option("--to", "to_file", type=FILE, metavar="FILE", help="The public key of who gets it: planner.pub.")
+@click.option("--bearer", is_flag=True, help="For whoever has it, instead of --to. Needs --audience.")
+@narrowing_options
+@click.option("--on-behalf-of", metavar="NAME", help="Whose authority this is, where it is not the key's own.")
+@click.option("--tenant", metavar="TENANT", help="The one tenant where it is good.")
+@passphrase_options
+@now_option
+@json_option
+def mint(
+    key_file: str,
+    to_file: str | None,
+    bearer: bool,  # noqa: FBT001
+    on_behalf_of: str | None,
+    tenant: str | None,
+    ask: bool,  # noqa: FBT001
+    passphrase_file: str | None,
+    now: int | None,
+    as_json: bool,  # noqa: FBT001
+    **narrowing: Any,  # noqa: ANN401
+) -> None:
+    """Start a chain: hand a piece of your authority to an agent."""
+    out = Output("mint", as_json=as_json)
+    if bearer == (to_file is not None):
+        message = "either --to or --bearer" if bearer else "for whom? --to planner.pub, or --bearer"
+        raise click.UsageError(message)
+    if (narrowing["ttl"] is None) == (narrowing["until"] is None):
+        message = "for how long? --ttl 8h or --until 2026-12-01T12:00Z"
+        raise click.UsageError(message)
+    if not narrowing["cans"]:
+        message = "what is permitted? --can 'files.read /reports/**'"
+        raise click.UsageError(message)
+    at = clock(now)
+    terms = _terms(narrowing, at)
+    holder = None if to_file is None else read_principal(to_file)
+    identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
+    shared: Authority = {**terms, "on_behalf_of": on_behalf_of, "tenant": tenant}
+    token: Token | BearerToken
+    if holder is None:
+        token = _authored(lambda: identity.mint(bearer=True, **shared))
+    else:
+        token = _authored(lambda: identity.mint(to=holder, **shared))
+    _print_token(out, token, at)
+
+
+@click.command(
+    epilog=example(
+        "delegate attenuate planner.token --key planner.key --to worker.pub \\",
+        "    --if 'resource.endsWith(\".csv\")' --ttl 10m",
+    )
+)
+@token_argument
+@click.option(
+    "--key", "key_file", type=FILE, metavar="FILE", help="The holder's private key; a bearer token needs none."
+)
+@click.option("--to", "to_file", type=FILE, metavar="FILE", help="Hand it on: the public key of who gets it.")
+@narrowing_options
+@click.option("--dry-run", is_flag=True, help="Show what would come of it; print no token.")
+@passphrase_options
+@now_option
+@json_option
+def attenuate(
+    token: str | None,
+    key_file: str | None,
+    to_file: str | None,
+    dry_run: bool,  # noqa: FBT001
+    ask: bool,  # noqa: FBT001
+    passphrase_file: str | None,
+    now: int | None,
+    as_json: bool,  # noqa: FBT001
+    **narrowing: Any,  # noqa: ANN401
+) -> None:
+    """Narrow a chain that you hold; with --to, also hand it on. Needs no server."""
+    out = Output("attenuate", as_json=as_json)
+    if narrowing["ttl"] is not None and narrowing["until"] is not None:
+        message = "either --ttl or --until"
+        raise click.UsageError(message)
+    at = clock(now)
+    terms = _terms(narrowing, at)
+    held = chain_only(read_token(token, out))
+    holder = None if to_file is None else read_principal(to_file)
+    longer: Token | BearerToken
+    if isinstance(held, BearerToken):
+        if key_file is not None:
+            message = "a bearer token carries its own key: leave out --key"
+            raise click.UsageError(message)
+        bearer = held
+        if holder is None:
+            longer = _authored(lambda: bearer.attenuate(**terms))
+        else:
+            longer = _authored(lambda: bearer.attenuate(to=holder, **terms))
+    else:
+        identity = read_identity(_needed(key_file), out, ask=ask, passphrase_file=passphrase_file)
+        named = held
+        longer = _authored(lambda: identity.attenuate(named, to=holder, **terms))
+    if dry_run:
+        _print_dry_run(out, view(longer.link), at)
+    else:
+        _print_token(out, longer, at)
+
+
+@click.command(
+    epilog=example(
+        "delegate prove worker.token --key worker.key --audience files.example.com \\",
+        "    --action files.read --resource /reports/q3.csv --arg size=10",
+    )
+)
+@token_argument
+@now_option
+@json_option
+def seal(token: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT001
+    """Seal a bearer token: usable as before, not to be extended."""
+    out = Output("seal", as_json=as_json)
+    held = chain_only(read_token(token, out))
+    if not isinstance(held, BearerToken):
+        message = "only a bearer token is sealed; for another, attenuate --hops 0"
+        raise click.UsageError(message)
+    at = clock(now)
+    _print_token(out, _authored(lambda: held.seal(now=at)), at)
+
+
+@click.command()
+@token_argument
+@click.option(
+    "--key", "key_file", type=FILE, metavar="FILE", help="The holder's private key; a bearer token needs none."
+)
+@click.option("--audience", required=True, metavar="NAME", help="The service, as it calls itself: files.example.com.")
+@request_options
+@passphrase_options
+@now_option
+@json_option
+def prove(
+    token: str | None,
+    key_file: str | None,
+    audience: str,
+    ask: bool,  # noqa: FBT001
+    passphrase_file: str | None,
+    now: int | None,
+    as_json: bool,  # noqa: FBT001
+    **asked: Any,  # noqa: ANN401
+) -> None:
+    """Prove that you hold a chain, for one request to one service."""
+    out = Output("prove", as_json=as_json)
+    request = read_request(**asked)
+    if request is None:
+        message = "for which request? --action files.read --resource /reports/q3.csv, or --request FILE"
+        raise click.UsageError(message)
+    at = clock(now)
+    held = chain_only(read_token(token, out))
+    if isinstance(held, BearerToken):
+        bearer = held
+        presentation = _authored(lambda: bearer.prove(request, audience, now=at))
+    else:
+        identity = read_identity(_needed(key_file), out, ask=ask, passphrase_file=passphrase_file)
+        named = held
+        presentation = _authored(lambda: identity.prove(named, request, audience, now=at))
+    out.note(f"proof: {shown(request.action)} at {audience}, good for about a minute")
+    out.result(
+        {"token": presentation.to_text(), "kind": "presentation", "audience": audience, "request": request.to_json()},
+        [presentation.to_text()],
+    )
+
+
+def _terms(narrowing: dict[str, Any], at: int) -> Narrowing:
+    """Turn the shared options into what `mint` and `attenuate` take."""
+    capabilities, caveats = conditions(narrowing["cans"], narrowing["ifs"], narrowing["lets"], when)
+    facts: dict[str, str] = unique(narrowing["who"], "--who")
+    return Narrowing(
+        can=capabilities,
+        caveats=caveats,
+        ttl=narrowing["ttl"],
+        expires=narrowing["until"],
+        not_before=narrowing["not_before"],
+        audience=narrowing["audiences"],
+        hops=narrowing["hops"],
+        who=facts or None,
+        why=narrowing["why"],
+        now=at,
+    )
+
+
+def _authored(make: Callable[[], T]) -> T:
+    """Run what signs; what it finds wrong with its arguments is a usage error here."""
+    try:
+        return make()
+    except (ValueError, TypeError) as error:
+        raise click.UsageError(shown(str(error), 300)) from None
+
+
+def _needed(key_file: str | None) -> str:
+    if key_file is None:
+        message = "whose key? --key, the holder's private key; only a bearer token needs none"
+        raise click.UsageError(message)
+    return key_file
+
+
+def _print_token(out: Output, token: Token | BearerToken, at: int) -> None:
+    found = view(token.link)
+    kind = "bearer token, a secret" if isinstance(token, BearerToken) else "token"
+    out.note(f"{kind}: {_last(found)}, good until {when_from(found.expires, at)}")
+    word = "bearer" if isinstance(token, BearerToken) else "token"
+    out.result({"token": token.to_text(), "kind": word, "chain": found.to_json()}, [token.to_text()])
+
+
+def _print_dry_run(out: Output, found: ChainView, at: int) -> None:
+    last = found.hops[-1]
+    lines = [
+        "WOULD append this block; no token was made",
+        *last.lines(at),
+        "",
+        "The chain would then be",
+        *found.hop_lines(at),
+        "",
+        *found.sum_lines(at),
+    ]
+    out.result({"dry_run": True, "block": last.to_json(), "chain": found.to_json()}, lines)
+
+
+def _last(found: ChainView) -> str:
+    hop = found.hops[-1].hop
+    if not hop.handed_on:
+        return f"{hop.holder} narrows its own"
+    return f"{_party(hop.signer)} → {_party(hop.holder)}"
+
+
+def _party(name: str) -> str:
+    return "whoever has it" if name == BEARER else name

@@ -1,0 +1,214 @@
+"""`delegate demo`: the story, with real keys and tokens: one request allowed, three refused, each with its reason.
+
+Every step prints the command that does the same. Whatever the outcomes should be is written down here, and the
+demo fails if one of them is another.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from delegate.caveats import when
+from delegate.chain.capability import can
+from delegate.chain.identity import Identity
+from delegate.chain.request import Request
+from delegate.chain.text import shown
+from delegate.chain.token import Presentation, Token
+from delegate.chain.unverified import UnverifiedToken
+from delegate.cli.options import FILE, clock, json_option, now_option
+from delegate.cli.output import Failure, Output, file_failure
+from delegate.cli.status import Status
+from delegate.errors import Reason
+from delegate.explain import asked, view
+from delegate.verify import Decision, Verifier
+
+AUDIENCE: Final = "files.example.com"
+NAMES: Final = {"alice": "user:alice@example.com", "planner": "agent:planner", "worker": "agent:worker"}
+LIMIT: Final = 1_000_000
+_LINE: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One request of the story, and how it must end.
+
+    `reason` is `None` where it must be allowed; `proven` is whether the worker proves it, or a thief has only a
+    copy of the chain.
+    """
+
+    title: str
+    request: Request
+    reason: Reason | None
+    file: str
+    proven: bool = True
+
+
+SCENES: Final = (
+    Scene(
+        title="The worker reads a report",
+        request=Request("files.read", "/reports/q3.csv", {"size": 48_000}),
+        reason=None,
+        file="read.proof",
+    ),
+    Scene(
+        title="It tries to write one: Alice let the planner, and the planner did not let the worker",
+        request=Request("files.write", "/reports/q3.csv", {"size": 48_000}),
+        reason=Reason.CAPABILITY_MISSING,
+        file="write.proof",
+    ),
+    Scene(
+        title="It reads one that is too large: Alice's condition holds all the way down",
+        request=Request("files.read", "/reports/all.csv", {"size": 5_000_000}),
+        reason=Reason.CAVEAT_FAILED,
+        file="large.proof",
+    ),
+    Scene(
+        title="A thief copied the worker's token, and has no key to prove with",
+        request=Request("files.read", "/reports/q3.csv", {"size": 48_000}),
+        reason=Reason.PROOF_MISSING,
+        file="worker.token",
+        proven=False,
+    ),
+)
+
+
+@click.command()
+@click.option("--keep", type=FILE, metavar="DIR", help="Keep the keys and tokens in this new folder, to go on with.")
+@now_option
+@json_option
+def demo(keep: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT001
+    """Play the story: one request allowed, three refused, and why."""
+    out = Output("demo", as_json=as_json)
+    at = clock(now)
+    try:
+        with _folder(keep) as folder:
+            results = _play(out, folder, at)
+    except OSError as error:
+        raise file_failure(error.filename or keep or "the folder", error) from None
+    right = all(decision.reason is scene.reason for scene, decision in zip(SCENES, results, strict=True))
+    data = {
+        "as_expected": right,
+        "requests": [
+            {
+                "title": scene.title,
+                "request": scene.request.to_json(),
+                "allowed": decision.allowed,
+                "reason": None if decision.reason is None else str(decision.reason),
+                "hop": decision.hop,
+                "detail": decision.detail,
+            }
+            for scene, decision in zip(SCENES, results, strict=True)
+        ],
+    }
+    if not right:
+        raise Failure(Status.REFUSED, "the demo did not end as it should", label="fault of delegate", data=data)
+    kept = [f"Everything is in {keep}: go on from there."] if keep is not None else [
+        "Keys and tokens are gone again; --keep DIR keeps them."
+    ]  # fmt: skip
+    out.result(data, ["One request allowed, three refused, no server asked.", *kept])
+
+
+def _play(out: Output, folder: Path, at: int) -> list[Decision]:
+    """Make the keys and the chain, ask four times, and tell it all."""
+    people = {stem: Identity.generate(name) for stem, name in NAMES.items()}
+    out.show(["1  Three parties, each with a key of its own. The files service knows Alice's public key alone."])
+    for stem, identity in people.items():
+        identity.save(folder / f"{stem}.key")
+        identity.principal.save(folder / f"{stem}.pub")
+        out.show([f"   $ delegate key new {identity.name}"])
+
+    token = people["alice"].mint(
+        to=people["planner"].principal,
+        can=[can("files.read", "/reports/**"), can("files.write", "/reports/**")],
+        caveats=[when("args.size <= limit", limit=LIMIT)],
+        ttl="8h",
+        hops=1,
+        why="quarterly report",
+        now=at,
+    )
+    _write(folder / "planner.token", token.to_text())
+    out.show([
+        "",
+        "2  Alice gives the planner a piece of her authority, for a working day.",
+        "   $ delegate mint --key alice.key --to planner.pub --ttl 8h --hops 1 --why 'quarterly report' \\",
+        "       --can 'files.read /reports/**' --can 'files.write /reports/**' \\",
+        f"       --if 'args.size <= limit' --let limit={LIMIT} > planner.token",
+    ])  # fmt: skip
+
+    narrowed = people["planner"].attenuate(
+        token,
+        to=people["worker"].principal,
+        can=[can("files.read", "/reports/**")],
+        caveats=[when("resource.endsWith(suffix)", suffix=".csv")],
+        ttl="10m",
+        now=at,
+    )
+    _write(folder / "worker.token", narrowed.to_text())
+    out.show([
+        "",
+        "3  The planner narrows it and hands it to a worker: offline, nobody is asked.",
+        "   $ delegate attenuate planner.token --key planner.key --to worker.pub --ttl 10m \\",
+        "       --can 'files.read /reports/**' --if 'resource.endsWith(\".csv\")' > worker.token",
+        "",
+        *(f"   {line}" for line in view(UnverifiedToken.parse(narrowed).token.link).hop_lines(at)),
+        "",
+        "4  The worker proves each request; the service checks the whole chain back to Alice.",
+    ])  # fmt: skip
+
+    verifier = Verifier([people["alice"].principal], audience=AUDIENCE, clock=lambda: at)
+    results = []
+    for scene in SCENES:
+        presented: Token | Presentation = narrowed
+        if scene.proven:
+            presented = people["worker"].prove(narrowed, scene.request, AUDIENCE, now=at)
+            _write(folder / scene.file, presented.to_text())
+        decision = verifier.decide(presented, scene.request)
+        results.append(decision)
+        out.show(["", f"   {scene.title}", *_commands(scene), *_outcome(decision)])
+    out.show([""])
+    return results
+
+
+def _commands(scene: Scene) -> list[str]:
+    request = scene.request
+    what = f"--action {request.action} --resource {request.resource} --arg size={request.values['size']}"
+    lines = []
+    if scene.proven:
+        lines = [
+            f"   $ delegate prove worker.token --key worker.key --audience {AUDIENCE} \\",
+            f"       {what} > {scene.file}",
+        ]
+    return [
+        *lines,
+        f"   $ delegate verify {scene.file} --root alice.pub --audience {AUDIENCE} \\",
+        f"       {what}",
+    ]
+
+
+def _outcome(decision: Decision) -> list[str]:
+    if decision.allowed:
+        return [f"   ✓ allowed: {asked(decision.request)}"]
+    return [f"   ✗ refused: {decision.reason} at {decision.hop_label()}", f"     {shown(decision.detail, _LINE)}"]
+
+
+@contextmanager
+def _folder(keep: str | None) -> Iterator[Path]:
+    """Give a new folder that only its owner can enter; without `keep` it goes away again."""
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="delegate-demo-") as name:
+            yield Path(name)
+        return
+    folder = Path(keep)
+    folder.mkdir(mode=0o700, parents=True)
+    yield folder
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text + "\n", encoding="ascii")

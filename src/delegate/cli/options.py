@@ -1,0 +1,238 @@
+"""The types of options, and the sets of options that commands share."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+import click
+
+from delegate.caveats import Caveat
+from delegate.chain.capability import Capability
+from delegate.chain.request import parse_json
+from delegate.chain.text import shown
+from delegate.chain.times import instant, seconds
+from delegate.errors import CaveatSyntaxError, DelegateError
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+_NAME: Final = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
+_EPOCH: Final = re.compile(r"[0-9]{1,12}")
+# What a bound value must not hide: the names that a condition reads.
+_READ_NAMES: Final = frozenset({"action", "resource", "args", "env", "now", "aud", "origin", "holder", "said"})
+
+
+def moment(given: str) -> int:
+    """Read Unix seconds, or ISO 8601 with a time zone, as Unix seconds."""
+    text = given.strip()
+    try:
+        if _EPOCH.fullmatch(text):
+            return instant(int(text))
+        at = datetime.fromisoformat(f"{text.removesuffix(' UTC')}Z" if text.endswith(" UTC") else text)
+        if at.tzinfo is None:
+            raise click.BadParameter(f"`{shown(text)}` has no time zone; for UTC write {shown(text)}Z")
+        return instant(at.astimezone(UTC))
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"`{shown(text)}` is no time such as 2026-12-01T12:00Z or 1796126400") from None
+
+
+def duration(given: str) -> int:
+    """Read `90s 15m 8h 7d` as seconds."""
+    try:
+        return seconds(given)
+    except ValueError:
+        raise click.BadParameter(f"`{shown(given)}` is no duration such as 90s, 15m, 8h or 7d") from None
+
+
+def text_pair(given: str) -> tuple[str, str]:
+    """Read `name=value`, the value as text."""
+    name, sign, text = given.partition("=")
+    if not sign or not name:
+        raise click.BadParameter(f"`{shown(given)}` is not name=value")
+    return name, text
+
+
+def json_pair(given: str) -> tuple[str, object]:
+    """Read `name=value`, the value as JSON where it parses, else as text."""
+    name, text = text_pair(given)
+    try:
+        return name, parse_json(text)
+    except DelegateError:
+        return name, text
+
+
+# A path is opened where it is used, so that a file that fails is status 5 and not a usage error.
+FILE: Final = click.Path()
+
+
+def together(
+    *decorators: Callable[[Callable[..., R]], Callable[..., R]],
+) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Join options into one decorator, shown in the order given."""
+
+    def decorate(function: Callable[..., R]) -> Callable[..., R]:
+        for each in reversed(decorators):
+            function = each(function)
+        return function
+
+    return decorate
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+now_option = click.option(
+    "--now", type=moment, metavar="TIME", help="Take this as the time: 2026-12-01T12:00Z or Unix seconds."
+)
+token_argument = click.argument("token", required=False)
+passphrase_options = together(
+    click.option("--passphrase", "ask", is_flag=True, help="Ask for the key's passphrase."),
+    click.option("--passphrase-file", type=FILE, metavar="FILE", help="Read the passphrase from a file's first line."),
+)
+request_options = together(
+    click.option("--action", metavar="ACTION", help="What is asked for: files.read."),
+    click.option("--resource", metavar="RESOURCE", help="What it is asked of: /reports/q3.csv."),
+    click.option(
+        "--arg",
+        "json_args",
+        type=json_pair,
+        multiple=True,
+        metavar="K=V",
+        help="An argument: JSON if it parses, else text.",
+    ),
+    click.option(
+        "--arg-text", "text_args", type=text_pair, multiple=True, metavar="K=V", help="An argument that is text."
+    ),
+    click.option("--args", "args_file", type=FILE, metavar="FILE", help="The arguments: a JSON object."),
+    click.option(
+        "--request", "request_file", type=FILE, metavar="FILE", help="The request: JSON with action, resource, args."
+    ),
+)
+narrowing_options = together(
+    click.option(
+        "--can",
+        "cans",
+        multiple=True,
+        metavar="CAPABILITY",
+        help="What is permitted: 'files.read /reports/**'. Repeat.",
+    ),
+    click.option(
+        "--if", "ifs", multiple=True, metavar="CONDITION", help="What must hold: 'args.size < limit'. Repeat."
+    ),
+    click.option(
+        "--let",
+        "lets",
+        type=json_pair,
+        multiple=True,
+        metavar="K=V",
+        help="Bind a value for --can and --if: limit=1000. Repeat.",
+    ),
+    click.option("--ttl", type=duration, metavar="DURATION", help="For how long from now: 90s 15m 8h 7d."),
+    click.option("--until", type=moment, metavar="TIME", help="Until when: 2026-12-01T12:00Z."),
+    click.option("--not-before", type=moment, metavar="TIME", help="Not valid before."),
+    click.option(
+        "--audience", "audiences", multiple=True, metavar="NAME", help="A service where it may be used. Repeat."
+    ),
+    click.option("--hops", type=int, metavar="N", help="How many more times it may be handed on."),
+    click.option("--who", "who", type=text_pair, multiple=True, metavar="K=V", help="A fact about the holder. Repeat."),
+    click.option("--why", metavar="TEXT", help="The purpose, for people and the audit trail."),
+)
+root_options = together(
+    click.option(
+        "--root", "roots", type=FILE, multiple=True, metavar="FILE", help="The .pub of who may start chains. Repeat."
+    ),
+    click.option(
+        "--speaks-for",
+        "speaks_for",
+        multiple=True,
+        metavar="PATTERN",
+        help="For whom the roots may sign: 'user:*@example.com'. Repeat.",
+    ),
+)
+
+
+def example(*lines: str) -> str:
+    """Write the lines of an example for the end of a command's help; click leaves them as they are."""
+    return "\b\n" + "\n".join(lines)
+
+
+def clock(now: int | None) -> int:
+    """Give the time to go by: `--now`, else the system's."""
+    return int(time.time()) if now is None else now
+
+
+def unique(pairs: Iterable[tuple[str, T]], option: str) -> dict[str, T]:
+    """Put pairs into a dict; one name twice is a usage error."""
+    values: dict[str, T] = {}
+    for name, value in pairs:
+        if name in values:
+            message = f"{option} gives `{shown(name)}` twice"
+            raise click.UsageError(message)
+        values[name] = value
+    return values
+
+
+class Bindings:
+    """The values of `--let`, and which of them some condition used."""
+
+    __slots__ = ("_unused", "_values")
+
+    def __init__(self, pairs: Iterable[tuple[str, object]]) -> None:
+        """Take the values; a name that a condition could not use is a usage error."""
+        self._values = unique(pairs, "--let")
+        self._unused = set(self._values)
+        for name in self._values:
+            if not _NAME.fullmatch(name) or name in _READ_NAMES:
+                message = f"--let `{shown(name)}`: not a name to bind" + (
+                    "; conditions read it from the request" if name in _READ_NAMES else ""
+                )
+                raise click.UsageError(message)
+
+    def read(self, texts: Iterable[str], parse: Callable[..., T]) -> tuple[T, ...]:
+        """Read each text with the values that it names.
+
+        Raises:
+            CaveatSyntaxError: with the place.
+        """
+        return tuple(self._read(text, parse) for text in texts)
+
+    def _read(self, text: str, parse: Callable[..., T]) -> T:
+        # A name that the parser does not know shows which value this text wants: no second grammar is needed here.
+        bound: dict[str, object] = {}
+        while True:
+            try:
+                return parse(text, **bound)
+            except CaveatSyntaxError as error:
+                start, end = error.span
+                name = error.source[start:end]
+                if name not in self._values or name in bound:
+                    raise
+                bound[name] = self._values[name]
+                self._unused.discard(name)
+            except (ValueError, TypeError) as error:
+                message = f"--let: {shown(str(error))}"
+                raise click.UsageError(message) from None
+
+    def check_used(self) -> None:
+        """Refuse values that nothing used: a typing error, most likely in a condition that now says too little."""
+        if self._unused:
+            names = ", ".join(sorted(self._unused))
+            message = f"--let {names}: no --can or --if uses it"
+            raise click.UsageError(message)
+
+
+def conditions(
+    cans: Iterable[str], ifs: Iterable[str], lets: Iterable[tuple[str, object]], when: Callable[..., Caveat]
+) -> tuple[tuple[Capability, ...], tuple[Caveat, ...]]:
+    """Read `--can`, `--if` and `--let`.
+
+    Raises:
+        CaveatSyntaxError: with the place.
+        click.UsageError: a value that nothing uses.
+    """
+    bindings = Bindings(lets)
+    found = bindings.read(cans, Capability.parse), bindings.read(ifs, when)
+    bindings.check_used()
+    return found

@@ -1,0 +1,177 @@
+"""The rules of the terminal: what goes where, in which colours, and what a failure looks like.
+
+- A token, or what was asked for, alone on stdout; everything said about it on stderr.
+- With `--json`, stdout is one JSON object and nothing else, refusals included.
+- Colour only on a terminal, and never with `NO_COLOR`.
+- A terminal that cannot show `→` and `✓` gets `->` and `ok`; nothing is ever a UnicodeEncodeError.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Final, TextIO
+
+import click
+
+from delegate.chain.text import shown
+from delegate.cli.status import LABELS, Status, status_of
+from delegate.errors import AttenuationError, CaveatSyntaxError, DelegateError, Reason, TokenError
+from delegate.explain import refusal
+from delegate.verify import VerifiedChain
+
+JSON_VERSION: Final = 1
+_ENOUGH: Final = 1 << 20
+_PLAINER: Final = str.maketrans(
+    {"→": "->", "─": "-", "▶": ">", "✓": "ok", "✗": "NO", "·": "|", "–": "-", "…": "...", "⚠": "!"}
+)
+_COLOURS: Final = {"✓": "green", "✗": "red"}
+
+
+class ReaderGone(Exception):  # noqa: N818 - an outcome that is not an error of ours
+    """Nobody reads on. Not an OSError: click would take a broken pipe into its own hands, and end in status 1."""
+
+
+class Failure(Exception):  # noqa: N818 - an outcome that is not an error of ours
+    """How a command ends that did not do what was asked: a status, one line, and the same as JSON.
+
+    Attributes:
+        status: the exit status.
+        line: for stderr, without the label before it.
+        label: the word before it; by the status if empty.
+        data: what JSON says beside status, reason, hop and detail.
+    """
+
+    def __init__(
+        self,
+        status: Status,
+        line: str,
+        *,
+        label: str = "",
+        reason: Reason | None = None,
+        hop: int | None = None,
+        detail: str = "",
+        data: Mapping[str, object] | None = None,
+    ) -> None:
+        """Keep it until `main` prints it."""
+        super().__init__(line)
+        self.status = status
+        self.line = line
+        self.label = label or LABELS[status]
+        self.reason = reason
+        self.hop = hop
+        self.detail = detail or line
+        self.data = dict(data or {})
+
+    def to_json(self) -> dict[str, object]:
+        """Give the failure as JSON values."""
+        return {
+            "reason": None if self.reason is None else str(self.reason),
+            "hop": self.hop,
+            "detail": self.detail,
+            **self.data,
+        }
+
+
+def failure_of(
+    error: DelegateError, chain: VerifiedChain | None = None, data: Mapping[str, object] | None = None
+) -> Failure:
+    """Make the failure that an error comes to; `chain`, where it verified, names the hop."""
+    status = status_of(error)
+    label = ""
+    if isinstance(error, CaveatSyntaxError):
+        line = str(error)
+        data = {"source": error.source, "span": list(error.span), **(data or {})}
+    elif isinstance(error, AttenuationError) and error.reason is Reason.PROOF_WRONG_KEY:
+        label, line = "missing key", refusal(error, chain)
+    elif isinstance(error, TokenError) and error.reason is not Reason.WEAK_KEY:
+        label, line = "not a token", refusal(error, chain)
+    else:
+        line = refusal(error, chain)
+    return Failure(status, line, label=label, reason=error.reason, hop=error.hop, detail=error.detail, data=data)
+
+
+def file_failure(path: object, error: OSError) -> Failure:
+    """Make the failure that a file comes to."""
+    words = (error.strerror or type(error).__name__).lower()
+    return Failure(Status.FILES, f"{shown(str(path))}: {words}")
+
+
+class Output:
+    """One run's output."""
+
+    __slots__ = ("_colour", "command", "json")
+
+    def __init__(self, command: str, *, as_json: bool) -> None:
+        """`command` names what was run, for JSON."""
+        self.command = command
+        self.json = as_json
+        self._colour = _has_colour(sys.stdout)
+
+    def result(self, data: Mapping[str, object], lines: Iterable[str]) -> None:
+        """Print what was asked for: `lines`, or with `--json` the same as `data`."""
+        if self.json:
+            _print_json(self.command, Status.DONE, data)
+            return
+        self.show(lines)
+
+    def show(self, lines: Iterable[str]) -> None:
+        """Print lines on stdout before a failure; with `--json`, nothing: the failure says the same as data."""
+        if not self.json:
+            for line in lines:
+                _write(sys.stdout, self._coloured(line))
+
+    def note(self, line: str) -> None:
+        """Say something about it, on stderr; with `--json`, nothing."""
+        if not self.json:
+            _write(sys.stderr, line)
+
+    def warn(self, line: str) -> None:
+        """Warn, on stderr, with `--json` too."""
+        _write(sys.stderr, f"warning: {line}")
+
+    def _coloured(self, line: str) -> str:
+        if not self._colour:
+            return line
+        for sign, colour in _COLOURS.items():
+            line = line.replace(sign, click.style(sign, fg=colour))
+        first, blank, rest = line.partition(" ")
+        if first.isupper() and first.isalpha() and len(first) > 1:
+            line = click.style(first, bold=True) + blank + rest
+        return line
+
+
+def print_failure(command: str, failure: Failure, *, as_json: bool) -> None:
+    """Print how a command ended that did not do what was asked."""
+    if as_json:
+        _print_json(command, failure.status, failure.to_json())
+    else:
+        _write(sys.stderr, f"{failure.label}: {failure.line}")
+
+
+def _print_json(command: str, status: Status, data: Mapping[str, object]) -> None:
+    said = {name: value for name, value in data.items() if name != "version"}  # a decision has one of its own
+    shape = {"version": JSON_VERSION, "command": command, "exit": int(status), **said}
+    _put(sys.stdout, json.dumps(shape, indent=2))
+
+
+def _write(stream: TextIO, line: str) -> None:
+    """Write one line; what the stream cannot show is written in plainer characters."""
+    try:
+        line.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        line = line.translate(_PLAINER).encode("ascii", "backslashreplace").decode("ascii")
+    _put(stream, line)
+
+
+def _put(stream: TextIO, line: str) -> None:
+    try:
+        stream.write(line + "\n")
+    except BrokenPipeError:
+        raise ReaderGone from None
+
+
+def _has_colour(stream: TextIO) -> bool:
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

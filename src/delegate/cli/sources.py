@@ -1,0 +1,231 @@
+"""Where a command's inputs come from: tokens, keys, roots and requests, out of arguments, files and the environment.
+
+- A token is an argument, a file, `-` for stdin, or `DELEGATE_TOKEN`. Secret keys are files, never arguments.
+- No input is read further than the longest thing that it could be.
+- What is wrong with a file is told with its name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from delegate.chain.bearer import BearerToken
+from delegate.chain.holder import TOKEN_VARIABLE
+from delegate.chain.identity import Identity
+from delegate.chain.request import Request, parse_json
+from delegate.chain.text import shown
+from delegate.chain.token import Presentation, Token
+from delegate.chain.unverified import AnyToken, parse
+from delegate.cli.options import unique
+from delegate.cli.output import Failure, Output, file_failure
+from delegate.cli.status import Status
+from delegate.errors import DelegateError, Reason
+from delegate.keys import Principal, is_private, needs_passphrase
+from delegate.limits import PRESENTATION_BYTES, REQUEST_BYTES
+from delegate.verify import Root
+
+_TOKEN_TEXT: Final = re.compile(r"\s*dlg[a-z]_")
+_TOKEN_FILE_BYTES: Final = PRESENTATION_BYTES * 2  # its text form, with white space around
+_REQUEST_FILE_BYTES: Final = REQUEST_BYTES * 8  # what parse_json takes at most
+_PASSPHRASE_BYTES: Final = 4096
+_PATH_CHARACTERS: Final = 200  # a longer argument is no path but a damaged token: not to be printed
+
+
+def read_token(argument: str | None, out: Output) -> AnyToken:
+    """Read the token that a command is about.
+
+    Raises:
+        DelegateError: it is none. Failure: no such file. click.UsageError: there is none.
+    """
+    if argument is None:
+        argument = os.environ.get(TOKEN_VARIABLE) or None
+        if argument is None:
+            message = f"no token: give it as an argument, a file, - for stdin, or in {TOKEN_VARIABLE}"
+            raise click.UsageError(message)
+        return parse(argument)
+    if _TOKEN_TEXT.match(argument):
+        token = parse(argument)
+        if isinstance(token, BearerToken):
+            out.warn("a bearer token in an argument is seen by every process here; use a file, - or " + TOKEN_VARIABLE)
+        return token
+    if argument == "-":
+        content = sys.stdin.buffer.read(_TOKEN_FILE_BYTES + 1)
+    else:
+        if len(argument) > _PATH_CHARACTERS:
+            raise Failure(
+                Status.NOT_GENUINE,
+                "a token begins with dlgt_, dlgb_ or dlgp_",
+                label="not a token",
+                reason=Reason.MALFORMED,
+            )
+        content = read_file(argument, _TOKEN_FILE_BYTES, hint=" (a token begins with dlgt_, dlgb_ or dlgp_)")
+    if not content.strip():
+        raise Failure(Status.NOT_GENUINE, "nothing there", label="not a token", reason=Reason.TRUNCATED)
+    text = content.decode("latin-1").strip()
+    # What can be read was meant as text, and is told so; the rest is a token's bytes or nothing.
+    return parse(text if _TOKEN_TEXT.match(text) or (text.isascii() and text.isprintable()) else content)
+
+
+def chain_only(token: AnyToken) -> Token | BearerToken:
+    """Take a chain to extend or prove: not a presentation, whose proof would be lost."""
+    if isinstance(token, Presentation):
+        raise Failure(
+            Status.NOT_GENUINE,
+            "a presentation, where a token is wanted",
+            label="not a token",
+            reason=Reason.MALFORMED,
+        )
+    return token
+
+
+def read_file(path: str, most_bytes: int, *, hint: str = "") -> bytes:
+    """Read a file whole, at most so many bytes; raises Failure."""
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(most_bytes + 1)
+    except FileNotFoundError:
+        raise Failure(Status.FILES, f"no such file: {shown(path)}{hint}") from None
+    except OSError as error:
+        raise file_failure(path, error) from None
+    if len(content) > most_bytes:
+        raise Failure(Status.FILES, f"{shown(path)}: more than {most_bytes} bytes")
+    return content
+
+
+def passphrase_of(*, ask: bool, path: str | None, confirm: bool = False) -> str | None:
+    """Get a passphrase from a prompt or a file's first line; `None` where neither was asked for."""
+    if path is not None:
+        try:
+            words = read_file(path, _PASSPHRASE_BYTES).decode().split("\n")[0].removesuffix("\r")
+        except UnicodeDecodeError:
+            raise Failure(Status.FILES, f"{shown(path)}: not text") from None
+        if not words:
+            raise Failure(Status.FILES, f"{shown(path)}: no passphrase on the first line")
+        return words
+    if ask:
+        words = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+        return str(words)
+    return None
+
+
+def read_identity(path: str, out: Output, *, ask: bool, passphrase_file: str | None) -> Identity:
+    """Read a private key file; asks for a passphrase where one is needed and there is somebody to ask.
+
+    Raises:
+        Failure: FILES for the file, UNTRUSTED where the passphrase is missing or wrong.
+    """
+    encrypted = False
+    try:
+        encrypted = needs_passphrase(path)
+        words = (
+            passphrase_of(ask=ask or (encrypted and sys.stdin.isatty()), path=passphrase_file) if encrypted else None
+        )
+        if encrypted and words is None:
+            raise Failure(
+                Status.UNTRUSTED, f"{shown(path)} has a passphrase; give --passphrase-file", label="missing key"
+            )
+        identity = Identity.load(path, words)
+        if not is_private(path):
+            out.warn(f"{shown(path)} can be read by others; chmod 600 {shown(path)}")
+    except OSError as error:
+        raise file_failure(path, error) from None
+    except DelegateError as error:
+        if encrypted:
+            raise Failure(Status.UNTRUSTED, f"{shown(path)}: {error.detail}", label="missing key") from None
+        raise Failure(Status.FILES, f"{shown(path)}: {_hint(path, private=True) or error.detail}") from None
+    return identity
+
+
+def read_principal(path: str) -> Principal:
+    """Read a public key file; raises Failure."""
+    try:
+        return Principal.load(path)
+    except OSError as error:
+        raise file_failure(path, error) from None
+    except DelegateError as error:
+        raise Failure(Status.FILES, f"{shown(path)}: {_hint(path, private=False) or error.detail}") from None
+
+
+def read_roots(paths: Iterable[str], speaks_for: Iterable[str]) -> tuple[Root, ...]:
+    """Read the roots to trust; `speaks_for` goes for each of them."""
+    patterns = tuple(speaks_for)
+    try:
+        return tuple(Root(read_principal(path), speaks_for=patterns) for path in paths)
+    except ValueError as error:
+        message = f"--speaks-for: {shown(str(error))}"
+        raise click.UsageError(message) from None
+
+
+def read_request(
+    action: str | None,
+    resource: str | None,
+    json_args: Iterable[tuple[str, object]],
+    text_args: Iterable[tuple[str, object]],
+    args_file: str | None,
+    request_file: str | None,
+) -> Request | None:
+    """Put together the request from its options; `None` where none was given.
+
+    Raises:
+        click.UsageError: what was given is no request.
+        Failure: a file.
+    """
+    pairs = [*json_args, *text_args]
+    if request_file is not None:
+        if action is not None or resource is not None or pairs or args_file is not None:
+            message = "--request is the whole request: leave out --action, --resource and arguments"
+            raise click.UsageError(message)
+        content = read_file(request_file, _REQUEST_FILE_BYTES)
+        try:
+            return Request.from_json(content)
+        except DelegateError as error:
+            raise Failure(Status.USAGE, f"{shown(request_file)}: {error.detail}", reason=error.reason) from None
+    if action is None:
+        if resource is not None or pairs or args_file is not None:
+            message = "a request needs --action"
+            raise click.UsageError(message)
+        return None
+    try:
+        values = _args_of_file(args_file)
+        values.update(_distinct(pairs, values))
+        return Request(action, resource, values)
+    except DelegateError as error:
+        raise Failure(Status.USAGE, f"not a request: {error.detail}", reason=error.reason) from None
+
+
+def _args_of_file(path: str | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        values = parse_json(read_file(path, _REQUEST_FILE_BYTES))
+    except DelegateError as error:
+        raise Failure(Status.USAGE, f"{shown(path)}: {error.detail}", reason=error.reason) from None
+    if not isinstance(values, dict):
+        raise Failure(Status.USAGE, f"{shown(path)}: not a JSON object", reason=Reason.MALFORMED)
+    return values
+
+
+def _distinct(pairs: Iterable[tuple[str, object]], known: dict[str, Any]) -> dict[str, object]:
+    values = unique(pairs, "--arg")
+    twice = sorted(values.keys() & known.keys())
+    if twice:
+        message = f"--arg gives `{shown(twice[0])}`, which --args gives too"
+        raise click.UsageError(message)
+    return values
+
+
+def _hint(path: str, *, private: bool) -> str:
+    """Say so where the other file of the pair was given."""
+    begin = read_file(path, 1 << 20)[:20]
+    if not private and begin.startswith(b"principal: "):
+        return "a private key; give the .pub"
+    if private and begin.startswith((b"ed25519:", b"esp256:")):
+        return "a public key; give the .key"
+    return ""

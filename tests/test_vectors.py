@@ -1,0 +1,190 @@
+"""Every vector of `spec/vectors`, in every form and through every door, and the generator that makes them."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import cbor2
+import pytest
+
+from delegate import BearerToken, Presentation, Reason, Request, Token, Verifier
+from delegate.chain.token import frame
+from delegate.chain.unverified import parse
+from delegate.errors import DelegateError
+from delegate.wire import armor, envelope
+from tests import cddl, vectors
+from tests.vectors import Outcome, Vector
+
+ALL = vectors.load()
+ROOT = Path(__file__).parents[1]
+Presented = str | bytes | Token | BearerToken | Presentation
+
+
+def judge(verifier: Verifier, vector: Vector, source: Presented) -> Outcome:
+    """What `verify_chain` or `authorize` says of it, as the vector asks."""
+    if vector.judged_as_chain:
+        return vectors.outcome(lambda: verifier.verify_chain(source))
+    return vectors.outcome(lambda: verifier.authorize(source, vector.request, env=vector.env))
+
+
+def fits(framed: envelope.Envelope) -> bool:
+    """Does the envelope have the shape that the schema says, and do headers and claims, to pycddl's mind too?"""
+    parts: list[tuple[str, bytes]] = []
+    for index, block in enumerate(framed.blocks):
+        header, _, payload, _ = cbor2.loads(block)
+        first = index == 0
+        parts += (
+            ("first-protected" if first else "bare-protected", header),
+            ("first-claims" if first else "later-claims", payload),
+        )
+    if framed.proof:
+        header, _, payload, _ = cbor2.loads(framed.proof)
+        parts += ("bare-protected", header), ("proof-claims", payload)
+    return cddl.check("envelope", envelope.build(framed)) and all(cddl.pycddl_check(rule, data) for rule, data in parts)
+
+
+def forms(vector: Vector) -> dict[str, Presented]:
+    """The vector's text or bytes, and the other forms of it that there are."""
+    source = vector.source
+    found: dict[str, Presented] = {"as written": source}
+    try:
+        framed = frame(source)
+    except DelegateError:
+        return found
+    data = envelope.build(framed)
+    return {**found, "bytes": data, "text": armor.encode(framed.kind, data), "object": parse(source)}
+
+
+@pytest.mark.parametrize("vector", ALL, ids=lambda vector: vector.name)
+def test_every_vector_gets_its_verdict_in_every_form(vector: Vector) -> None:
+    """Text, bytes and objects get the verdict that the vector expects, with its hop, from both verifiers."""
+    expected = (vector.fields["expect"], vector.fields["hop"])
+    for form, source in forms(vector).items():
+        verifier = vector.verifier()
+        for _ in range(vector.times - 1):
+            judge(verifier, vector, source)
+        assert judge(verifier, vector, source) == expected, form
+        if not vector.judged_as_chain:
+            again = vector.verifier()
+            for _ in range(vector.times - 1):
+                again.decide(source, vector.request, env=vector.env)
+            decision = again.decide(source, vector.request, env=vector.env)
+            assert ("allow" if decision.allowed else decision.reason, decision.hop) == expected, form
+
+
+@pytest.mark.parametrize("vector", ALL, ids=lambda vector: vector.name)
+def test_the_asynchronous_verifier_gives_the_same_verdict(vector: Vector) -> None:
+    """`AsyncVerifier` drives the same decision."""
+
+    async def run() -> Outcome:
+        verifier = vector.async_verifier()
+        if vector.judged_as_chain:
+            return vectors.outcome(lambda: verifier.verify_chain(vector.source))
+        last: Outcome = ("", None)
+        for _ in range(vector.times):
+            try:
+                await verifier.authorize(vector.source, vector.request, env=vector.env)
+                last = ("allow", None)
+            except DelegateError as error:
+                last = (str(error.reason), error.hop)
+        return last
+
+    assert asyncio.run(run()) == (vector.fields["expect"], vector.fields["hop"])
+
+
+@pytest.mark.parametrize("vector", vectors.accepted(), ids=lambda vector: vector.name)
+def test_an_allowed_vector_is_allowed_by_preview_and_again_from_a_warm_cache(vector: Vector) -> None:
+    """The same verifier says the same twice: what it remembers of a chain changes no verdict."""
+    verifier = vector.verifier()
+    request = vector.request
+    if vector.judged_as_chain:
+        assert verifier.verify_chain(vector.source).block_ids == verifier.verify_chain(vector.source).block_ids
+    else:
+        for _ in range(2):
+            assert verifier.preview(vector.source, request, env=vector.env).allowed
+        assert verifier.authorize(vector.source, request, env=vector.env).allows(request)
+
+
+@pytest.mark.parametrize("vector", vectors.accepted(), ids=lambda vector: vector.name)
+def test_an_allowed_vector_fits_the_schema(vector: Vector) -> None:
+    """What is accepted has the shape that `spec/delegate.cddl` says."""
+    assert fits(frame(vector.source))
+
+
+# What is refused for what it means, and not for how it is written, is well-formed too.
+MEANING = frozenset(Reason) - {
+    Reason.MALFORMED, Reason.TRUNCATED, Reason.NOT_CANONICAL, Reason.LIMIT_EXCEEDED, Reason.UNSUPPORTED_VERSION,
+    Reason.UNKNOWN_CLAIM, Reason.UNSUPPORTED_ALGORITHM,
+}  # fmt: skip
+# Refused before the odd part is read.
+ODD_INSIDE = frozenset({"order-proof-as-block", "proof-block-as-proof", "proof-blocks-own", "proof-audience-empty"})
+MEANT = [v for v in ALL if v.fields["expect"] in MEANING and v.name not in ODD_INSIDE]
+
+
+@pytest.mark.parametrize("vector", MEANT, ids=lambda vector: vector.name)
+def test_a_vector_refused_for_what_it_means_fits_the_schema(vector: Vector) -> None:
+    """A refusal for a signature, a clock or a condition is about a well-formed envelope: the fault is that one alone."""
+    assert fits(frame(vector.source))
+
+
+def test_the_counts_of_the_vectors() -> None:
+    """At least 150 vectors, at least 70 % refusals, names unique, reasons and sections real, most reasons covered."""
+    names = Counter(vector.name for vector in ALL)
+    assert len(ALL) >= 150
+    assert names.most_common(1)[0][1] == 1
+    expected = Counter(vector.fields["expect"] for vector in ALL)
+    assert expected["allow"] <= 0.3 * len(ALL)
+    assert expected.keys() - {"allow"} == set(Reason) - {Reason.STATE_UNAVAILABLE}
+    spec = (ROOT / "spec" / "SPEC.md").read_text(encoding="utf-8")
+    for section in {vector.fields["spec"] for vector in ALL}:
+        assert f"# {section} " in spec or f"# {section}. " in spec, section
+
+
+def test_the_vectors_have_both_sides_of_the_steps() -> None:
+    """20,000 steps are allowed, and 20,001 are not."""
+    expected = {vector.name: vector.fields["expect"] for vector in ALL}
+    assert expected["limit-steps-20000"] == "allow"
+    assert expected["limit-steps-20001"] == "limit_exceeded"
+
+
+def test_every_field_of_a_vector_is_documented() -> None:
+    """A vector has the fields of the README and no other."""
+    readme = (vectors.FOLDER / "README.md").read_text(encoding="utf-8")
+    for vector in ALL:
+        for name in [*vector.fields, *vector.fields["verifier"]]:
+            assert f"`{name}`" in readme
+        assert ("token" in vector.fields) != ("presentation" in vector.fields)
+
+
+def test_the_generator_reproduces_the_files_byte_for_byte() -> None:
+    """`spec/generate_vectors.py --check` finds no difference."""
+    command = [sys.executable, str(ROOT / "spec" / "generate_vectors.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own script
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_generator_notices_a_difference(tmp_path: Path) -> None:
+    """With one file changed, `--check` ends with status 1 and names it; it writes nothing."""
+    script = ROOT / "spec" / "generate_vectors.py"
+    copy = tmp_path / "generate_vectors.py"
+    copy.write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "vectorkit").symlink_to(script.parent / "vectorkit")
+    (tmp_path / "vectors").mkdir()
+    for path in vectors.FOLDER.glob("*.json"):
+        (tmp_path / "vectors" / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "vectors" / "form.json").write_text("[]", encoding="utf-8")
+    command = [sys.executable, str(copy), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own script
+    assert done.returncode == 1
+    assert "form.json" in done.stderr
+    assert (tmp_path / "vectors" / "form.json").read_text(encoding="utf-8") == "[]"
+
+
+def test_a_request_that_was_not_asked_is_not_made_up() -> None:
+    """A bare chain is judged without a request."""
+    assert {vector.fields["request"] is None for vector in ALL if vector.judged_as_chain} == {True}
+    assert Request("none").args == {}

@@ -1,0 +1,125 @@
+"""Reading `spec/vectors`: what a vector says, as verifiers, requests and envelopes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from delegate import DelegateError, Limits, Principal, PublicKey, Request, Root, Verifier
+from delegate.verify import AsyncVerifier
+
+FOLDER = Path(__file__).parents[1] / "spec" / "vectors"
+
+
+class Vector(NamedTuple):
+    """One vector; the fields are those of `spec/vectors/README.md`."""
+
+    name: str
+    fields: dict[str, Any]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the vector expects `allow`."""
+        return bool(self.fields["expect"] == "allow")
+
+    @property
+    def judged_as_chain(self) -> bool:
+        """Whether it is for `verify_chain`, and not for `authorize`."""
+        return "token" in self.fields
+
+    @property
+    def source(self) -> str | bytes:
+        """What is presented, text or bytes, as written."""
+        written: str = self.fields["token" if self.judged_as_chain else "presentation"]
+        return bytes.fromhex(written[4:]) if written.startswith("hex:") else written
+
+    @property
+    def request(self) -> Request:
+        """The request; a neutral one for a bare chain."""
+        asked = self.fields["request"]
+        return Request(asked["action"], asked["resource"], values(asked["args"])) if asked else Request("none")
+
+    @property
+    def env(self) -> dict[str, Any]:
+        """The facts that the service vouches for."""
+        return dict(values(self.fields["env"]))
+
+    def settings(self) -> dict[str, Any]:
+        """The verifier's arguments."""
+        fields = self.fields
+        chosen = dict(fields["verifier"])
+        if "principals" in chosen:
+            chosen["principals"] = [principal(each) for each in chosen["principals"]]
+        if "limits" in chosen:
+            chosen["limits"] = Limits(**chosen["limits"])
+        roots = [
+            Root(principal(each), **{k: v for k, v in each.items() if k not in {"name", "key"}})
+            for each in fields["roots"]
+        ]
+        now = fields["now"]
+        return {
+            "roots": roots,
+            "audience": fields["audience"],
+            "tenant": fields["tenant"],
+            "clock": lambda: now,
+            **chosen,
+        }
+
+    def verifier(self, **more: Any) -> Verifier:
+        """A fresh verifier, as the vector describes it."""
+        return Verifier(**{**self.settings(), **more})
+
+    def async_verifier(self, **more: Any) -> AsyncVerifier:
+        """The same, asynchronous."""
+        return AsyncVerifier(**{**self.settings(), **more})
+
+    @property
+    def times(self) -> int:
+        """How many times it is presented to one verifier; the last outcome counts."""
+        return int(self.fields.get("times", 1))
+
+
+def values(written: Any) -> Any:
+    """The values that JSON cannot write: `{"base16": …}` is bytes."""
+    if isinstance(written, dict):
+        return (
+            bytes.fromhex(written["base16"])
+            if written.keys() == {"base16"}
+            else {k: values(v) for k, v in written.items()}
+        )
+    return [values(item) for item in written] if isinstance(written, list) else written
+
+
+def principal(written: dict[str, Any]) -> Principal:
+    """A name and a key."""
+    return Principal(written["name"], PublicKey.parse(written["key"]))
+
+
+@cache
+def load() -> tuple[Vector, ...]:
+    """Every vector of every file, in order."""
+    return tuple(
+        Vector(each["name"], each)
+        for path in sorted(FOLDER.glob("*.json"))
+        for each in json.loads(path.read_text(encoding="utf-8"))
+    )
+
+
+def accepted() -> tuple[Vector, ...]:
+    """The vectors that expect `allow`."""
+    return tuple(vector for vector in load() if vector.allowed)
+
+
+Outcome = tuple[str, int | None]
+
+
+def outcome(attempt: Callable[[], object]) -> Outcome:
+    """What came of it, in the words of the vectors: `allow`, or the reason and the hop."""
+    try:
+        attempt()
+    except DelegateError as error:
+        return str(error.reason), error.hop
+    return "allow", None
