@@ -127,7 +127,7 @@ MEANT = [v for v in ALL if v.fields["expect"] in MEANING and v.name not in ODD_I
 
 @pytest.mark.parametrize("vector", MEANT, ids=lambda vector: vector.name)
 def test_a_vector_refused_for_what_it_means_fits_the_schema(vector: Vector) -> None:
-    """A refusal for a signature, a clock or a condition is about a well-formed envelope: the fault is that one alone."""
+    """A refusal for a signature, a clock or a condition is about a well-formed envelope: no other fault is in it."""
     assert fits(frame(vector.source))
 
 

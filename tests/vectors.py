@@ -68,11 +68,11 @@ class Vector(NamedTuple):
             **chosen,
         }
 
-    def verifier(self, **more: Any) -> Verifier:
+    def verifier(self, **more: object) -> Verifier:
         """A fresh verifier, as the vector describes it."""
         return Verifier(**{**self.settings(), **more})
 
-    def async_verifier(self, **more: Any) -> AsyncVerifier:
+    def async_verifier(self, **more: object) -> AsyncVerifier:
         """The same, asynchronous."""
         return AsyncVerifier(**{**self.settings(), **more})
 
@@ -82,7 +82,7 @@ class Vector(NamedTuple):
         return int(self.fields.get("times", 1))
 
 
-def values(written: Any) -> Any:
+def values(written: Any) -> Any:  # noqa: ANN401 - JSON is any of its types
     """The values that JSON cannot write: `{"base16": …}` is bytes."""
     if isinstance(written, dict):
         return (

@@ -4,7 +4,26 @@ A person mints a token for an agent; the agent narrows it and hands it to a sub-
 sub-agent proves possession of its key over one request; a service checks the whole chain back to the person.
 """
 
-from delegate.caveats import Caveat, when
+from delegate.caveats import (
+    Caveat,
+    Constraint,
+    any_value,
+    at_least,
+    at_most,
+    between,
+    each,
+    equals,
+    host_in,
+    ip_in,
+    length,
+    matching,
+    none_of,
+    one_of,
+    regex,
+    some,
+    when,
+    within,
+)
 from delegate.chain.bearer import BearerToken
 from delegate.chain.capability import Capability, can, exactly
 from delegate.chain.holder import Holder
@@ -39,6 +58,7 @@ __all__ = [
     "Caveat",
     "CaveatError",
     "CaveatSyntaxError",
+    "Constraint",
     "Decision",
     "DelegateError",
     "Denied",
@@ -62,7 +82,22 @@ __all__ = [
     "VerificationError",
     "VerifiedChain",
     "Verifier",
+    "any_value",
+    "at_least",
+    "at_most",
+    "between",
     "can",
+    "each",
+    "equals",
     "exactly",
+    "host_in",
+    "ip_in",
+    "length",
+    "matching",
+    "none_of",
+    "one_of",
+    "regex",
+    "some",
     "when",
+    "within",
 ]

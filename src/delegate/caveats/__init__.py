@@ -1,4 +1,4 @@
-"""The caveat language: CEL text, its tree, its encoding, its closures (SPEC §10)."""
+"""The caveat language: CEL text, its tree, its encoding, its closures (SPEC §6)."""
 
 from delegate.caveats.arguments import closed_names, only_arguments
 from delegate.caveats.authoring import Caveat, constant, when

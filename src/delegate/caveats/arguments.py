@@ -1,4 +1,4 @@
-"""Closed arguments: that no other argument may be given (SPEC §6.4).
+"""Closed arguments: that no other argument may be given (SPEC §6.7).
 
 `args.all(k, k in ["amount", "currency"])` is what the list in `pay(amount, currency)` stands for.
 """

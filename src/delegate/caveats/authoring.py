@@ -1,4 +1,4 @@
-"""Writing caveats: text with values bound into it (SPEC §10.1).
+"""Writing caveats: text with values bound into it (SPEC §6.7).
 
 Rules of this file:
 
@@ -37,6 +37,7 @@ class Caveat:
     __slots__ = ("_key", "expression")
 
     expression: Expression
+    _key: str
 
     def __init__(self, expression: Expression) -> None:
         """Wrap a tree.
@@ -168,9 +169,17 @@ def _literal(value: object) -> Literal:
 
 def _plain(value: object) -> nodes.LiteralValue:
     """Without subclasses, such as members of an enumeration."""
-    for kind in (bool, int, float, str, bytes):
-        if isinstance(value, kind):
-            return value if type(value) is kind else kind.__new__(kind, value)  # type: ignore[call-overload,no-any-return]
+    match value:
+        case bool():
+            return value
+        case int():
+            return int(value)
+        case float():
+            return float(value)
+        case str():
+            return str.__str__(value)
+        case bytes():
+            return bytes(value)
     return None
 
 

@@ -1,23 +1,31 @@
-"""What a part of an expression compiles to, and how paths are read (SPEC §10.5)."""
+"""What a part of an expression compiles to, and how paths are read (SPEC §6.5)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import TypeAlias
 
 from delegate.caveats.scope import EvaluationError, Run, Variables
 from delegate.caveats.values import type_name
 
+# A compiled part: its function; what its segment costs, which whoever calls the function charges first; and
+# whether it is *settled*: it charges nothing more by itself. A plain tuple: a named one would take a third of
+# the time that compiling a flat operator takes.
+Built: TypeAlias = tuple[Run, int, bool]
 
-class Built(NamedTuple):
-    """A compiled part.
 
-    `cost` is what its segment costs; whoever calls `run` charges that first. `settled`: it charges nothing more.
+def read_path(variables: Variables, parts: tuple[str, ...]) -> object:
+    """The value at a path.
+
+    Raises:
+        EvaluationError: CAVEAT_ERROR: a part is missing, or has no fields.
     """
-
-    run: Run
-    cost: int
-    settled: bool
+    value: object = variables
+    try:
+        for part in parts:
+            value = value[part]  # type: ignore[index] # what has no fields is a TypeError
+    except (KeyError, TypeError):
+        raise unreadable(variables, parts) from None
+    return value
 
 
 def unreadable(variables: Variables, parts: tuple[str, ...]) -> EvaluationError:
@@ -34,34 +42,4 @@ def unreadable(variables: Variables, parts: tuple[str, ...]) -> EvaluationError:
 
 def show_path(parts: tuple[str, ...]) -> str:
     """A path for a message: one line, whatever its fields are called."""
-    return ".".join(part if part.isidentifier() else ascii(part) for part in parts)
-
-
-def reader(parts: tuple[str, ...]) -> Callable[[Variables], object]:
-    """The function that reads a path.
-
-    It raises `EvaluationError` for what is missing or is no map.
-    """
-    if len(parts) == 1:
-        (name,) = parts
-
-        def read_name(variables: Variables) -> object:
-            try:
-                return variables[name]
-            except KeyError:
-                raise unreadable(variables, parts) from None
-
-        return read_name
-
-    name, *fields = parts
-
-    def read(variables: Variables) -> object:
-        try:
-            value = variables[name]
-            for field in fields:
-                value = value[field]  # type: ignore[index] # what has no fields is a TypeError
-        except (KeyError, TypeError):
-            raise unreadable(variables, parts) from None
-        return value
-
-    return read
+    return ".".join(part if part.isidentifier() and part.isascii() else ascii(part) for part in parts)

@@ -1,4 +1,4 @@
-"""A tree to and from the plain objects that the wire carries (SPEC §10.4).
+"""A tree to and from the plain objects that the wire carries (SPEC §6.4).
 
 Rules of this file:
 
@@ -30,7 +30,6 @@ from delegate.caveats.nodes import (
     Has,
     ListOf,
     Literal,
-    LiteralValue,
     MapOf,
     Op,
     Path,
@@ -119,7 +118,7 @@ def from_wire(encoded: object, names: frozenset[str] = CAVEAT_NAMES) -> Expressi
         TokenError: MALFORMED: no such opcode, wrong arity or type, a name that may not be read; NOT_CANONICAL:
             an encoding that is not the tree's own; LIMIT_EXCEEDED: too many nodes, too deep.
 
-    Source: SPEC §10.4.
+    Source: SPEC §6.4.
     """
     return _Reader(names).read(encoded, 1)
 
@@ -196,7 +195,7 @@ class _Reader:
         return Call(op, operands)
 
     def read_select(self, op: Op, rest: list[object], depth: int) -> Expression:
-        if len(rest) != 2 or type(rest[1]) is not str:  # noqa: PLR2004 - operand and field
+        if len(rest) != 2 or type(rest[1]) is not str:
             raise malformed("a field selection without operand and field")
         operand = self.read(rest[0], depth + 1)
         if isinstance(operand, Path):
@@ -208,7 +207,7 @@ class _Reader:
         return Has(selected)
 
     def read_entry(self, entry: object, depth: int) -> tuple[Expression, Expression]:
-        if type(entry) is not list or len(entry) != 2:  # noqa: PLR2004 - key and value
+        if type(entry) is not list or len(entry) != 2:
             raise malformed("no pair of key and value in a map")
         return self.read(entry[0], depth + 1), self.read(entry[1], depth + 1)
 

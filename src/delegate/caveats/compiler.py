@@ -1,4 +1,4 @@
-"""The objects of the wire into closures, decoded and checked in one strict walk (SPEC §10.4, §10.5).
+"""The objects of the wire into closures, decoded and checked in one strict walk (SPEC §6.4, §6.5).
 
 Rules of this file:
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from delegate.caveats import codec
-from delegate.caveats.built import Built, reader, show_path
+from delegate.caveats.built import Built, read_path, show_path
 from delegate.caveats.codec import UNKNOWN, bad_opcode, check_literal, check_parts, check_quotable, check_variable
 from delegate.caveats.flat import build_flat, build_flat_in
 from delegate.caveats.folds import build_fold
@@ -39,7 +39,7 @@ def compile_wire(encoded: object, names: frozenset[str] = CAVEAT_NAMES) -> Condi
     Raises:
         TokenError: MALFORMED, NOT_CANONICAL or LIMIT_EXCEEDED, as `codec.from_wire`.
 
-    Cost: one walk, about 1 µs a flat operator. Source: SPEC §10.4.
+    Cost: one walk, about 1 µs a flat operator. Source: SPEC §6.4.
     """
     return finish(Walk(names).build(encoded, 1))
 
@@ -101,22 +101,21 @@ def _build_unknown(encoded: list[object]) -> Built:
         detail = f"there is no such function as `{encoded[1]}`"
         raise EvaluationError(detail)
 
-    return Built(run, 1, settled=True)
+    return run, 1, True
 
 
 def _build_constant(value: object) -> Built:
-    return Built(lambda _variables, _scope: value, 1, settled=True)
+    return lambda _variables, _scope: value, 1, True
 
 
 def _build_path(walk: Walk, encoded: list[object], _depth: int) -> Built:
     parts = check_parts(encoded[1:], walk.names, 1)
     walk.count(len(parts))
-    read = reader(parts)
-    return Built(lambda variables, _scope: read(variables), len(parts), settled=True)
+    return lambda variables, _scope: read_path(variables, parts), len(parts), True
 
 
 def _flat_parts(walk: Walk, encoded: list[object], depth: int) -> tuple[str, ...]:
-    if len(encoded) < 3:  # noqa: PLR2004 - opcode, name, literal
+    if len(encoded) < 3:
         raise codec.malformed("an operator without operands")
     if depth == walk.depth_max:
         raise codec.over_limit(codec.TOO_DEEP)
@@ -155,7 +154,7 @@ def _build_flat_in(walk: Walk, encoded: list[object], depth: int) -> Built:
             if type(literal) is list:
                 raise codec.malformed("a list where a literal belongs")
             check_literal(literal)
-    return build_flat_in(parts, list(literals))
+    return build_flat_in(parts, literals)
 
 
 def _operands(walk: Walk, encoded: list[object], depth: int) -> list[Built]:
@@ -168,10 +167,11 @@ def _operands(walk: Walk, encoded: list[object], depth: int) -> list[Built]:
 
 def _build_junction(walk: Walk, encoded: list[object], depth: int) -> Built:
     operands = _operands(walk, encoded, depth)
-    op = encoded[0]
-    if any(type(operand) is list and operand[0] == op for operand in encoded[1:]):
-        raise codec.not_canonical("`&&` within `&&`, or `||` within `||`,")
-    return build_junction(op, operands)  # type: ignore[arg-type]
+    op: int = encoded[0]  # type: ignore[assignment]
+    for operand in encoded[1:]:
+        if type(operand) is list and operand[0] == op:
+            raise codec.not_canonical("`&&` within `&&`, or `||` within `||`,")
+    return build_junction(op, operands)
 
 
 def _build_conditional(walk: Walk, encoded: list[object], depth: int) -> Built:
@@ -183,16 +183,15 @@ def _build_call(walk: Walk, encoded: list[object], depth: int) -> Built:
     op = Op(encoded[0])  # type: ignore[arg-type]
     _check_canonical(op, encoded)
     implementation = IMPLEMENTATIONS[op]
-    cost = 1 + sum(operand.cost for operand in operands)
     if len(operands) == 1:
-        only = operands[0].run
-        return Built(lambda variables, scope: implementation(only(variables, scope), scope), cost, settled=False)
-    first, second = operands[0].run, operands[1].run
+        ((only, cost, _),) = operands
+        return lambda variables, scope: implementation(only(variables, scope), scope), 1 + cost, False
+    (first, first_cost, _), (second, second_cost, _) = operands
 
     def run(variables: Variables, scope: Scope) -> object:
         return implementation(first(variables, scope), second(variables, scope), scope)
 
-    return Built(run, cost, settled=False)
+    return run, 1 + first_cost + second_cost, False
 
 
 def _check_canonical(op: Op, encoded: list[object]) -> None:
@@ -212,9 +211,8 @@ def _build_has(walk: Walk, encoded: list[object], depth: int) -> Built:
     check_quotable(parts[-1])
     if depth == walk.depth_max:
         raise codec.over_limit(codec.TOO_DEEP)
-    read = reader(parts[:-1])
-    field = parts[-1]
-    return Built(lambda variables, _scope: _has_field(read(variables), field), len(encoded), settled=True)
+    outer, field = parts[:-1], parts[-1]
+    return lambda variables, _scope: _has_field(read_path(variables, outer), field), len(encoded), True
 
 
 def _has_field(value: object, field: str) -> bool:
@@ -234,7 +232,7 @@ def _get_field(value: object, field: str) -> object:
 
 def _build_select(walk: Walk, encoded: list[object], depth: int) -> Built:
     walk.count(1)
-    if len(encoded) != 3 or type(encoded[2]) is not str:  # noqa: PLR2004 - opcode, operand, field
+    if len(encoded) != 3 or type(encoded[2]) is not str:
         raise codec.malformed("a field selection without operand and field")
     operand, field = encoded[1], encoded[2]
     run, cost, _ = walk.build(operand, depth + 1)
@@ -244,18 +242,18 @@ def _build_select(walk: Walk, encoded: list[object], depth: int) -> Built:
     if encoded[0] == Op.HAS_FIELD:
         check_quotable(field)
         get = _has_field
-    return Built(lambda variables, scope: get(run(variables, scope), field), 1 + cost, settled=False)
+    return lambda variables, scope: get(run(variables, scope), field), 1 + cost, False
 
 
 def _build_list(walk: Walk, encoded: list[object], depth: int) -> Built:
     walk.count(1)
     items = [walk.build(item, depth + 1) for item in encoded[1:]]
-    cost = 1 + sum(item.cost for item in items)
+    cost = 1 + sum(item_cost for _, item_cost, _ in items)
     if all(type(item) is not list for item in encoded[1:]):
         constant = list(encoded[1:])
-        return Built(lambda _variables, _scope: constant, cost, settled=True)
-    runs = [item.run for item in items]
-    return Built(lambda variables, scope: [run(variables, scope) for run in runs], cost, settled=False)
+        return lambda _variables, _scope: constant, cost, True
+    runs = [run for run, _, _ in items]
+    return lambda variables, scope: [run(variables, scope) for run in runs], cost, False
 
 
 def _build_map(walk: Walk, encoded: list[object], depth: int) -> Built:
@@ -263,25 +261,25 @@ def _build_map(walk: Walk, encoded: list[object], depth: int) -> Built:
     entries: list[tuple[Run, Run]] = []
     cost = 1
     for entry in encoded[1:]:
-        if type(entry) is not list or len(entry) != 2:  # noqa: PLR2004 - key and value
+        if type(entry) is not list or len(entry) != 2:
             raise codec.malformed("no pair of key and value in a map")
-        key, value = (walk.build(side, depth + 1) for side in entry)
-        cost += key.cost + value.cost
-        entries.append((key.run, value.run))
+        key, key_cost, _ = walk.build(entry[0], depth + 1)
+        value, value_cost, _ = walk.build(entry[1], depth + 1)
+        cost += key_cost + value_cost
+        entries.append((key, value))
 
     def run(variables: Variables, scope: Scope) -> object:
         result: dict[object, object] = {}
         for run_key, run_value in entries:
             given = run_key(variables, scope)
-            if type(given) is float:
-                raise EvaluationError("a map has no double keys")  # noqa: EM101, TRY003
             key = map_key(given)
-            if key in result:
-                raise EvaluationError("a map with one key twice")  # noqa: EM101, TRY003
+            if type(given) is float or key in result:
+                detail = "a map with a double as a key, or with one key twice"
+                raise EvaluationError(detail)
             result[key] = run_value(variables, scope)
         return result
 
-    return Built(run, cost, settled=False)
+    return run, cost, False
 
 
 def _build_comprehension(walk: Walk, encoded: list[object], depth: int) -> Built:
@@ -313,8 +311,5 @@ _BUILDERS: dict[int, Callable[[Walk, list[object], int], Built]] = {
     **dict.fromkeys((int(Op.SELECT), int(Op.HAS_FIELD)), _build_select),
     int(Op.LIST): _build_list,
     int(Op.MAP): _build_map,
-    **{
-        int(op): _build_comprehension
-        for op in (Op.ALL, Op.EXISTS, Op.EXISTS_ONE, Op.MAP_EACH, Op.MAP_SOME, Op.FILTER)
-    },
+    **{int(op): _build_comprehension for op in (Op.ALL, Op.EXISTS, Op.EXISTS_ONE, Op.MAP_EACH, Op.MAP_SOME, Op.FILTER)},
 }

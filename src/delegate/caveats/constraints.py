@@ -1,4 +1,4 @@
-"""What a tool's arguments must be, each constraint a CEL tree underneath (SPEC §6.5).
+"""What a tool's arguments must be, each constraint a CEL tree underneath (SPEC §6.7).
 
     can("pay", args={"amount": at_most(500), "currency": one_of("EUR", "USD")})
 
@@ -48,11 +48,15 @@ class Constraint:
 
     def __and__(self, other: Constraint) -> Constraint:
         """Both must hold."""
-        return Constraint(lambda operand, depth: junction(Op.AND, (self.build(operand, depth), other.build(operand, depth))))
+        return self._joined(Op.AND, other)
 
     def __or__(self, other: Constraint) -> Constraint:
         """At least one must hold."""
-        return Constraint(lambda operand, depth: junction(Op.OR, (self.build(operand, depth), other.build(operand, depth))))
+        return self._joined(Op.OR, other)
+
+    def _joined(self, op: Op, other: Constraint) -> Constraint:
+        both = (self.build, other.build)
+        return Constraint(lambda operand, depth: junction(op, [build(operand, depth) for build in both]))
 
 
 def constrain(name: str, constraint: Constraint | object) -> list[Expression]:
@@ -177,7 +181,7 @@ def matching(pattern: str) -> Constraint:
         ValueError: no pattern.
     """
     if not is_glob(pattern):
-        message = f"no pattern: {ascii(pattern)}"
+        message = f"no pattern: {pattern!a}"
         raise ValueError(message)
     return _binary(Op.GLOB_MATCH, pattern)
 
@@ -191,7 +195,7 @@ def regex(pattern: str) -> Constraint:
     anchored = rf"\A(?:{pattern})\z"
     # By itself too: `a)|(?:b` would be two alternatives, each anchored at one end.
     if not is_pattern(pattern) or not is_pattern(anchored):
-        message = f"no regular expression: {ascii(pattern)}"
+        message = f"no regular expression: {pattern!a}"
         raise ValueError(message)
     return _binary(Op.MATCHES, anchored)
 
@@ -203,7 +207,7 @@ def within(directory: str) -> Constraint:
         ValueError: the directory is not in plain form.
     """
     if not plain_form(directory):
-        message = f"no plain path: {ascii(directory)}"
+        message = f"no plain path: {directory!a}"
         raise ValueError(message)
     return _binary(Op.PATH_WITHIN, directory)
 

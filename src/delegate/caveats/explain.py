@@ -1,4 +1,4 @@
-"""Why a condition did not hold: what it read, and what it found (SPEC §10.7). For eyes alone.
+"""Why a condition did not hold: what it read, and what it found (SPEC §6.7). For eyes alone.
 
 Rules of this file:
 
@@ -8,7 +8,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from delegate.caveats import nodes
 from delegate.caveats.built import show_path, unreadable
@@ -79,9 +79,10 @@ def explain_failure(expression: Expression, variables: Mapping[str, object]) -> 
     part, outcome = parts[failing[0]], outcomes[failing[0]]
     text = format_expression(part)
     notes = [f"{show_path(path)} {_found(path, scope.variables)}" for path in reads(part)]
-    if isinstance(outcome, CaveatError) and not any(note.endswith(" is missing") for note in notes):
-        notes.append(outcome.detail)
-    elif not isinstance(outcome, (bool, CaveatError)):
+    if isinstance(outcome, CaveatError):
+        if not any(note.endswith((" is missing", outcome.detail)) for note in notes):
+            notes.append(outcome.detail)
+    elif not isinstance(outcome, bool):
         notes.append(f"it is {show_value(outcome)}, not a bool")
     return f"{text}, and {', '.join(notes)}" if notes else text
 
@@ -122,7 +123,7 @@ def _show(value: object, room: int) -> str:
     return "a value of no known type"
 
 
-def _show_items(items: list[tuple[object, ...]], room: int) -> str:
+def _show_items(items: Sequence[tuple[object, ...]], room: int) -> str:
     shown: list[str] = []
     for item in items:
         if room <= 0:

@@ -1,11 +1,11 @@
-"""Closures for flat operators: a path on the left, a literal on the right (SPEC §10.4).
+"""Closures for flat operators: a path on the left, a literal on the right (SPEC §6.4).
 
 Rules of this file:
 
 - What caveats mostly are is made quick: a name or one field of it, compared with a short literal, is one Python
   function that charges nothing and takes the common case without a further call.
-- Everything else, and every failure, goes through the general implementations, so that there is one place for
-  the meaning of each operator.
+- Everything else, and every failure, goes through `_generally` and so through the general implementations:
+  there is one place for the meaning of each operator.
 - `type(x) is …` before each comparison: Python's `True == 1` never decides.
 """
 
@@ -13,16 +13,22 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
-from delegate.caveats.built import Built, reader
+from delegate.caveats.built import Built, read_path
 from delegate.caveats.functions import IMPLEMENTATIONS
 from delegate.caveats.nodes import GENERAL, LiteralValue, Op
 from delegate.caveats.scope import Run, Scope, Variables
 from delegate.caveats.values import CHUNK_BITS, equal
 
+_Parts: TypeAlias = tuple[str, ...]
+
 # Reading a path, or a test that does not take the value, fails with these.
 _UNREADABLE = (KeyError, TypeError)
-_ORDER_TESTS: dict[int, Callable[[object, object], bool]] = {
+# A literal of fewer characters or bytes is compared at no further charge.
+_SHORT = 1 << CHUNK_BITS
+_EQ = int(Op.EQ_FLAT)
+_ORDER_TESTS: dict[int, Callable[[Any, Any], Any]] = {
     Op.LT_FLAT: operator.lt,
     Op.LE_FLAT: operator.le,
     Op.GT_FLAT: operator.gt,
@@ -32,51 +38,49 @@ _TEXT_TESTS: dict[int, Callable[[str, str], bool]] = {
     Op.STARTS_WITH_FLAT: str.startswith,
     Op.ENDS_WITH_FLAT: str.endswith,
 }
+_ORDERED = frozenset({int, str, float})
+# With a short literal these charge nothing for the sizes of their operands.
+_CHARGELESS = frozenset({Op.EQ_FLAT, Op.NE_FLAT, *_ORDER_TESTS, *_TEXT_TESTS})
 _IMPLEMENTATIONS: dict[int, Callable[..., object]] = {
     op - GENERAL: IMPLEMENTATIONS[Op(op)] for op in range(Op.EQ, Op.NET_WITHIN + 1)
 }
-# With a short literal these charge nothing for the sizes of their operands.
-_CHARGELESS = frozenset({Op.EQ_FLAT, Op.NE_FLAT, *_ORDER_TESTS, *_TEXT_TESTS})
 
 
-def _is_short(literal: LiteralValue) -> bool:
-    return not isinstance(literal, (str, bytes)) or len(literal) >> CHUNK_BITS == 0
-
-
-def build_flat(op: int, parts: tuple[str, ...], literal: LiteralValue) -> Built:
+def build_flat(op: int, parts: _Parts, literal: LiteralValue) -> Built:
     """Make the closure of a flat operator other than `in`."""
-    cost = len(parts) + 2
+    count = len(parts)
     kind = type(literal)
-    if len(parts) <= 2 and _is_short(literal):  # noqa: PLR2004 - a name and one field
-        if op == Op.EQ_FLAT:
-            return Built(_equal(parts, literal, kind), cost, settled=True)
-        if op in _ORDER_TESTS and kind in {int, str, float}:
-            return Built(_in_order(op, parts, literal, kind), cost, settled=True)
-        if op in _TEXT_TESTS and kind is str:
-            return Built(_test_text(op, parts, literal), cost, settled=True)  # type: ignore[arg-type]
-    return Built(_general(op, parts, literal), cost, op in _CHARGELESS and _is_short(literal))
-
-
-def _general(op: int, parts: tuple[str, ...], literal: LiteralValue) -> Run:
+    short = (kind is not str and kind is not bytes) or len(literal) < _SHORT  # type: ignore[arg-type]
+    if short and count <= 2:
+        if op == _EQ:
+            return _equal(parts, literal, kind), count + 2, True
+        if op in _ORDER_TESTS:
+            if kind in _ORDERED:
+                return _in_order(op, parts, literal, kind), count + 2, True
+        elif kind is str and op in _TEXT_TESTS:
+            return _test_text(op, parts, literal), count + 2, True  # type: ignore[arg-type]
     implementation = _IMPLEMENTATIONS[op]
-    read = reader(parts)
 
     def run(variables: Variables, scope: Scope) -> object:
-        return implementation(read(variables), literal, scope)
+        return implementation(read_path(variables, parts), literal, scope)
 
-    return run
+    return run, count + 2, short and op in _CHARGELESS
 
 
-def _equal(parts: tuple[str, ...], literal: LiteralValue, kind: type) -> Run:
-    slowly = _general(Op.EQ_FLAT, parts, literal)
+def _generally(op: int, parts: _Parts, literal: LiteralValue, variables: Variables, scope: Scope) -> object:
+    return _IMPLEMENTATIONS[op](read_path(variables, parts), literal, scope)
+
+
+def _equal(parts: _Parts, literal: LiteralValue, kind: type) -> Run:
     if len(parts) == 1:
         (name,) = parts
 
         def run(variables: Variables, scope: Scope) -> object:
             value = variables.get(name)
+            # A name that is missing reads as None here, so null goes the general way.
             if type(value) is kind and value is not None:
                 return value == literal
-            return slowly(variables, scope)
+            return _generally(_EQ, parts, literal, variables, scope)
 
         return run
 
@@ -86,16 +90,15 @@ def _equal(parts: tuple[str, ...], literal: LiteralValue, kind: type) -> Run:
         try:
             value = variables[name][field]  # type: ignore[index] # what has no fields is a TypeError
         except _UNREADABLE:
-            return slowly(variables, scope)
+            return _generally(_EQ, parts, literal, variables, scope)
         if type(value) is kind:
             return value == literal
-        return slowly(variables, scope)
+        return _generally(_EQ, parts, literal, variables, scope)
 
     return run_field
 
 
-def _in_order(op: int, parts: tuple[str, ...], literal: LiteralValue, kind: type) -> Run:
-    slowly = _general(op, parts, literal)
+def _in_order(op: int, parts: _Parts, literal: LiteralValue, kind: type) -> Run:
     test = _ORDER_TESTS[op]
     if len(parts) == 1:
         (name,) = parts
@@ -104,7 +107,7 @@ def _in_order(op: int, parts: tuple[str, ...], literal: LiteralValue, kind: type
             value = variables.get(name)
             if type(value) is kind:
                 return test(value, literal)
-            return slowly(variables, scope)
+            return _generally(op, parts, literal, variables, scope)
 
         return run
 
@@ -114,16 +117,15 @@ def _in_order(op: int, parts: tuple[str, ...], literal: LiteralValue, kind: type
         try:
             value = variables[name][field]  # type: ignore[index] # what has no fields is a TypeError
         except _UNREADABLE:
-            return slowly(variables, scope)
+            return _generally(op, parts, literal, variables, scope)
         if type(value) is kind:
             return test(value, literal)
-        return slowly(variables, scope)
+        return _generally(op, parts, literal, variables, scope)
 
     return run_field
 
 
-def _test_text(op: int, parts: tuple[str, ...], literal: str) -> Run:
-    slowly = _general(op, parts, literal)
+def _test_text(op: int, parts: _Parts, literal: str) -> Run:
     test = _TEXT_TESTS[op]
     if len(parts) == 1:
         (name,) = parts
@@ -132,7 +134,7 @@ def _test_text(op: int, parts: tuple[str, ...], literal: str) -> Run:
             try:
                 return test(variables[name], literal)  # type: ignore[arg-type] # what is no text is a TypeError
             except _UNREADABLE:
-                return slowly(variables, scope)
+                return _generally(op, parts, literal, variables, scope)
 
         return run
 
@@ -140,25 +142,28 @@ def _test_text(op: int, parts: tuple[str, ...], literal: str) -> Run:
 
     def run_field(variables: Variables, scope: Scope) -> object:
         try:
-            return test(variables[name][field], literal)  # type: ignore[index]
+            return test(variables[name][field], literal)  # type: ignore[index] # what has no fields is one too
         except _UNREADABLE:
-            return slowly(variables, scope)
+            return _generally(op, parts, literal, variables, scope)
 
     return run_field
 
 
-def build_flat_in(parts: tuple[str, ...], literals: list[LiteralValue]) -> Built:
-    """Make the closure of `path in [literals]`. Its segment pays for all comparisons with short literals."""
+def build_flat_in(parts: _Parts, literals: list[LiteralValue]) -> Built:
+    """Make the closure of `path in [literals]`.
+
+    Its segment pays one step an item for the comparisons, which is all that short literals cost.
+    """
     cost = len(parts) + 2 + 2 * len(literals)
-    short = all(map(_is_short, literals))
-    read = reader(parts)
-
-    def slowly(variables: Variables, scope: Scope) -> object:
-        value = read(variables)
-        return any(equal(value, literal, scope) for literal in literals)
-
-    if not short or not all(type(literal) is str for literal in literals):
-        return Built(slowly, cost, short)
+    texts = short = True
+    for literal in literals:
+        kind = type(literal)
+        if kind is not str:
+            texts = False
+        if (kind is str or kind is bytes) and len(literal) >= _SHORT:  # type: ignore[arg-type]
+            short = False
+    if not (texts and short):
+        return lambda variables, scope: _is_in(parts, literals, variables, scope), cost, short
     members = frozenset(literals)
     if len(parts) == 1:
         (name,) = parts
@@ -167,14 +172,20 @@ def build_flat_in(parts: tuple[str, ...], literals: list[LiteralValue]) -> Built
             try:
                 return variables[name] in members
             except _UNREADABLE:
-                return slowly(variables, scope)
+                return _is_in(parts, literals, variables, scope)
 
-        return Built(run, cost, settled=True)
+        return run, cost, True
 
     def run_path(variables: Variables, scope: Scope) -> object:
+        value = read_path(variables, parts)
         try:
-            return read(variables) in members
+            return value in members
         except TypeError:
-            return slowly(variables, scope)
+            return _is_in(parts, literals, variables, scope)
 
-    return Built(run_path, cost, settled=True)
+    return run_path, cost, True
+
+
+def _is_in(parts: _Parts, literals: list[LiteralValue], variables: Variables, scope: Scope) -> bool:
+    value = read_path(variables, parts)
+    return any(equal(value, literal, scope) for literal in literals)

@@ -1,4 +1,4 @@
-"""Closures for comprehensions: `all exists exists_one map filter` (SPEC §10.2).
+"""Closures for comprehensions: `all exists exists_one map filter` (SPEC §6.2).
 
 Rules of this file:
 
@@ -22,8 +22,8 @@ from delegate.caveats.values import no_overload, ordered_keys
 
 def build_fold(op: int, source: Built, variable: str, bodies: Sequence[Built]) -> Built:
     """Make the closure of a comprehension."""
-    run = _MAKERS[op](source.run, variable, bodies)
-    return Built(run, 1 + source.cost, settled=False)
+    run, cost, _ = source
+    return _MAKERS[op](run, variable, bodies), 1 + cost, False
 
 
 def _items(value: object, scope: Scope) -> Sequence[object]:

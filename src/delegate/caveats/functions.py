@@ -1,4 +1,4 @@
-"""What each strict operator and function does with its values (SPEC §10.2, §10.6).
+"""What each strict operator and function does with its values (SPEC §6.2, §6.6).
 
 Rules of this file:
 
@@ -14,7 +14,7 @@ import operator
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from delegate.caveats import times
 from delegate.caveats.nodes import METHODS, Op
@@ -23,6 +23,7 @@ from delegate.caveats.regex import matches
 from delegate.caveats.scope import EvaluationError, Scope
 from delegate.caveats.values import (
     CHUNK_BITS,
+    SECOND_NS,
     Duration,
     Timestamp,
     duration,
@@ -158,7 +159,7 @@ def unequal(left: object, right: object, scope: Scope) -> bool:
     return not equal(left, right, scope)
 
 
-def _order(sign: str, test: Callable[[object, object], bool]) -> Implementation:
+def _order(sign: str, test: Callable[[Any, Any], Any]) -> Implementation:
     return lambda left, right, scope: in_order(sign, test, left, right, scope)
 
 
@@ -239,7 +240,7 @@ def to_int(value: object, scope: Scope) -> int:
             raise _unreadable("integer")
         return checked(int(value))
     if isinstance(value, Timestamp):
-        return value.ns // times.SECOND_NS
+        return value.ns // SECOND_NS
     raise no_overload("int", value)
 
 
@@ -325,7 +326,7 @@ def to_timestamp(value: object, scope: Scope) -> Timestamp:
     if isinstance(value, Timestamp):
         return value
     if type(value) is int:
-        return timestamp(value * times.SECOND_NS)
+        return timestamp(value * SECOND_NS)
     if type(value) is str:
         scope.charge(times.PARSE_STEPS)
         return times.parse_timestamp(value)

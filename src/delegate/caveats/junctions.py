@@ -1,4 +1,4 @@
-"""Closures for `&&`, `||` and `?:` (SPEC §10.2).
+"""Closures for `&&`, `||` and `?:` (SPEC §6.2).
 
 Rules of this file:
 
@@ -10,56 +10,56 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from delegate.caveats.built import Built
 from delegate.caveats.nodes import Op
 from delegate.caveats.scope import EvaluationError, Run, Scope, Variables
 from delegate.caveats.values import no_overload
 
 
-def build_junction(op: int, operands: Sequence[Built]) -> Built:
+def build_junction(op: int, operands: list[Built]) -> Built:
     """Make the closure of `&&` or `||`."""
-    slowly = _one_by_one(operands, sign="||" if op == Op.OR else "&&", decisive=op == Op.OR)
-    if op == Op.AND and all(operand.settled for operand in operands):
-        return Built(_all_at_once(operands, slowly), 0, settled=False)
-    return Built(slowly, 0, settled=False)
+    decisive = op == Op.OR
+    if not decisive:
+        total = 1
+        for _, cost, settled in operands:
+            if not settled:
+                break
+            total += cost
+        else:
+            return _all_at_once(operands, total), 0, False
+    return lambda variables, scope: _one_by_one(operands, variables, scope, decisive=decisive), 0, False
 
 
-def _one_by_one(operands: Sequence[Built], *, sign: str, decisive: bool) -> Run:
-    parts = [(operand.run, operand.cost) for operand in operands]
-
-    def run(variables: Variables, scope: Scope) -> bool:
-        scope.charge(1)
-        failed: EvaluationError | None = None
-        for operand, cost in parts:
+def _one_by_one(operands: list[Built], variables: Variables, scope: Scope, *, decisive: bool) -> bool:
+    scope.charge(1)
+    failed: EvaluationError | None = None
+    for run, cost, _ in operands:
+        left = scope.steps_left - cost
+        if left < 0:
             scope.charge(cost)
-            try:
-                value = operand(variables, scope)
-            except EvaluationError as error:
-                failed = failed or error
-                continue
-            if value is decisive:
-                return decisive
-            if type(value) is not bool:
-                failed = failed or no_overload(sign, value)
-        if failed:
-            raise failed
-        return not decisive
+        scope.steps_left = left
+        try:
+            value = run(variables, scope)
+        except EvaluationError as error:
+            failed = failed or error
+            continue
+        if value is decisive:
+            return decisive
+        if value is not True and value is not False:
+            failed = failed or no_overload("||" if decisive else "&&", value)
+    if failed is not None:
+        raise failed
+    return not decisive
 
-    return run
 
-
-def _all_at_once(operands: Sequence[Built], slowly: Run) -> Run:
+def _all_at_once(operands: list[Built], total: int) -> Run:
     """`&&` of operands that charge nothing themselves, settled in one sum when all hold.
 
     They have no effect but their value, so that any other outcome may be had again, one by one and with each
     segment charged in its turn; so too when the steps might not suffice.
     """
-    total = 1 + sum(operand.cost for operand in operands)
-    runs = [operand.run for operand in operands]
-    if len(runs) == 2:  # noqa: PLR2004 - unrolled: these are most
-        first, second = runs
+    if len(operands) == 2:
+        (first, _, _), (second, _, _) = operands
 
         def run_two(variables: Variables, scope: Scope) -> object:
             left = scope.steps_left - total
@@ -70,11 +70,11 @@ def _all_at_once(operands: Sequence[Built], slowly: Run) -> Run:
                         return True
                 except EvaluationError:
                     pass
-            return slowly(variables, scope)
+            return _one_by_one(operands, variables, scope, decisive=False)
 
         return run_two
-    if len(runs) == 3:  # noqa: PLR2004
-        first, second, third = runs
+    if len(operands) == 3:
+        (first, _, _), (second, _, _), (third, _, _) = operands
 
         def run_three(variables: Variables, scope: Scope) -> object:
             left = scope.steps_left - total
@@ -89,7 +89,7 @@ def _all_at_once(operands: Sequence[Built], slowly: Run) -> Run:
                         return True
                 except EvaluationError:
                     pass
-            return slowly(variables, scope)
+            return _one_by_one(operands, variables, scope, decisive=False)
 
         return run_three
 
@@ -97,20 +97,20 @@ def _all_at_once(operands: Sequence[Built], slowly: Run) -> Run:
         left = scope.steps_left - total
         if left >= 0:
             try:
-                for operand in runs:
-                    if operand(variables, scope) is not True:
+                for run, _, _ in operands:
+                    if run(variables, scope) is not True:
                         break
                 else:
                     scope.steps_left = left
                     return True
             except EvaluationError:
                 pass
-        return slowly(variables, scope)
+        return _one_by_one(operands, variables, scope, decisive=False)
 
     return run_all
 
 
-def build_condition(operands: Sequence[Built]) -> Built:
+def build_condition(operands: list[Built]) -> Built:
     """Make the closure of `?:`."""
     (test, test_cost, _), (yes, yes_cost, _), (no, no_cost, _) = operands
 
@@ -125,4 +125,4 @@ def build_condition(operands: Sequence[Built]) -> Built:
             return no(variables, scope)
         raise no_overload("?:", value)
 
-    return Built(run, 0, settled=False)
+    return run, 0, False

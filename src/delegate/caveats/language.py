@@ -1,4 +1,4 @@
-"""Text in, values out: the language as a whole (SPEC §10).
+"""Text in, values out: the language as a whole (SPEC §6).
 
 `parse` and `format` are for authors and readers; `evaluate` asks what a text means, outside of any token. A
 verifier uses neither: it goes from the wire to closures (`compiler.py`).
@@ -26,7 +26,7 @@ class _AnyName(frozenset[str]):
     def __contains__(self, name: object) -> bool:
         return True
 
-    def __or__(self, other: Container[object]) -> _AnyName:  # type: ignore[override]
+    def __or__(self, other: Container[object]) -> _AnyName:
         return self
 
 

@@ -1,4 +1,4 @@
-r"""Text into tokens, by the lexical grammar of CEL (SPEC §10.1).
+r"""Text into tokens, by the lexical grammar of CEL (SPEC §6.7).
 
 Rules of this file:
 
@@ -147,7 +147,7 @@ def _unescape(source: str, inner: str, offset: int, *, as_bytes: bool) -> str | 
             raise CaveatSyntaxError("bytes have no Unicode escapes", source=source, span=span)
         if as_bytes:
             pieces.append(bytes([code]))
-        elif code > _UNICODE_MAX or 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004 - the surrogates
+        elif code > _UNICODE_MAX or 0xD800 <= code <= 0xDFFF:
             raise CaveatSyntaxError("an escape that is no character", source=source, span=span)
         else:
             pieces.append(chr(code).encode())

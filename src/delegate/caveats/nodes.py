@@ -1,4 +1,4 @@
-"""The tree of an expression, and the numbers of its operators (SPEC §10.3, §10.4).
+"""The tree of an expression, and the numbers of its operators (SPEC §6.3, §6.4).
 
 Rules of this file:
 
@@ -182,7 +182,7 @@ MACROS: dict[tuple[str, int], Op] = {
     ("filter", 2): Op.FILTER,
 }
 
-LiteralValue: TypeAlias = None | bool | int | float | str | bytes
+LiteralValue: TypeAlias = bool | int | float | str | bytes | None
 
 
 class Expression:

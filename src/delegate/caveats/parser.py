@@ -1,4 +1,4 @@
-"""Text into a tree, by the grammar of CEL (SPEC §10.1).
+"""Text into a tree, by the grammar of CEL (SPEC §6.7).
 
 Rules of this file:
 
@@ -39,6 +39,8 @@ _SUMS = {"+": Op.ADD, "-": Op.SUBTRACT}
 _PRODUCTS = {"*": Op.MULTIPLY, "/": Op.DIVIDE, "%": Op.MODULO}
 _LEVELS: tuple[dict[str, Op], ...] = ({"||": Op.OR}, {"&&": Op.AND}, _RELATIONS, _SUMS, _PRODUCTS)
 _NAMESPACES = frozenset(namespace for namespace, _ in nodes.NAMESPACED)
+_FUNCTION_NAMES = frozenset({*nodes.FUNCTIONS, "has", "matches"})
+_METHOD_NAMES = frozenset({*nodes.METHODS, "size", *(name for name, _ in nodes.MACROS)})
 _KEYWORD_VALUES: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 
 
@@ -93,7 +95,7 @@ class _Parser:
         return tree
 
     def _parse_expression(self) -> Expression:
-        """expression = or ["?" or ":" expression] ;  or = the least binding level of `_parse_binary`."""
+        """`expression` = or ["?" or ":" expression] ;  or = the least binding level of `_parse_binary`."""
         if self.depth == SYNTAX_DEPTH:
             self._fail(f"nested more than {SYNTAX_DEPTH} deep")
         self.depth += 1
@@ -106,7 +108,7 @@ class _Parser:
         return tree
 
     def _parse_binary(self, level: int) -> Expression:
-        """level = next { operator next } ;  levels: `||`, `&&`, relations, `+ -`, `* / %`, unary."""
+        """`level` = next { operator next } ;  levels: `||`, `&&`, relations, `+ -`, `* / %`, unary."""
         if level == len(_LEVELS):
             return self._parse_unary()
         tree = self._parse_binary(level + 1)
@@ -114,11 +116,11 @@ class _Parser:
         while op := operators.get(self.tokens[self.place].kind):
             self.place += 1
             right = self._parse_binary(level + 1)
-            tree = nodes.junction(op, (tree, right)) if level < 2 else Call(op, (tree, right))  # noqa: PLR2004
+            tree = nodes.junction(op, (tree, right)) if level < 2 else Call(op, (tree, right))
         return tree
 
     def _parse_unary(self) -> Expression:
-        """unary = member | "!" {"!"} member | "-" {"-"} member ;  an even number of either is none, as CEL says."""
+        """`unary` = member | "!" {"!"} member | "-" {"-"} member ;  an even number of either is none, as CEL says."""
         sign = self.tokens[self.place].kind
         if sign not in {"!", "-"}:
             return self._parse_member()
@@ -132,7 +134,7 @@ class _Parser:
         return tree if count % 2 == 0 else Call(Op.NOT if sign == "!" else Op.NEGATE, (tree,))
 
     def _parse_member(self) -> Expression:
-        """member = primary { "." field ["(" arguments ")"] | "[" expression "]" } ;  field = NAME | QUOTED."""
+        """`member` = primary { "." field ["(" arguments ")"] | "[" expression "]" } ;  field = NAME | QUOTED."""
         tree = self._parse_primary()
         while True:
             if self._take("."):
@@ -150,7 +152,7 @@ class _Parser:
                 return tree
 
     def _parse_primary(self) -> Expression:
-        """primary = ["-"] NUMBER | TEXT | "true" | "false" | "null" | "(" expression ")" | list | map | named."""
+        """`primary` = ["-"] NUMBER | TEXT | "true" | "false" | "null" | "(" expression ")" | list | map | named."""
         token = self._next()
         match token.kind:
             case "int" | "double" | "-":
@@ -186,7 +188,7 @@ class _Parser:
         return Literal(value)
 
     def _parse_items(self, closing: str) -> list[Expression]:
-        """items = [ expression { "," expression } [","] ] closing ;  a comma may end a list, not arguments."""
+        """`items` = [ expression { "," expression } [","] ] closing ;  a comma may end a list, not arguments."""
         items: list[Expression] = []
         while not self._take(closing):
             items.append(self._parse_expression())
@@ -198,7 +200,7 @@ class _Parser:
         return items
 
     def _parse_map(self) -> Expression:
-        """map = "{" [ expression ":" expression { "," expression ":" expression } [","] ] "}"."""
+        """`map` = "{" [ expression ":" expression { "," expression ":" expression } [","] ] "}"."""
         entries: list[tuple[Expression, Expression]] = []
         while not self._take("}"):
             key = self._parse_expression()
@@ -210,7 +212,7 @@ class _Parser:
         return MapOf(tuple(entries))
 
     def _parse_named(self, token: Token) -> Expression:
-        """named = NAME | NAME "(" arguments ")" | namespace "." NAME "(" arguments ")"."""
+        """`named` = NAME | NAME "(" arguments ")" | namespace "." NAME "(" arguments ")"."""
         name = str(token.value)
         if name in RESERVED:
             self._fail(f"`{name}` is a reserved word", token)
@@ -231,8 +233,9 @@ class _Parser:
         return Path((name,))
 
     def _parse_function(self, token: Token) -> Expression:
-        """arguments of a function: items ")" ;  `has` takes a field."""
+        """`function` = "(" items ;  `has` takes a field, as `has(args.amount)`."""
         name = str(token.value)
+        self._check_function(name, _FUNCTION_NAMES, token)
         arguments = self._parse_items(")")
         if name == "has" and len(arguments) == 1:
             return self._has(arguments[0], token)
@@ -249,12 +252,13 @@ class _Parser:
         return Has(argument)
 
     def _parse_method(self, receiver: Expression, token: Token) -> Expression:
-        """arguments of a method or comprehension: items ")" ;  the latter's first is the name of its variable."""
+        """`method` = "(" items | fold ;  a comprehension has the name of its variable first."""
         name = str(token.value)
         variable = self.tokens[self.place]
         named = variable.kind == "name" and self.tokens[self.place + 1].kind == ","
         if named and any(macro == name for macro, _ in nodes.MACROS) and variable.value not in RESERVED:
             return self._parse_fold(receiver, token, variable)
+        self._check_function(name, _METHOD_NAMES, token)
         arguments = self._parse_items(")")
         if (name, len(arguments)) in nodes.MACROS:
             self._fail(f"`{name}` takes the name of a variable first", variable)
@@ -263,7 +267,7 @@ class _Parser:
         return self._call(nodes.METHODS.get(name), [receiver, *arguments], token)
 
     def _parse_fold(self, source: Expression, token: Token, variable: Token) -> Expression:
-        """fold = "(" NAME "," expression ["," expression] ")" ;  the variable hides whatever has its name."""
+        """`fold` = "(" NAME "," expression ["," expression] ")" ;  the variable hides whatever has its name."""
         name = str(variable.value)
         outer, self.local = self.local, (*self.local, name)
         self.place += 2
@@ -274,6 +278,11 @@ class _Parser:
             return self._call(None, bodies, token)
         return Fold(op, source, name, tuple(bodies))
 
+    def _check_function(self, name: str, known: frozenset[str], token: Token) -> None:
+        # Before its arguments: an unknown name in these would else be blamed, as in `l.existsOne(x, x > 1)`.
+        if name not in known and not self.lenient:
+            self._fail(f"there is no function `{name}`", token)
+
     def _call(self, op: Op | None, operands: list[Expression], token: Token) -> Expression:
         if op is not None:
             least, most = nodes.ARITIES[op]
@@ -281,9 +290,7 @@ class _Parser:
                 return Call(op, tuple(operands))
         if self.lenient:
             return nodes.Unknown(str(token.value))
-        self._fail(
-            f"there is no function `{token.value}`" if op is None else f"`{token.value}` takes other arguments", token
-        )
+        self._fail(f"`{token.value!s}` takes other arguments", token)
 
     def _next(self) -> Token:
         token = self.tokens[self.place]

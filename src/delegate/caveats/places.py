@@ -1,4 +1,4 @@
-"""Functions for what tools are told to touch: paths, URLs, addresses, globs (SPEC §10.6).
+"""Functions for what tools are told to touch: paths, URLs, addresses, globs (SPEC §6.6).
 
 Rules of this file:
 
@@ -26,7 +26,7 @@ from delegate.patterns import compile_pattern, plain_form
 _ADDRESS_MAX = 50
 _HOST_MAX = 253
 _PORT_MAX = 65_535
-_BASE_STEPS = 4
+_BASE_STEPS = 8
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
 _AUTHORITY = re.compile(

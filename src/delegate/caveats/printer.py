@@ -1,4 +1,4 @@
-"""A tree into CEL text, with the fewest parentheses that parse back to the same tree (SPEC §10.1).
+"""A tree into CEL text, with the fewest parentheses that parse back to the same tree (SPEC §6.7).
 
 Rules of this file:
 

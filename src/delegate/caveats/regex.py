@@ -1,13 +1,15 @@
-"""`matches`: RE2 regular expressions, with a bound on what they may cost (SPEC §10.6).
+r"""`matches`: RE2 regular expressions, with a bound on what they may cost (SPEC §6.6).
 
 Rules of this file:
 
 - RE2 matches in time linear in the text, whatever the pattern; google-re2 is RE2 itself, and is imported when
   the first chain uses `matches`.
 - What a pattern costs is told from its text alone, by its *weight*, so that every implementation charges alike:
-  each character, escape or character class weighs 1 (in a class, each of its characters 1), `\\p`, `\\P` and
-  `\\C` 64, a group what is in it, and a counted repetition `x{n,m}` the larger count (at least 1) times its x.
-- A pattern that weighs more than `WEIGHT_MAX` is an error before RE2 sees it.
+  a character or escape weighs 1; `.`, `\D`, `\S`, `\W` and `\C`, which take many bytes apart, 4; `\p…` and `\P…`
+  256; a character class as much as the weightiest of its parts (4 if it begins with `^`), and 1 more for every
+  four of its characters; a group what is in it; `\Q…\E` its characters; and a counted repetition, `x{n,m}`, its
+  larger count (at least 1) times x.
+- A pattern of more than `PATTERN_CHARACTERS`, or that weighs more than `WEIGHT_MAX`, is an error before RE2 sees it.
 - A pattern matches anywhere in the text, unless it is anchored.
 """
 
@@ -21,17 +23,24 @@ from delegate.caveats.scope import EvaluationError, Scope
 from delegate.caveats.values import no_overload
 
 WEIGHT_MAX = 1000
-_HEAVY = 64
+PATTERN_CHARACTERS = 2000
+# What a pattern costs to read and make ready, besides what its length and weight add.
+_BASE_STEPS = 16
+_WIDE = 4
+_HEAVY = 256
 # RE2's own memory for a pattern and its automata. What weighs at most WEIGHT_MAX fits, and what does not fit is
 # an error.
 _MEMORY_BYTES = 1 << 21
 
+# What has no end runs to the end of the pattern, so that no text is scanned twice; RE2 refuses it anyway.
 _PIECE = re.compile(
-    r"""\\[pP](?:\{[^}]*\}|.)? | \\Q.*?(?:\\E|\Z) | \\x\{[^}]*\} | \\. | \[\^?\]?(?:\[:[^\]]*:\]|\\.|[^\]\\])*\]
-      | \(\?[^():]*[:)]? | \{(?P<least>[0-9]+)(?P<comma>,?)(?P<most>[0-9]*)\} | .""",
+    r"""\\[pP](?:\{[^}]*(?:\}|\Z)|.)? | \\Q.*?(?:\\E|\Z) | \\x\{[^}]*(?:\}|\Z) | \\.
+      | \[\^?\]?(?:\[:\^?[a-z]{1,12}:\]|\\.|[^\]\\])*+(?:\]|\\?\Z)
+      | \(\?[a-zA-Z-]*[:)] | \(\?P?<[^()<>]*> | \{(?P<least>[0-9]+),?(?P<most>[0-9]*)\} | .""",
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
-_IN_CLASS = re.compile(r"\\[pP]|\[:|.", re.DOTALL | re.ASCII)
+_HEAVY_PART = re.compile(r"\\[pP]", re.ASCII)
+_WIDE_PART = re.compile(r"\[\^|\[:\^|\\[DSWC]", re.ASCII)
 
 
 def weight(pattern: str) -> int:
@@ -51,8 +60,10 @@ def weight(pattern: str) -> int:
             continue
         if piece == ")" and len(groups) > 1:
             last = groups.pop()
-        elif piece[0] == "(" and not piece.endswith(")"):
-            groups.append(0)
+        elif piece[0] == "(":
+            # Flags alone, `(?i)`, open no group.
+            if not piece.endswith(")"):
+                groups.append(0)
             continue
         else:
             last = _piece_weight(piece)
@@ -61,11 +72,10 @@ def weight(pattern: str) -> int:
 
 
 def _piece_weight(piece: str) -> int:
-    if piece[0] == "[" and len(piece) > 1:
-        return sum(_HEAVY if len(part) > 1 else 1 for part in _IN_CLASS.findall(piece[1:-1]))
-    if piece[:2] in {"\\p", "\\P", "\\C"}:
-        return _HEAVY
-    return max(1, len(piece) - 4) if piece.startswith("\\Q") else 1
+    if piece.startswith("\\Q"):
+        return max(1, len(piece.removesuffix("\\E")) - 2)
+    base = _HEAVY if _HEAVY_PART.search(piece) else _WIDE if piece == "." or _WIDE_PART.search(piece) else 1
+    return base + (len(piece) - 2) // 4 if piece[0] == "[" and len(piece) > 1 else base
 
 
 @lru_cache(maxsize=256)
@@ -98,8 +108,8 @@ def matches(text: object, pattern: object, scope: Scope) -> bool:
     """
     if type(text) is not str or type(pattern) is not str:
         raise no_overload("matches", text, pattern)
-    scope.charge(len(pattern) >> 4)
-    heavy, compiled = _prepared(pattern)
+    scope.charge(_BASE_STEPS + (len(pattern) >> 2))
+    heavy, compiled = _prepared(pattern) if len(pattern) <= PATTERN_CHARACTERS else (WEIGHT_MAX + 1, None)
     if heavy > WEIGHT_MAX:
         detail = "a regular expression that is too large"
         raise EvaluationError(detail)
@@ -112,4 +122,4 @@ def matches(text: object, pattern: object, scope: Scope) -> bool:
 
 def is_pattern(pattern: str) -> bool:
     """Is this a regular expression that `matches` takes? For authors."""
-    return _prepared(pattern)[1] is not None
+    return len(pattern) <= PATTERN_CHARACTERS and _prepared(pattern)[1] is not None

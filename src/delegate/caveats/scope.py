@@ -1,4 +1,4 @@
-"""What an evaluation runs in: the variables, and the steps that are left (SPEC §10.5).
+"""What an evaluation runs in: the variables, and the steps that are left (SPEC §6.5).
 
 Rules of this file:
 
@@ -32,9 +32,10 @@ string (code points), of bytes, of list items or of map entries, and `/` rounds 
 | `string(bytes)`, `bytes(string)`, `int(string)`, `double(string)` | n / 64 | before |
 | `timestamp(string)`, `duration(string)` | 4 | before |
 | timestamp accessors with a time zone | 4 | before |
-| `matches` | the weight w of the pattern, and (n of the text + 1) * (w + 15) / 256; see `regex.py` | before |
+| `matches` | 16 and n of the pattern / 4 | before weighing it |
+| … of a pattern that weighs w (`regex.py`) | w and (n of the text + 1) * (w + 15) / 256 | before matching |
 | `glob.match` | ((n of the text + 1) * ((n of the pattern + 63) / 64) + n of the pattern) / 4 | before |
-| `path.within`, `url.host`, `url.scheme`, `net.within` | n of all arguments / 16, and 4 | before |
+| `path.within`, `url.host`, `url.scheme`, `net.within` | n of all arguments / 16, and 8 | before |
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Conditions joined and said shortly, for people to read (SPEC §6.6). No decision depends on it.
+"""Conditions joined and said shortly, for people to read (SPEC §6.9). No decision depends on it.
 
 The rules of this file:
 

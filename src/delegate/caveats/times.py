@@ -1,4 +1,4 @@
-"""Timestamps and durations: their text, their parts, time zones (SPEC §10.2).
+"""Timestamps and durations: their text, their parts, time zones (SPEC §6.2).
 
 Rules of this file:
 
@@ -65,7 +65,7 @@ _EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 
 
 def _offset_seconds(sign: str, hours: int, minutes: int) -> int:
-    if hours >= 24 or minutes >= 60:  # noqa: PLR2004 - a clock's
+    if hours >= 24 or minutes >= 60:
         raise ValueError
     seconds = hours * 3600 + minutes * 60
     return -seconds if sign == "-" else seconds
@@ -135,10 +135,10 @@ def _civil(days: int) -> _Date:
     # From here years begin in March, so that a leap day is a year's last.
     day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
     shifted = (5 * day_of_year + 2) // 153
-    month = shifted + 3 if shifted < 10 else shifted - 9  # noqa: PLR2004 - January and February come last
-    year = year_of_era + era * 400 + (month <= 2)  # noqa: PLR2004
+    month = shifted + 3 if shifted < 10 else shifted - 9
+    year = year_of_era + era * 400 + (month <= 2)
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    since_january = day_of_year - 306 if month <= 2 else day_of_year + 59 + leap  # noqa: PLR2004
+    since_january = day_of_year - 306 if month <= 2 else day_of_year + 59 + leap
     return _Date(year, month, day_of_year - (153 * shifted + 2) // 5 + 1, since_january)
 
 

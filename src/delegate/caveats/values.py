@@ -1,4 +1,4 @@
-"""The values of the language and what `==`, `<` and `in` say about them (SPEC §10.2).
+"""The values of the language and what `==`, `<` and `in` say about them (SPEC §6.2).
 
 Rules of this file:
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from delegate.caveats.scope import EvaluationError, Scope
 from delegate.limits import INTEGER_MAX, INTEGER_MIN
@@ -214,12 +214,10 @@ def is_in(item: object, container: object, scope: Scope) -> bool:
     raise no_overload("in", item, container)
 
 
-def in_order(sign: str, test: Callable[[object, object], bool], left: object, right: object, scope: Scope) -> bool:
+def in_order(sign: str, test: Callable[[Any, Any], Any], left: object, right: object, scope: Scope) -> Any:  # noqa: ANN401
     """What `<`, `<=`, `>` or `>=` says of two values.
 
-    Args:
-        sign: the operator, for the message.
-        test: the same of `operator`.
+    `sign` is the operator, for the message, and `test` the same of Python's `operator`.
 
     Raises:
         EvaluationError: CAVEAT_ERROR: types that have no order, or none with each other.
@@ -246,8 +244,9 @@ def to_value(given: object, depth: int = 0) -> object:
 
     Args:
         given: None, bool, int, float, str, bytes, list, tuple, a mapping with string, int or bool keys, an aware
-            datetime, a timedelta, or a `Timestamp` or `Duration`; nested at most `VALUE_DEPTH` deep. Lists and
-            dicts that need no change are not copied.
+            datetime, a timedelta, or a `Timestamp` or `Duration`; nested at most `VALUE_DEPTH` deep. A list that
+            needs no change is not copied.
+        depth: how deep it is nested already.
 
     Raises:
         EvaluationError: CAVEAT_ERROR: anything else.

@@ -22,7 +22,7 @@ from delegate.caveats import (
     closed_names,
     conjunction,
     conjuncts,
-    constant,
+    constrain,
     from_wire,
     only_arguments,
     to_wire,
@@ -33,7 +33,6 @@ from delegate.caveats import (
 from delegate.caveats import (
     parse as parse_caveat,
 )
-from delegate.caveats.nodes import Call, Op, Path
 from delegate.chain.text import shown
 from delegate.errors import CaveatSyntaxError, TokenError
 from delegate.limits import CAPABILITIES, CAVEATS, RESOURCE_CHARACTERS
@@ -180,17 +179,13 @@ def can(
         if not more:
             conditions.append(only_arguments(args))
         for name, constraint in args.items():
-            conditions.append(_argument(name, constraint))
+            conditions += constrain(name, constraint)
     elif more:
         message = "more=True says something only beside args"
         raise ValueError(message)
     if when is not None:
         conditions.append(caveat(when).expression)
     return Capability(action=action, resource=resource, condition=conjunction(conditions) if conditions else None)
-
-
-def _argument(name: str, wanted: object) -> Expression:
-    return Call(Op.EQ, (Path(("args", name)), constant(wanted)))
 
 
 def caveat(given: str | Caveat) -> Caveat:

@@ -1,8 +1,8 @@
 """Names of principals: `user:alice@example.com`, `agent:planner`, `spiffe://…` (SPEC §2).
 
-A name is a scheme, a colon, and 1 to 200 visible ASCII characters; the scheme is 1 to 32 characters of a-z,
-0-9, `+`, `.` and `-`, from a letter on, and not `bearer`, which is for blocks that name nobody. Visible ASCII alone, so that no name looks like another, breaks a
-line or turns the direction of the text around it.
+A name is a scheme, a colon, and 1 to 200 visible ASCII characters. The scheme is 1 to 32 characters of a-z, 0-9, `+`,
+`.` and `-`, from a letter on, and not `bearer`, which is for blocks that name nobody. Visible ASCII alone, so that no
+name looks like another, breaks a line or turns the direction of the text around it.
 """
 
 from __future__ import annotations

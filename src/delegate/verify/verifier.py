@@ -10,7 +10,7 @@ The rules of this file:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from delegate.verify.authorization import Authorization, Decision, refused
 from delegate.verify.chain import VerifiedChain, check_now_and_here, verify_blocks
 from delegate.verify.decision import ClaimProof, Deciding, Presented, deciding, framed
 from delegate.verify.evaluate import asking, evaluate
+from delegate.verify.explanation import Asking
 from delegate.verify.roots import Trusted, generation
 from delegate.verify.settings import SYSTEM_CLOCK, Clock, Settings, directory
 from delegate.wire.cose import ED25519, ESP256
@@ -153,6 +154,7 @@ class _Base:
         Raises nothing for what is in the token. Source: SPEC §5 without steps 5 and 8.
         """
         chain: VerifiedChain | None = None
+        ask: Callable[[], Asking] | None = None
         settings, facts, now = self._settings, _facts(env), self._settings.now()
         try:
             chain = verify_blocks(framed(token).blocks, self._generation, settings)
@@ -160,7 +162,7 @@ class _Base:
             check_now_and_here(chain, settings, now)
             evaluate(chain, request, facts, settings, now)
         except DelegateError as error:
-            return refused(error, request, chain, None if chain is None else ask)
+            return refused(error, request, chain, ask)
         return Decision(allowed=True, request=request, chain=chain, _asking=ask)
 
     def _deciding(self, presentation: Presented, request: Request, env: Mapping[str, object] | None) -> Deciding:

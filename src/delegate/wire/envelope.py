@@ -73,7 +73,7 @@ def parse(data: bytes) -> Envelope:
         raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(data)} bytes")
     try:
         if kind is None:
-            raise _UnframedError  # noqa: TRY301 - one place says what is wrong
+            raise _UnframedError
         blocks, at = _read_array(data, 2, BLOCKS)
         if kind is Kind.TOKEN and blocks and at == len(data):
             return Envelope(kind, blocks)

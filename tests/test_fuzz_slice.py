@@ -1,0 +1,42 @@
+"""A slice of the fuzzing campaign, the same inputs every time; `make fuzz` runs the whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.campaigns import fuzz
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_slice_of_the_campaign_finds_nothing(seed: int) -> None:
+    """Random, mutated and re-signed inputs give results or `DelegateError`; both halves reach the decision's depths."""
+    result = fuzz.run(1_500, seed)
+    assert result.faults == []
+    assert sum(result.outcomes.values()) == 1_500
+    for word in (
+        "signed malformed",
+        "signed unknown_claim",
+        "signed caveat_error",
+        "signed allow",
+        "unsigned bad_signature",
+    ):
+        assert result.outcomes[word] > 0, word
+
+
+def test_the_campaign_would_notice_a_fault(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """An exception of another kind is counted, printed with what reproduces it, and ends with status 1."""
+
+    def fail(*_: object, **__: object) -> str:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(fuzz, "_through", fail)
+    assert fuzz.main(["--count", "3", "--seed", "7"]) == 1
+    printed = capsys.readouterr()
+    assert "seed 7 number 0: RecursionError: too deep" in printed.err
+    assert "3 faults" in printed.out
+
+
+def test_the_campaign_prints_its_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command prints the number of inputs, the seed, and how many had which outcome."""
+    assert fuzz.main(["--count", "20", "--seed", "7"]) == 0
+    assert "20 inputs, seed 7" in capsys.readouterr().out

@@ -1,0 +1,158 @@
+"""COSE_Sign1, envelopes and the text form: known bytes read quickly, everything else named."""
+
+from __future__ import annotations
+
+import cbor2
+import pytest
+
+from delegate.errors import Reason, TokenError
+from delegate.limits import PRESENTATION_BYTES, TOKEN_BYTES
+from delegate.wire import armor, cose, envelope
+from delegate.wire.envelope import Envelope, Kind
+
+SIGNATURE = bytes(range(64))
+
+
+def signed(payload: bytes, kid: bytes = b"", algorithm: int = cose.ED25519) -> bytes:
+    """A COSE_Sign1 that is framed right."""
+    return cose.assemble(cose.protected_header(algorithm, kid), cose.byte_string(payload), SIGNATURE)
+
+
+@pytest.mark.parametrize("size", [24, 255, 256, 65_535])
+@pytest.mark.parametrize("kid", [b"", bytes(8), bytes(32)], ids=len)
+@pytest.mark.parametrize("algorithm", [cose.ED25519, cose.ESP256])
+def test_what_is_assembled_is_opened(size: int, kid: bytes, algorithm: int) -> None:
+    """Every header and size of payload that the format has: the parts come back, and it is COSE to others."""
+    payload = b"\xaa" * size
+    data = signed(payload, kid, algorithm)
+    found = cose.open_signed(data)
+    assert (found.algorithm, found.kid, found.payload, found.signature) == (algorithm, kid, payload, SIGNATURE)
+    protected, unprotected, body, signature = cbor2.loads(data)
+    assert cbor2.loads(protected) == ({1: algorithm, 4: kid} if kid else {1: algorithm})
+    assert (unprotected, body, signature) == ({}, payload, SIGNATURE)
+
+
+def test_what_is_signed_is_the_sig_structure_of_rfc_9052() -> None:
+    """Put together from slices, it is what another encoder makes of the parts."""
+    payload, aad = b"\xbb" * 100, b"delegate/1 block\0" + bytes(32)
+    protected = cose.protected_header(cose.ED25519, bytes(32))
+    structure = cose.sig_structure(protected, cose.byte_string(aad), cose.byte_string(payload))
+    header = cbor2.dumps({1: -19, 4: bytes(32)})
+    assert structure == cbor2.dumps(["Signature1", header, aad, payload])
+
+
+def test_every_prefix_of_a_frame_is_truncated() -> None:
+    """A COSE_Sign1 that is cut off anywhere says so."""
+    for kid in (b"", bytes(8), bytes(32)):
+        data = signed(b"\xaa" * 300, kid)
+        for size in range(len(data)):
+            with pytest.raises(TokenError) as caught:
+                cose.open_signed(data[:size])
+            assert caught.value.reason is Reason.TRUNCATED
+
+
+def test_a_frame_has_no_room_for_anything_else() -> None:
+    """Each byte of the frame, changed to each other value, is refused, or opens to other parts."""
+    data = bytearray(signed(b"\xaa" * 24))
+    original = cose.open_signed(bytes(data))
+    for at in range(len(data)):
+        right = data[at]
+        for byte in range(256):
+            data[at] = byte
+            try:
+                found = cose.open_signed(bytes(data))
+            except TokenError:
+                continue
+            finally:
+                data[at] = right
+            assert byte == right or found != original
+
+
+@pytest.mark.parametrize("size", [0, 1, 23, 24, 255, 256, 65_535])
+def test_a_byte_string_has_its_shortest_head(size: int) -> None:
+    """The head is that of RFC 8949."""
+    assert cose.byte_string(bytes(size)) == cbor2.dumps(bytes(size))
+
+
+BLOCKS = (b"\x01" * 10, b"\x02" * 100, b"\x03" * 300)
+ENVELOPES = [
+    Envelope(Kind.TOKEN, BLOCKS),
+    Envelope(Kind.BEARER, BLOCKS, bytes(32)),
+    Envelope(Kind.PRESENTATION, BLOCKS, b"", b"\x04" * 70),
+    Envelope(Kind.PRESENTATION, BLOCKS * 5, b"", b"\x04" * 70, (b"\x05", b"\x06" * 30)),
+]
+
+
+@pytest.mark.parametrize("framed", ENVELOPES, ids=lambda framed: framed.kind.name)
+def test_an_envelope_is_parsed_as_it_was_built(framed: Envelope) -> None:
+    """All kinds, with small and large items; cut off anywhere it is truncated; with a byte more it is not canonical."""
+    data = envelope.build(framed)
+    assert envelope.parse(data) == framed
+    assert cbor2.dumps(cbor2.loads(data)) == data
+    for size in range(len(data)):
+        with pytest.raises(TokenError) as caught:
+            envelope.parse(data[:size])
+        assert caught.value.reason is Reason.TRUNCATED
+    with pytest.raises(TokenError) as caught:
+        envelope.parse(data + b"\0")
+    assert caught.value.reason is Reason.NOT_CANONICAL
+
+
+def filled(kind: Kind, size: int) -> bytes:
+    """An envelope of exactly so many bytes."""
+    first = b"\x01" * 8000
+    rest = size - len(envelope.build(Envelope(kind, (first, b"\x02" * 300), bytes(32), b"\x03" * 300))) + 300
+    if kind is Kind.PRESENTATION:
+        return envelope.build(Envelope(kind, (first, b"\x02" * 300), b"", b"\x03" * rest))
+    return envelope.build(Envelope(kind, (first, b"\x02" * rest), bytes(32)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"), [(Kind.TOKEN, TOKEN_BYTES), (Kind.BEARER, TOKEN_BYTES), (Kind.PRESENTATION, PRESENTATION_BYTES)]
+)
+def test_the_size_of_an_envelope_is_bounded_to_the_byte(kind: Kind, most: int) -> None:
+    """As many bytes as the limit are parsed, as bytes and as text; one more is over it."""
+    data = filled(kind, most)
+    assert len(data) == most
+    assert envelope.parse(data).kind is kind
+    assert armor.decode(armor.encode(kind, data)) == (kind, data)
+    more = filled(kind, most + 1)
+    assert len(more) == most + 1
+    with pytest.raises(TokenError) as caught:
+        envelope.parse(more)
+    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+
+
+def test_every_kind_of_envelope_has_its_prefix() -> None:
+    """Five characters that say what it is."""
+    assert {armor.encode(kind, b"")[:5] for kind in Kind} == {"dlgt_", "dlgb_", "dlgp_"}
+
+
+@pytest.mark.parametrize("size", range(7))
+def test_a_text_is_the_only_one_of_its_bytes(size: int) -> None:
+    """Of all last characters, exactly one decodes to the bytes: the others are refused."""
+    data = b"\x00" * size  # decodes as the item 0 and then more, so that stray bits are named by the text form
+    text = armor.to_base64url(data)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    same = []
+    for last in alphabet:
+        try:
+            if size and armor.from_base64url(text[:-1] + last) == data:
+                same.append(last)
+        except TokenError:
+            continue
+    assert same == ([text[-1]] if size else [])
+
+
+def test_every_character_outside_the_alphabet_is_refused() -> None:
+    """All of Latin-1, and some beyond, in the middle of a text."""
+    alphabet = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+    text = armor.to_base64url(bytes(30))
+    for character in [*map(chr, range(256)), "\u0430", "\uff21", "\ud800", "\U0001f600"]:
+        changed = text[:10] + character + text[11:]
+        if character in alphabet:
+            assert len(armor.from_base64url(changed)) == 30
+        else:
+            with pytest.raises(TokenError) as caught:
+                armor.from_base64url(changed)
+            assert caught.value.reason is Reason.MALFORMED
