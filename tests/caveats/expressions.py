@@ -172,6 +172,11 @@ class Generator:
         operator = self.rng.choice((" && ", " || "))
         return f"({operator.join(self.expression('bool', depth) for _ in range(self.rng.randint(2, 3)))})"
 
+    def _inverted(self, depth: int) -> str:
+        operand = self.expression("bool", depth)
+        # `!-x` is not in the grammar.
+        return f"!({operand})" if operand[0] == "-" else f"!{operand}"
+
     def _member(self, depth: int) -> str:
         kind = self.rng.choice(("list", "map"))
         item = self._scalar() if kind == "list" else self.rng.choice(("int", "string", "double", "bool"))
@@ -241,7 +246,7 @@ _MAKERS: dict[Kind, list[Callable[[Generator, int], str]]] = {
         Generator._has,
         Generator._decided,
         Generator._decided,
-        lambda self, depth: f"!{self.expression('bool', depth)}",
+        Generator._inverted,
         lambda self, depth: self._converted(depth, "bool", "bool", "string"),
     ],
     "int": [

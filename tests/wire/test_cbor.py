@@ -34,7 +34,7 @@ def test_cbor2_sorts_our_keys_as_rfc_8949_does() -> None:
 def test_beyond_our_keys_the_two_orders_differ() -> None:
     """That is why integers of two bytes are no keys: 100 comes before -1 bytewise, and after it by length."""
     assert cbor2.dumps({100: 0, -1: 0}, canonical=True) == b"\xa2\x20\x00\x18\x64\x00"
-    assert sorted([cbor2.dumps(100), cbor2.dumps(-1)])[0] == cbor2.dumps(100)
+    assert min(cbor2.dumps(100), cbor2.dumps(-1)) == cbor2.dumps(100)
     assert reason_of(b"\xa1\x18\x64\x00") is Reason.MALFORMED
 
 
@@ -69,7 +69,6 @@ def test_beyond_our_keys_the_two_orders_differ() -> None:
         ("81 fb 3ff8000000000000", Reason.NOT_CANONICAL),
         ("f9 7e00", Reason.MALFORMED),
         ("f9 7c00", Reason.MALFORMED),
-        ("fb 7ff8000000000001", Reason.MALFORMED),
         ("c0 61 61", Reason.MALFORMED),
         ("c2 41 01", Reason.MALFORMED),
         ("d8 23 61 61", Reason.MALFORMED),
@@ -129,7 +128,7 @@ def test_sorted_keys_are_in_the_order_of_the_wire() -> None:
     """Shorter first, then by bytes: counted in bytes, not in characters."""
     assert cbor.sorted_keys({"zz": 0, "é": 0, "b": 0, "a": 0, "aaa": 0}) == ["a", "b", "zz", "é", "aaa"]
     keys = {"zz": 0, "é": 0, "b": 0}
-    assert cbor.encode(keys) == cbor.encode_sorted({key: 0 for key in cbor.sorted_keys(keys)})
+    assert cbor.encode(keys) == cbor.encode_sorted(dict.fromkeys(cbor.sorted_keys(keys), 0))
 
 
 def test_one_byte_is_decided() -> None:

@@ -70,14 +70,14 @@ class BearerToken(ChainEnvelope):
         signer = self.signer()
         if to is not None:
             bound = draft_next(self.link, self.blocks, to, Token, **narrowing)
-            return bound.finish_own(signer.sign(bound.to_sign))
+            return bound.assemble(signer.sign(bound.to_sign))
         fresh = Ed25519Signer.generate()
 
         def wrap(blocks: tuple[bytes, ...], link: Link) -> BearerToken:
             return BearerToken(blocks, fresh.seed_bytes(), link)
 
         draft = draft_next(self.link, self.blocks, None, wrap, bearer_key=fresh.public_key, **narrowing)
-        return draft.finish_own(signer.sign(draft.to_sign))
+        return draft.assemble(signer.sign(draft.to_sign))
 
     def seal(self, *, now: Instant | None = None) -> BearerToken:
         """Append a bearer block after which no key may change: the token can be used, and not extended.
@@ -96,7 +96,7 @@ class BearerToken(ChainEnvelope):
         A thief of the presentation then has one request, not the token.
         """
         draft = draft_proof(self.link, self.blocks, request, audience, now, nonce)
-        return draft.finish_own(self.signer().sign(draft.to_sign))
+        return draft.assemble(self.signer().sign(draft.to_sign))
 
     def __repr__(self) -> str:
         return f"<BearerToken of {len(self.blocks)} blocks, secret not shown>"

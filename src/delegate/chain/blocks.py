@@ -104,7 +104,7 @@ def encode(block: Block, *, first: bool) -> bytes:
     claims[IAT] = block.issued
     if first:
         claims[CTI] = block.token_id
-    claims[CNF] = {1: _cose_map(block.key)}
+    claims[CNF] = {1: block.key.cose_map}
     if block.caveats:
         claims["if"] = block.caveats
     if block.can:
@@ -288,7 +288,3 @@ def _checked_who(who: dict[Any, Any]) -> tuple[tuple[str, str], ...]:
     if list(who) != cbor.sorted_keys(who):
         raise TokenError(Reason.NOT_CANONICAL, "who out of order")
     return tuple(who.items())
-
-
-def _cose_map(key: PublicKey) -> object:
-    return cbor.decode_unchecked_maps(key.cose_key)

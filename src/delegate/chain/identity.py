@@ -148,7 +148,7 @@ class Identity:
         )  # fmt: skip
         if to is not None:
             draft = self.draft_mint(to=to, **terms)
-            return draft.finish_own(self._signer.sign(draft.to_sign))
+            return draft.assemble(self._signer.sign(draft.to_sign))
         if not audience:
             message = "a bearer token needs an audience: no service takes one without"
             raise ValueError(message)
@@ -158,7 +158,7 @@ class Identity:
             return BearerToken(blocks, fresh.seed_bytes(), link)
 
         bearer_draft = draft_first(self.principal, None, wrap, bearer_key=fresh.public_key, **terms)
-        return bearer_draft.finish_own(self._signer.sign(bearer_draft.to_sign))
+        return bearer_draft.assemble(self._signer.sign(bearer_draft.to_sign))
 
     def attenuate(
         self,
@@ -204,7 +204,7 @@ class Identity:
             token, to=to, can=can, caveats=caveats, ttl=ttl, expires=expires, not_before=not_before,
             audience=audience, hops=hops, who=who, why=why, now=now,
         )  # fmt: skip
-        return draft.finish_own(self._signer.sign(draft.to_sign))
+        return draft.assemble(self._signer.sign(draft.to_sign))
 
     def prove(
         self,
@@ -230,7 +230,7 @@ class Identity:
         Cost: one signature. Source: SPEC §7.3.
         """
         draft = self.draft_proof(token, request, audience, now=now, nonce=nonce)
-        return draft.finish_own(self._signer.sign(draft.to_sign))
+        return draft.assemble(self._signer.sign(draft.to_sign))
 
     def draft_mint(self, *, to: Principal, **terms: Unpack[Authority]) -> Draft[Token]:
         """Draft what `mint` makes, for a signer that is asynchronous or elsewhere."""

@@ -13,8 +13,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeAlias, TypedDict, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypedDict, TypeVar
 
 from delegate.caveats import Caveat
 from delegate.chain.blocks import BEARER, TOKEN_ID_BYTES, Block, check_audience_name, check_who, encode
@@ -67,18 +66,18 @@ class Authority(Narrowing, total=False):
     tenant: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft(Generic[T]):
+class Draft(NamedTuple, Generic[T]):
     """All but the signature, for a signer that is asynchronous or elsewhere.
 
     Attributes:
         public_key: whose signature is wanted.
         to_sign: the exact bytes to sign: a COSE Sig_structure.
+        assemble: puts in a signature without checking it: right only for one that has just been made here.
     """
 
     public_key: PublicKey
     to_sign: bytes
-    _assemble: Callable[[bytes], T]
+    assemble: Callable[[bytes], T]
 
     def finish(self, signature: bytes) -> T:
         """Put in the signature, after checking it.
@@ -87,11 +86,7 @@ class Draft(Generic[T]):
             VerificationError: BAD_SIGNATURE: it is not this key's over `to_sign`.
         """
         self.public_key.verify(self.to_sign, signature)
-        return self._assemble(signature)
-
-    def finish_own(self, signature: bytes) -> T:
-        """Put in a signature that our own signer has just made; saves checking it."""
-        return self._assemble(signature)
+        return self.assemble(signature)
 
 
 def draft_first(
@@ -225,7 +220,7 @@ def draft_proof(
     def assemble(signature: bytes) -> Presentation:
         return Presentation(blocks, cose.assemble(protected, payload, signature), (), link)
 
-    return Draft(public_key=key, to_sign=structure, _assemble=assemble)
+    return Draft(key, structure, assemble)
 
 
 def _draft(
@@ -254,7 +249,7 @@ def _draft(
             raise AttenuationError(f"a chain has at most {TOKEN_BYTES} bytes", reason=Reason.LIMIT_EXCEEDED)
         return wrap((*blocks, signed), link)
 
-    return Draft(public_key=key, to_sign=structure, _assemble=assemble)
+    return Draft(key, structure, assemble)
 
 
 def _now(now: Instant | None) -> int:
@@ -302,6 +297,8 @@ def _hops(hops: int | None, left: int = HOPS_MAX) -> int | None:
 
 def _names(audience: Names) -> tuple[str, ...]:
     names = (audience,) if isinstance(audience, str) else tuple(audience)
+    if not names:
+        return ()
     if not all(map(check_audience_name, names)) or len(set(names)) != len(names):
         message = "an audience is names of services, each 1 to 200 visible ASCII characters, none twice"
         raise ValueError(message)

@@ -192,6 +192,13 @@ class PublicKey:
         return _EC2_HEAD + self.raw[:32] + _EC2_MIDDLE + self.raw[32:]
 
     @property
+    def cose_map(self) -> dict[int, int | bytes]:
+        """The COSE_Key as a map, in canonical order, for whoever encodes it within something else."""
+        if self.algorithm is Algorithm.ED25519:
+            return {1: 1, -1: 6, -2: self.raw}
+        return {1: 2, -1: 1, -2: self.raw[:32], -3: self.raw[32:]}
+
+    @property
     def thumbprint(self) -> bytes:
         """What identifies the key: SHA-256 of its COSE_Key, 32 bytes (RFC 9679)."""
         if not self._thumbprint:

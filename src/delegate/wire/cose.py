@@ -30,6 +30,7 @@ _ALG_HEAD: Final = {ED25519: b"\x01\x32", ESP256: b"\x01\x28"}
 _ALGORITHM: Final = {0x32: ED25519, 0x28: ESP256}
 # {1: alg}, as a byte string within the array
 _BARE: Final = {b"\x43\xa1" + head: algorithm for algorithm, head in _ALG_HEAD.items()}
+_BARE_HEADERS: Final = {algorithm: header for header, algorithm in _BARE.items()}
 
 
 class Signed(NamedTuple):
@@ -55,9 +56,9 @@ def byte_string(data: bytes) -> bytes:
 
 def protected_header(algorithm: int, kid: bytes = b"") -> bytes:
     """Encode the protected header, with its byte string head."""
-    if kid:
-        return byte_string(b"\xa2" + _ALG_HEAD[algorithm] + b"\x04" + byte_string(kid))
-    return byte_string(b"\xa1" + _ALG_HEAD[algorithm])
+    if not kid:
+        return _BARE_HEADERS[algorithm]
+    return byte_string(b"\xa2" + _ALG_HEAD[algorithm] + b"\x04" + byte_string(kid))
 
 
 def sig_structure(protected: bytes, aad: bytes, payload_item: bytes) -> bytes:
