@@ -5,6 +5,7 @@ The rules of this file:
 - Full means refuse, never forget: a flood must not make room for a replay.
 - What this process cannot remember it does not accept: a proof made before the process started may have been
   used at its predecessor.
+- A clock that goes back brings no proof back: what has lapsed once stays lapsed.
 - Two processes that serve the same audience need a shared store: each of these remembers only its own.
 """
 
@@ -28,7 +29,7 @@ class MemoryReplay:
     Safe under threads. Memory: about 200 bytes a proof, for as long as the proof could be used again.
     """
 
-    __slots__ = ("_capacity", "_lapsing", "_lock", "_seen", "_since")
+    __slots__ = ("_capacity", "_forgotten", "_lapsing", "_lock", "_seen", "_since")
 
     def __init__(self, *, since: int = PROCESS_START, capacity: int = _CAPACITY) -> None:
         """Start with an empty memory.
@@ -42,6 +43,7 @@ class MemoryReplay:
         self._capacity = capacity
         self._seen: set[bytes] = set()
         self._lapsing: list[tuple[int, bytes]] = []
+        self._forgotten = -1  # the latest `until` among the proofs that were put out
         self._lock = Lock()
 
     def claim(self, proof_id: bytes, *, issued: int, until: int, now: int) -> bool:
@@ -50,7 +52,10 @@ class MemoryReplay:
             raise VerificationError(Reason.PROOF_EXPIRED, "made before this process started to remember proofs")
         with self._lock:
             while self._lapsing and self._lapsing[0][0] < now:
-                self._seen.discard(heapq.heappop(self._lapsing)[1])
+                self._forgotten, lapsed = heapq.heappop(self._lapsing)
+                self._seen.discard(lapsed)
+            if until <= self._forgotten:  # the clock went back: this one may be among those put out
+                raise VerificationError(Reason.PROOF_EXPIRED, "older than proofs that have lapsed already")
             if proof_id in self._seen:
                 return False
             if len(self._seen) >= self._capacity:
