@@ -2,60 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 
-from delegate import Identity, Presentation, Principal, Request, Token
+from bench.measure import Thunk
+from bench.peers.interface import Ask, Held, Narrowing, Peer
+from nacl.bindings import crypto_sign_open
+
+from delegate import Presentation, PublicKey
 from delegate.chain.token import block_aad, proof_aad
 from delegate.wire import cose
 
-AUDIENCE = "files.example.com"
-REQUEST = Request("files.read", "/reports/q3.csv", {"size": 10})
+PERSON = "user:alice@example.com"
+SUFFIX = ".csv"
+Checks = tuple[tuple[bytes, bytes], ...]  # signature + signed bytes, and the public key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One chain, its presentation, and the bare signature checks that are in it."""
-
-    root: Principal
-    holder: Identity
-    token: Token
-    presentation: Presentation
-    checks: tuple[tuple[bytes, bytes], ...]  # (signature + signed bytes, public key)
+def prefix(variant: int, *, new_capability: bool = False) -> str:
+    """Give what a chain is for; the same for all, or one of its own for each variant."""
+    return f"/reports/{variant}" if new_capability else "/reports"
 
 
-def case(blocks: int, variant: int) -> Case:
-    """Make a chain of `blocks` blocks with two caveats each, and a proof.
+def ask(variant: int = 0, *, new_capability: bool = False) -> Ask:
+    """Give the request that such a chain allows."""
+    return Ask.of(f"{prefix(variant, new_capability=new_capability)}/q3.csv", 10)
 
-    `variant` goes into the caveats, so that two variants share no compiled caveat.
-    """
-    root = Identity.generate("user:alice@example.com")
-    agents = [Identity.generate(f"agent:worker-{index}") for index in range(blocks)]
-    token = root.mint(
-        to=agents[0].principal,
-        can=["files.read /reports/**"],
-        caveats=_caveats(0, variant),
-        ttl="8h",
-        hops=blocks - 1,
-    )
+
+def hop(peer: Peer, index: int, variant: int, *, each: int = 2, new_capability: bool = False) -> Narrowing:
+    """Write down one hop's caveats; no two variants share any, and no two hops of one."""
+    size_below = 1_000_000 - index - 100 * variant
+    return peer.narrowing(prefix(variant, new_capability=new_capability), size_below, SUFFIX if each > 1 else None)
+
+
+def chain(peer: Peer, blocks: int, variant: int, *, each: int = 2, new_capability: bool = False) -> Held:
+    """Make a chain of `blocks` blocks with `each` caveats a block, 1 or 2."""
+    narrowing = partial(hop, peer, variant=variant, each=each, new_capability=new_capability)
+    at = prefix(variant, new_capability=new_capability)
+    held = peer.mint(PERSON, peer.recipient("agent:worker-0"), at, narrowing(0))
     for index in range(1, blocks):
-        token = agents[index - 1].attenuate(token, to=agents[index].principal, caveats=_caveats(index, variant))
-    presentation = agents[-1].prove(token, REQUEST, AUDIENCE)
-    return Case(
-        root=root.principal,
-        holder=agents[-1],
-        token=token,
-        presentation=presentation,
-        checks=_bare_checks(root.principal, presentation),
-    )
+        held = peer.extend(held, peer.recipient(f"agent:worker-{index}"), narrowing(index))
+    return held
 
 
-def _caveats(index: int, variant: int) -> tuple[str, str]:
-    return f"args.size < {1_000_000 - index - 100 * variant}", 'resource.endsWith(".csv")'
-
-
-def _bare_checks(root: Principal, presentation: Presentation) -> tuple[tuple[bytes, bytes], ...]:
+def bare_checks(root: PublicKey, text: str) -> Checks:
     """List the signatures of a presentation with what they sign: what any verifier must check."""
-    key, above = root.public_key, root.public_key.thumbprint
+    presentation = Presentation.parse(text)
+    key, above = root, root.thumbprint
     checks = []
     for data, link in zip(presentation.blocks, presentation.link.up(), strict=True):
         signed = cose.open_signed(data)
@@ -66,3 +57,13 @@ def _bare_checks(root: Principal, presentation: Presentation) -> tuple[tuple[byt
     structure = cose.sig_structure(signed.protected, proof_aad(above), signed.payload_item)
     checks.append((signed.signature + structure, key.raw))
     return tuple(checks)
+
+
+def check_all(checks: Checks) -> Thunk:
+    """Give the floor: the library's own check of each signature, and nothing else."""
+
+    def floor() -> None:
+        for signed, key in checks:
+            crypto_sign_open(signed, key)
+
+    return floor

@@ -122,6 +122,10 @@ def _bytes(maker: Maker) -> None:
     )
     refuse("text-before-numbers", "`hops` before the numbers", lambda said: cbor({"hops": 3, **said}), "not_canonical")
     refuse("long-number", "iat in eight bytes", put(6, Raw(b"\x1b" + (NOW - 600).to_bytes(8, "big"))), "not_canonical")
+    refuse("long-hops", "hops in four bytes", put("hops", Raw(b"\x1a\x00\x00\x00\x02")), "not_canonical")
+    refuse(
+        "long-length", "cti with its length in a byte of its own", put(7, Raw(b"\x58\x08" + bytes(8))), "not_canonical"
+    )
     refuse(
         "long-key",
         "claim 6 with its key in two bytes",

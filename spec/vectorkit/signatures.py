@@ -217,6 +217,8 @@ def _header(maker: Maker) -> None:
         "not_canonical",
         unprotected=b"\xbf\xff",
     )
+    refuse("unprotected-array", "an array for the unprotected map", right, "malformed", unprotected=b"\x80")
+    refuse("unprotected-null", "null for the unprotected map", right, "malformed", unprotected=b"\xf6")
     refuse("crit", "a critical label that nobody knows", cbor({1: -19, 2: [10], 4: kid, 10: 0}), "malformed")
     refuse("content-type", "a further label", cbor({1: -19, 3: 0, 4: kid}), "malformed")
     refuse("key-in-header", "the key itself in the header", cbor({1: -19, 4: kid, 5: cbor(MALLORY.cose)}), "malformed")

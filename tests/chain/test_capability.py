@@ -48,7 +48,6 @@ def test_a_capability_prints_as_it_was_written(text: str) -> None:
         ("pay(a b)", (6, 7)),
         ("pay(a, a)", (7, 8)),
         ("files.read /x extra", (14, 19)),
-        ("files.read exactly", (11, 18)),
         ("files.*** /x", (0, 12)),
         ("files.read /x if args.", (22, 23)),
         ("files.read /x if args.n ===", (26, 27)),

@@ -48,9 +48,14 @@ def refused(**terms: Any) -> AttenuationError:  # noqa: ANN401 - terms of `atten
 def test_a_chain_says_what_was_minted() -> None:
     """Every term comes back in the hop."""
     token = minted(
-        caveats=["args.n < 3"], not_before=NOW - 5, audience=["a", "b"], on_behalf_of="user:b@example.com", tenant="acme",
-        who={"run": "7", "id": "x"}, why="because",
-    )  # fmt: skip
+        caveats=["args.n < 3"],
+        not_before=NOW - 5,
+        audience=["a", "b"],
+        on_behalf_of="user:b@example.com",
+        tenant="acme",
+        who={"run": "7", "id": "x"},
+        why="because",
+    )
     seen = UnverifiedToken.parse(token)
     hop = seen.hops[0]
     assert (seen.originator, seen.expires, hop.signer, hop.holder) == (
@@ -89,13 +94,36 @@ def test_a_lifetime_and_a_holder_must_be_said(terms: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "terms",
     [
-        {"can": []}, {"can": ["a"] * 33}, {"caveats": ["true"] * 33}, {"ttl": "0s"}, {"ttl": "1 h"}, {"ttl": -1}, {"ttl": timedelta(seconds=1.5)},
-        {"ttl": None, "expires": NOW}, {"ttl": None, "expires": datetime(2030, 1, 1)}, {"hops": -1}, {"hops": 17}, {"hops": True},  # noqa: DTZ001
-        {"audience": ["a", "a"]}, {"audience": [""]}, {"audience": ["a b"]}, {"tenant": ""}, {"tenant": "é"}, {"on_behalf_of": "bob"},
-        {"why": ""}, {"why": "x" * 257}, {"why": "a\nb"}, {"why": "a\u202eb"}, {"who": {}}, {"who": {"a": "\x1b"}}, {"who": {"": "a"}},
-        {"who": {str(n): "a" for n in range(17)}}, {"who": {"a": "x" * 257}}, {"who": {"a": 1}},
+        {"can": []},
+        {"can": ["a"] * 33},
+        {"caveats": ["true"] * 33},
+        {"ttl": "0s"},
+        {"ttl": "1 h"},
+        {"ttl": -1},
+        {"ttl": timedelta(seconds=1.5)},
+        {"ttl": None, "expires": NOW},
+        {"ttl": None, "expires": datetime(2030, 1, 1)},  # noqa: DTZ001 - naive on purpose
+        {"hops": -1},
+        {"hops": 17},
+        {"hops": True},
+        {"audience": ["a", "a"]},
+        {"audience": [""]},
+        {"audience": ["a b"]},
+        {"tenant": ""},
+        {"tenant": "é"},
+        {"on_behalf_of": "bob"},
+        {"why": ""},
+        {"why": "x" * 257},
+        {"why": "a\nb"},
+        {"why": "a\u202eb"},
+        {"who": {}},
+        {"who": {"a": "\x1b"}},
+        {"who": {"": "a"}},
+        {"who": {str(n): "a" for n in range(17)}},
+        {"who": {"a": "x" * 257}},
+        {"who": {"a": 1}},
     ],
-)  # fmt: skip
+)
 def test_a_term_out_of_its_bounds_is_a_value_error(terms: dict[str, Any]) -> None:
     """An author never makes what no verifier takes."""
     with pytest.raises(ValueError):

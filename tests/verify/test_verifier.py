@@ -135,35 +135,30 @@ def test_what_is_no_presentation_is_a_mistake_of_the_program() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"audience": ""}, {"audience": "a b"}, {"tenant": ""}, {"tenant": "a\n"}, {"algorithms": []}, {"algorithms": [-8]}, {"max_lifetime": 0},
-        {"leeway": -1}, {"proof_window": "0s"}, {"roots": [ALICE.principal, Root(ALICE.principal)]},
+        {"audience": ""},
+        {"audience": "a b"},
+        {"tenant": ""},
+        {"tenant": "a\n"},
+        {"algorithms": []},
+        {"algorithms": [-8]},
+        {"max_lifetime": 0},
+        {"leeway": -1},
+        {"proof_window": "0s"},
+        {"roots": [ALICE.principal, Root(ALICE.principal)]},
         {"principals": [ALICE.principal, Principal("user:other@x.org", ALICE.public_key)]},
     ],
-)  # fmt: skip
+)
 def test_a_setting_out_of_its_bounds_is_a_value_error(settings: dict[str, Any]) -> None:
     """The service hears of its mistake when it starts."""
     with pytest.raises(ValueError):
         service(**settings)
 
 
-@pytest.mark.parametrize(
-    "limits",
-    [{"blocks": 17}, {"blocks": 0}, {"evaluation_steps": 20_001}, {"token_bytes": True}, {"presentation_bytes": 2**20}],
-)
+@pytest.mark.parametrize("limits", [{"blocks": 17}, {"blocks": 0}, {"evaluation_steps": 20_001}, {"blocks": True}])
 def test_a_service_may_not_ask_for_more_than_the_format(limits: dict[str, int]) -> None:
     """Less is possible, more is not: a chain is good everywhere or nowhere."""
     with pytest.raises(ValueError):
         Limits(**limits)
-
-
-def test_a_service_may_take_smaller_tokens() -> None:
-    """`token_bytes` and `presentation_bytes` of its own bound what it parses."""
-    text = presented()
-    size = len(AGENT.prove(TOKEN, REQUEST, "s", now=NOW).to_bytes())
-    for limits, chain in ((Limits(presentation_bytes=size - 1), False), (Limits(token_bytes=100), True)):
-        decision = service(limits=limits).decide(TOKEN.to_text() if chain else text, REQUEST)
-        assert decision.reason is Reason.LIMIT_EXCEEDED
-    assert service(limits=Limits(presentation_bytes=size)).decide(text, REQUEST).allowed
 
 
 @pytest.mark.parametrize("root", [{"speaks_for": "user:*"}, {"tenants": "acme"}])
@@ -175,9 +170,10 @@ def test_one_string_for_several_names_is_a_type_error(root: dict[str, Any]) -> N
 
 def test_a_root_that_can_do_nothing_or_has_a_bad_pattern_is_refused() -> None:
     """So is something that is no root at all."""
-    for wrong in ({"can": []}, {"speaks_for": ["***"]}):
-        with pytest.raises(ValueError):
-            Root(ALICE.principal, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError):
+        Root(ALICE.principal, can=[])
+    with pytest.raises(ValueError):
+        Root(ALICE.principal, speaks_for=["***"])
     with pytest.raises(TypeError):
         service(roots=["user:a@x.org"])
 
@@ -282,7 +278,7 @@ def test_a_store_that_raises_refuses_the_request(error: Exception) -> None:
     assert (decision.allowed, decision.reason) == (False, Reason.STATE_UNAVAILABLE)
 
 
-@pytest.mark.parametrize("answer", [False, None, 1, "yes", object()], ids=repr)
+@pytest.mark.parametrize("answer", [False, None, 1, "yes", [True]], ids=repr)
 def test_only_true_is_a_first_time(answer: object) -> None:
     """A store that answers anything else, a count of rows say, has not claimed."""
     assert service(replay=Answering(answer)).decide(presented(), REQUEST).reason is Reason.REPLAYED
@@ -311,7 +307,7 @@ def test_an_awaited_store_under_the_synchronous_verifier_refuses() -> None:
         assert service(replay=store).decide(presented(), REQUEST).reason is Reason.REPLAYED
 
 
-@pytest.mark.parametrize("refused", [presented(OTHER), TOKEN.to_text(), "dlgp_"])
+@pytest.mark.parametrize("refused", [presented(OTHER), TOKEN.to_text(), "dlgp_"], ids=["denied", "bare", "cut"])
 def test_a_refused_request_asks_no_store(refused: str) -> None:
     """All read-only checks come first: refusing spends nothing."""
     store = Answering(answer=True)

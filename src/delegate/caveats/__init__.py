@@ -3,7 +3,7 @@
 from delegate.caveats.arguments import closed_names, only_arguments
 from delegate.caveats.authoring import Caveat, constant, when
 from delegate.caveats.codec import from_wire, to_wire
-from delegate.caveats.compiler import compile_wire
+from delegate.caveats.compiler import compile_run, compile_wire
 from delegate.caveats.constraints import (
     Constraint,
     any_value,
@@ -28,7 +28,7 @@ from delegate.caveats.language import evaluate, parse
 from delegate.caveats.nodes import CAVEAT_NAMES, Expression, Op, conjunction, conjuncts
 from delegate.caveats.printer import format_expression
 from delegate.caveats.printer import format_expression as format  # noqa: A004 - `caveats.format`, as `caveats.parse`
-from delegate.caveats.scope import Condition, EvaluationError, Scope, StepsExhaustedError
+from delegate.caveats.scope import Condition, EvaluationError, Run, Scope, StepsExhaustedError
 from delegate.caveats.simplify import Simplified, simplify
 from delegate.caveats.values import BoolKey, Duration, Timestamp, to_value
 
@@ -42,6 +42,7 @@ __all__ = [
     "EvaluationError",
     "Expression",
     "Op",
+    "Run",
     "Scope",
     "Simplified",
     "StepsExhaustedError",
@@ -51,6 +52,7 @@ __all__ = [
     "at_most",
     "between",
     "closed_names",
+    "compile_run",
     "compile_wire",
     "conjunction",
     "conjuncts",

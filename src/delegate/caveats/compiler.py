@@ -44,6 +44,12 @@ def compile_wire(encoded: object, names: frozenset[str] = CAVEAT_NAMES) -> Condi
     return finish(Walk(names).build(encoded, 1))
 
 
+def compile_run(encoded: object, names: frozenset[str] = CAVEAT_NAMES) -> tuple[Run, int]:
+    """As `compile_wire`, for a caller that charges for itself: the function, and the steps to charge before it."""
+    run, cost, _ = Walk(names).build(encoded, 1)
+    return run, cost
+
+
 def finish(built: Built) -> Condition:
     """The function of a `Scope` that a compiled whole is called by."""
     run, cost, _ = built

@@ -71,22 +71,36 @@ def _generally(op: int, parts: _Parts, literal: LiteralValue, variables: Variabl
     return _IMPLEMENTATIONS[op](read_path(variables, parts), literal, scope)
 
 
+# What the closures below use is bound as defaults of parameters that nobody gives: two objects a closure in place of
+# ten, which is 1 µs less to make and half the work for the garbage collector.
+
+
 def _equal(parts: _Parts, literal: LiteralValue, kind: type) -> Run:
     if len(parts) == 1:
-        (name,) = parts
 
-        def run(variables: Variables, scope: Scope) -> object:
+        def run(
+            variables: Variables,
+            scope: Scope,
+            name: str = parts[0],
+            literal: LiteralValue = literal,
+            kind: type = kind,
+        ) -> object:
             value = variables.get(name)
             # A name that is missing reads as None here, so null goes the general way.
             if type(value) is kind and value is not None:
                 return value == literal
-            return _generally(_EQ, parts, literal, variables, scope)
+            return _generally(_EQ, (name,), literal, variables, scope)
 
         return run
 
-    name, field = parts
-
-    def run_field(variables: Variables, scope: Scope) -> object:
+    def run_field(
+        variables: Variables,
+        scope: Scope,
+        parts: _Parts = parts,
+        literal: LiteralValue = literal,
+        kind: type = kind,
+    ) -> object:
+        name, field = parts
         try:
             value = variables[name][field]  # type: ignore[index] # what has no fields is a TypeError
         except _UNREADABLE:
@@ -99,50 +113,62 @@ def _equal(parts: _Parts, literal: LiteralValue, kind: type) -> Run:
 
 
 def _in_order(op: int, parts: _Parts, literal: LiteralValue, kind: type) -> Run:
-    test = _ORDER_TESTS[op]
     if len(parts) == 1:
-        (name,) = parts
 
-        def run(variables: Variables, scope: Scope) -> object:
+        def run(
+            variables: Variables,
+            scope: Scope,
+            op: int = op,
+            name: str = parts[0],
+            literal: LiteralValue = literal,
+            kind: type = kind,
+        ) -> object:
             value = variables.get(name)
             if type(value) is kind:
-                return test(value, literal)
-            return _generally(op, parts, literal, variables, scope)
+                return _ORDER_TESTS[op](value, literal)
+            return _generally(op, (name,), literal, variables, scope)
 
         return run
 
-    name, field = parts
-
-    def run_field(variables: Variables, scope: Scope) -> object:
+    def run_field(
+        variables: Variables,
+        scope: Scope,
+        op: int = op,
+        parts: _Parts = parts,
+        literal: LiteralValue = literal,
+        kind: type = kind,
+    ) -> object:
+        name, field = parts
         try:
             value = variables[name][field]  # type: ignore[index] # what has no fields is a TypeError
         except _UNREADABLE:
             return _generally(op, parts, literal, variables, scope)
         if type(value) is kind:
-            return test(value, literal)
+            return _ORDER_TESTS[op](value, literal)
         return _generally(op, parts, literal, variables, scope)
 
     return run_field
 
 
 def _test_text(op: int, parts: _Parts, literal: str) -> Run:
-    test = _TEXT_TESTS[op]
     if len(parts) == 1:
-        (name,) = parts
 
-        def run(variables: Variables, scope: Scope) -> object:
+        def run(
+            variables: Variables, scope: Scope, op: int = op, name: str = parts[0], literal: str = literal
+        ) -> object:
             try:
-                return test(variables[name], literal)  # type: ignore[arg-type] # what is no text is a TypeError
+                return _TEXT_TESTS[op](variables[name], literal)  # type: ignore[arg-type] # no text is a TypeError
             except _UNREADABLE:
-                return _generally(op, parts, literal, variables, scope)
+                return _generally(op, (name,), literal, variables, scope)
 
         return run
 
-    name, field = parts
-
-    def run_field(variables: Variables, scope: Scope) -> object:
+    def run_field(
+        variables: Variables, scope: Scope, op: int = op, parts: _Parts = parts, literal: str = literal
+    ) -> object:
+        name, field = parts
         try:
-            return test(variables[name][field], literal)  # type: ignore[index] # what has no fields is one too
+            return _TEXT_TESTS[op](variables[name][field], literal)  # type: ignore[index] # no fields is one too
         except _UNREADABLE:
             return _generally(op, parts, literal, variables, scope)
 

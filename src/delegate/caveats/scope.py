@@ -10,7 +10,8 @@ Rules of this file:
 `&&`, `||` and `?:` nodes and the bodies of comprehensions. A segment is charged as one sum when it is entered,
 one step a node, before any of it is evaluated. Nodes are counted as for the limit of nodes: an operator or
 call 1, a literal 1, a path one a part (`args.amount` is 2), a list or map 1 besides its items; flat encodings
-cost what the same expression would cost without them. On top, where *n* is the number of characters of a
+cost what the same expression would cost without them, where a flat `in` pays the n of its list with its
+segment. On top, where *n* is the number of characters of a
 string (code points), of bytes, of list items or of map entries, and `/` rounds down:
 
 | what | steps besides its nodes | charged |

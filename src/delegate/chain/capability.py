@@ -320,7 +320,10 @@ class _Reader:
         literal = _EXACTLY.match(self.text, self.at)
         if literal:
             self.at = literal.end()
+        start = self.at
         word = self.word(_BARE, "a resource")
+        if word == "exactly" and self.text[start] != '"':
+            self.fail("expected a resource after `exactly`", start, self.at)
         return Exactly(word) if literal else word
 
     def condition(self) -> Expression:

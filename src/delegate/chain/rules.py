@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple, NoReturn, TypeAlias
 
-from delegate.caveats import Condition, Scope, compile_wire
+from delegate.caveats import Condition, Run, Scope, compile_run, compile_wire
 from delegate.chain.request import Request
 from delegate.chain.text import shown
 from delegate.errors import CaveatError, Reason, TokenError
@@ -24,6 +24,7 @@ from delegate.patterns import ACTION_SEPARATOR, RESOURCE_SEPARATOR, compile_patt
 from delegate.wire import cbor
 
 Matcher: TypeAlias = Callable[[str], bool]
+Caveat: TypeAlias = tuple[Run, int]
 
 
 class Rule(NamedTuple):
@@ -47,11 +48,14 @@ class Rule(NamedTuple):
 
 
 class Check(NamedTuple):
-    """What one block demands of a request: one of its capabilities (`None`: any request), all its caveats."""
+    """What one block demands of a request: one of its capabilities (`None`: any request), all its caveats.
+
+    A caveat is its function and the steps that must be charged before it is called.
+    """
 
     hop: int
     capabilities: tuple[Rule, ...] | None
-    caveats: tuple[Condition, ...]
+    caveats: tuple[Caveat, ...]
 
 
 def permits(rules: tuple[Rule, ...], request: Request, scope: Scope) -> bool:
@@ -81,7 +85,7 @@ class Compiler:
     def __init__(self, size: int) -> None:
         """`size` entries of each are kept; 0 keeps none."""
         self.capabilities: Callable[[bytes], tuple[Rule, ...]] = lru_cache(size)(compile_capabilities)
-        self.caveats: Callable[[bytes], tuple[Condition, ...]] = lru_cache(size)(compile_caveats)
+        self.caveats: Callable[[bytes], tuple[Caveat, ...]] = lru_cache(size)(compile_caveats)
 
 
 def compile_capabilities(data: bytes) -> tuple[Rule, ...]:
@@ -93,9 +97,9 @@ def compile_capabilities(data: bytes) -> tuple[Rule, ...]:
     return tuple(map(_rule, _items(data, CAPABILITIES, "capabilities")))
 
 
-def compile_caveats(data: bytes) -> tuple[Condition, ...]:
+def compile_caveats(data: bytes) -> tuple[Caveat, ...]:
     """Compile the content of an `if` claim; raises as `compile_capabilities`."""
-    return tuple(map(compile_wire, _items(data, CAVEATS, "caveats")))
+    return tuple(map(compile_run, _items(data, CAVEATS, "caveats")))
 
 
 def _items(data: bytes, most: int, what: str) -> list[object]:

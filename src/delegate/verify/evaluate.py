@@ -31,7 +31,8 @@ def evaluate(chain: VerifiedChain, request: Request, env: Mapping[str, Any], set
     Raises:
         Denied: CAPABILITY_MISSING, CAVEAT_FAILED, CAVEAT_ERROR, LIMIT_EXCEEDED, POLICY_FAILED.
     """
-    scope = Scope(variables(chain, request, env, settings, now), settings.limits.evaluation_steps)
+    names = variables(chain, request, env, settings, now)
+    scope = Scope(names, settings.limits.evaluation_steps)
     hop, place = 0, -1
     try:
         bound = chain.root.rules
@@ -43,8 +44,12 @@ def evaluate(chain: VerifiedChain, request: Request, env: Mapping[str, Any], set
             place = -1
             if capabilities is not None and not permits(capabilities, request, scope):
                 raise Denied(Reason.CAPABILITY_MISSING, refusal.missing(chain, hop, request), hop=hop)
-            for place, condition in enumerate(caveats):
-                value = condition(scope)
+            for place, (run, cost) in enumerate(caveats):
+                left = scope.steps_left - cost
+                if left < 0:
+                    scope.charge(cost)  # raises
+                scope.steps_left = left
+                value = run(names, scope)
                 if value is not True:
                     reason = Reason.CAVEAT_FAILED if value is False else Reason.CAVEAT_ERROR
                     raise Denied(reason, refusal.failed(chain, hop, place, scope.variables), hop=hop)
