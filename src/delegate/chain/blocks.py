@@ -135,6 +135,13 @@ def decode(payload: bytes, *, first: bool) -> Block:
 
     Source: SPEC §4.
     """
+    if not first:
+        narrowing = known.read_narrowing(payload)
+        if narrowing is not None:
+            sub, until, since, cose_key, conditions = narrowing
+            name = sub.decode("ascii", "replace")  # a replacement character is in no name
+            if (name == BEARER or is_name(name)) and conditions != b"":
+                return Block(name, PublicKey.from_cose(cose_key), since, until, None, (), b"", conditions or b"")
     claims = known.read(payload, _KNOWN, first=first) or _read(payload, first=first)
     (
         issuer,

@@ -36,6 +36,13 @@ _BYTES: Final = 0x40
 _SHORTEST_WORD: Final = 0x62  # `if`
 _LONGEST_WORD: Final = 0x66  # `tenant`
 
+# The end of `iat`'s item, and what follows it: cnf's key and the head of its value.
+_IAT: Final = b"\x06\x1a"
+_CNF: Final = b"\x08" + _CNF_HEAD
+_IF: Final = b"\x62if"
+_LEAST_CLAIMS: Final = 0xA3  # sub, iat and cnf
+_FIVE_BYTES: Final = 0x10000  # a lesser time has a shorter head
+
 Rules = dict[int | bytes, tuple[int, Shape, bool]]
 
 
@@ -110,3 +117,52 @@ def read(payload: bytes, rules: Rules, *, first: bool) -> list[Any] | None:
     except (IndexError, KeyError, UnicodeDecodeError):
         return None
     return claims if at == len(payload) else None
+
+
+def read_narrowing(payload: bytes) -> tuple[bytes, int | None, int, bytes, bytes | None] | None:
+    """Read `{2: sub, ? 4: exp, 6: iat, 8: cnf, ? "if": caveats}`, or give up.
+
+    Nearly every block below the first is one of these four; reading them in a row saves another 2 µs a block.
+
+    Returns:
+        The bytes of `sub`, `exp` or `None`, `iat`, the bytes of the COSE_Key, the caveats or `None`; `None` where
+        another way must look.
+    """
+    try:
+        more = payload[0] - _LEAST_CLAIMS
+        byte = payload[2]
+        if payload[1] != 2 or not _TEXT <= byte < _TEXT + _SHORT:
+            return None
+        at = 3 + byte - _TEXT
+        sub = payload[3:at]
+        expires = None
+        if payload[at] == 4:
+            expires = int.from_bytes(payload[at + 2 : at + 6])
+            if payload[at + 1] != 0x1A or expires < _FIVE_BYTES:
+                return None
+            at += 6
+            more -= 1
+        issued = int.from_bytes(payload[at + 2 : at + 6])
+        if payload[at : at + 2] != _IAT or issued < _FIVE_BYTES or payload[at + 6 : at + 17] != _CNF:
+            return None
+        cose_key = payload[at + 9 : at + 49]
+        at += 49
+        caveats = None
+        if more:
+            if payload[at : at + 3] != _IF:
+                return None
+            length = payload[at + 3] - _BYTES
+            at += 4
+            if length == _SHORT:
+                length = payload[at]
+                at += 1
+                if length < _SHORT:
+                    return None
+            elif not 0 <= length < _SHORT:
+                return None
+            caveats = payload[at : at + length]
+            at += length
+            more -= 1
+    except IndexError:
+        return None
+    return (sub, expires, issued, cose_key, caveats) if more == 0 and at == len(payload) else None

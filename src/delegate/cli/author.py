@@ -10,6 +10,7 @@ import click
 from delegate.caveats import when
 from delegate.chain.bearer import BearerToken
 from delegate.chain.blocks import BEARER
+from delegate.chain.links import Link
 from delegate.chain.mint import Authority, Narrowing
 from delegate.chain.text import shown
 from delegate.chain.token import Token
@@ -28,7 +29,7 @@ from delegate.cli.options import (
 )
 from delegate.cli.output import Output
 from delegate.cli.sources import chain_only, read_identity, read_principal, read_request, read_token
-from delegate.explain import ChainView, view, when_from
+from delegate.explain import ChainView, change_lines, changes, view, when_from
 
 T = TypeVar("T")
 
@@ -132,7 +133,7 @@ def attenuate(
         named = held
         longer = _authored(lambda: identity.attenuate(named, to=holder, **terms))
     if dry_run:
-        _print_dry_run(out, view(longer.link), at)
+        _print_dry_run(out, longer.link, at)
     else:
         _print_token(out, longer, at)
 
@@ -240,18 +241,21 @@ def _print_token(out: Output, token: Token | BearerToken, at: int) -> None:
     out.result({"token": token.to_text(), "kind": word, "chain": found.to_json()}, [token.to_text()])
 
 
-def _print_dry_run(out: Output, found: ChainView, at: int) -> None:
+def _print_dry_run(out: Output, link: Link, at: int) -> None:
+    found = view(link)
+    hops = changes(link)
     last = found.hops[-1]
     lines = [
         "WOULD append this block; no token was made",
         *last.lines(at),
         "",
-        "The chain would then be",
-        *found.hop_lines(at),
+        "The chain would then be, each hop by what it takes away",
+        *change_lines(found.head, hops, at),
         "",
         *found.sum_lines(at),
     ]
-    out.result({"dry_run": True, "block": last.to_json(), "chain": found.to_json()}, lines)
+    data = {"dry_run": True, "block": last.to_json(), "diff": hops[-1].to_json(), "chain": found.to_json()}
+    out.result(data, lines)
 
 
 def _last(found: ChainView) -> str:

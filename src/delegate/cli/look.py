@@ -32,7 +32,7 @@ from delegate.cli.output import Failure, Output, failure_of
 from delegate.cli.sources import read_principal, read_request, read_roots, read_token
 from delegate.cli.status import Status
 from delegate.errors import CaveatSyntaxError, DelegateError, Denied, Reason
-from delegate.explain import Checked, Mark, checked, decision_lines, titled_items, verdicts, view
+from delegate.explain import Checked, Mark, change_lines, changes, checked, decision_lines, titled_items, view
 from delegate.keys import Principal
 from delegate.state import MemoryReplay
 from delegate.verify import Decision, Root, VerifiedChain, Verifier
@@ -47,16 +47,18 @@ _UNTIMELY = frozenset({Reason.EXPIRED, Reason.NOT_YET_VALID})
 @click.command()
 @token_argument
 @root_options
+@click.option("--diff", is_flag=True, help="Show of every hop what it took away, one line each.")
 @now_option
 @json_option
 def inspect(
     token: str | None,
     roots: tuple[str, ...],
     speaks_for: tuple[str, ...],
+    diff: bool,  # noqa: FBT001
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Show a chain, hop by hop: who handed what to whom, until when.
+    """Show a chain, hop by hop: who handed what to whom, until when, and what is granted in the end.
 
     Without --root nothing is checked: it shows what is claimed.
     """
@@ -65,26 +67,34 @@ def inspect(
     trusted = read_roots(roots, speaks_for)
     given = read_token(token, out)
     link = UnverifiedToken.parse(given).token.link
-    found = view(link)
     failure: DelegateError | None = None
     chain: VerifiedChain | None = None
     if trusted:
-        verifier = _verifier(trusted, audience=_audience(found.audience), now=at, tenant=found.tenant, bearer=True)
+        tenant = link.up()[0].block.tenant
+        verifier = _verifier(trusted, audience=_claimed_audience(given), now=at, tenant=tenant, bearer=True)
         decision = verifier.preview(given, _NO_REQUEST)
         chain = decision.chain
         failure = decision.error if chain is None or decision.reason in _UNTIMELY else None
         items = _checked(decision, given, proven=None)
     else:
         items = (_nothing_checked(given),)
+    bound = None if chain is None else chain.root.can
+    found = view(link, bound)
+    hops = changes(link, bound) if diff else ()
     lines = [
         _title(given, chain, roots),
         "",
-        *found.hop_lines(at),
+        *(change_lines(found.head, hops, at) if diff else found.hop_lines(at)),
         "",
         *found.sum_lines(at),
         *titled_items("Checked", [str(item) for item in items]),
     ]
-    data = {"genuine": chain is not None if trusted else None, "chain": found.to_json(), "checked": _json(items)}
+    data = {
+        "genuine": chain is not None if trusted else None,
+        "chain": found.to_json(),
+        **({"diff": [each.to_json() for each in hops]} if diff else {}),
+        "checked": _json(items),
+    }
     if failure is not None:
         out.show(lines)
         raise failure_of(failure, chain, data)
@@ -112,7 +122,9 @@ def inspect(
 @click.option(
     "--policy", "policies", multiple=True, metavar="CONDITION", help="A condition of the service's own. Repeat."
 )
-@click.option("--explain", is_flag=True, help="Show what every hop says to the request.")
+@click.option(
+    "--explain", is_flag=True, help="Show what every hop says to the request, and who could grant it."
+)
 @now_option
 @json_option
 def verify(
@@ -246,7 +258,7 @@ def _chain_alone(
     # What this one said to the request that nobody made is of no interest; anything before that is.
     if decision.error is not None and not isinstance(decision.error, Denied):
         raise failure_of(decision.error, chain, data)
-    found = view(given.link)
+    found = view(given.link, None if chain is None else chain.root.can)
     lines = [
         "GENUINE  the chain is genuine; holder not proven; no request decided",
         "",
@@ -264,11 +276,7 @@ def _answer(out: Output, decision: Decision, items: Sequence[Checked], at: int, 
         *decision_lines(decision, at, hops=explain),
         *titled_items("Checked", [str(item) for item in items]),
     ]
-    data = {
-        **decision.to_json(),
-        "verdicts": [each.to_json() for each in verdicts(decision)],
-        "checked": _json(items),
-    }
+    data = {**decision.to_json(), "checked": _json(items)}
     if decision.error is None:
         out.result(data, lines)
         return
@@ -349,13 +357,10 @@ def _title(given: AnyToken, chain: VerifiedChain | None, roots: tuple[str, ...])
 def _claimed_audience(given: AnyToken) -> str:
     """Ask as a service that the chain claims to be for; a chain that cannot be read is the verifier's to refuse."""
     try:
-        return _audience(view(given.link).audience)
+        named = given.link.audience
     except DelegateError:
         return _NO_AUDIENCE
-
-
-def _audience(named: tuple[str, ...] | None) -> str:
-    return named[0] if named else _NO_AUDIENCE
+    return min(named) if named else _NO_AUDIENCE
 
 
 def _facts(env: tuple[tuple[str, object], ...]) -> dict[str, object]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Final, TextIO
@@ -25,9 +26,11 @@ from delegate.verify import VerifiedChain
 JSON_VERSION: Final = 1
 _ENOUGH: Final = 1 << 20
 _PLAINER: Final = str.maketrans(
-    {"→": "->", "─": "-", "▶": ">", "✓": "ok", "✗": "NO", "·": "|", "–": "-", "…": "...", "⚠": "!"}
+    {"→": "->", "─": "-", "▶": ">", "✓": "ok", "✗": "NO", "·": "|", "–": "-", "…": "...", "⚠": "!", "−": "-"}
 )
-_COLOURS: Final = {"✓": "green", "✗": "red"}
+_COLOURS: Final = {"✓": "green", "✗": "red", "−": "red", "+": "green"}
+# What a diff begins with, behind blanks; a plus within a condition is none.
+_SIGN: Final = re.compile(r"[✓✗]|(?<=   )[−+](?= )")
 
 
 class ReaderGone(Exception):  # noqa: N818 - an outcome that is not an error of ours
@@ -135,8 +138,7 @@ class Output:
     def _coloured(self, line: str) -> str:
         if not self._colour:
             return line
-        for sign, colour in _COLOURS.items():
-            line = line.replace(sign, click.style(sign, fg=colour))
+        line = _SIGN.sub(lambda sign: click.style(sign[0], fg=_COLOURS[sign[0]]), line)
         first, blank, rest = line.partition(" ")
         if first.isupper() and first.isalpha() and len(first) > 1:
             line = click.style(first, bold=True) + blank + rest

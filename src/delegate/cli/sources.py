@@ -35,6 +35,7 @@ _TOKEN_TEXT: Final = re.compile(r"\s*dlg[a-z]_")
 _TOKEN_FILE_BYTES: Final = PRESENTATION_BYTES * 2  # its text form, with white space around
 _REQUEST_FILE_BYTES: Final = REQUEST_BYTES * 8  # what parse_json takes at most
 _PASSPHRASE_BYTES: Final = 4096
+_PATH_LOOK: Final = re.compile(r"[./\\]")  # what has none of these and names no file was meant as a token
 _PATH_CHARACTERS: Final = 200  # a longer argument is no path but a damaged token: not to be printed
 
 
@@ -58,10 +59,10 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
     if argument == "-":
         content = sys.stdin.buffer.read(_TOKEN_FILE_BYTES + 1)
     else:
-        if len(argument) > _PATH_CHARACTERS:
+        if len(argument) > _PATH_CHARACTERS or not (_PATH_LOOK.search(argument) or Path(argument).exists()):
             raise Failure(
                 Status.NOT_GENUINE,
-                "a token begins with dlgt_, dlgb_ or dlgp_",
+                "no file has this name, and a token begins with dlgt_, dlgb_ or dlgp_",
                 label="not a token",
                 reason=Reason.MALFORMED,
             )

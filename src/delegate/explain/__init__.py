@@ -3,25 +3,30 @@
 Everything here is pure: data and lines of text out, no terminal, no clock. Whatever came from outside is escaped.
 """
 
-from delegate.explain.chain import ChainView, HopView, Setting, titled_items, view
+from delegate.explain.chain import ChainView, HopView, Setting, view
 from delegate.explain.checked import Checked, Mark
-from delegate.explain.decision import Verdict, asked, decision_lines, refusal, verdicts
+from delegate.explain.decision import asked, decision_lines, refusal
+from delegate.explain.difference import HopChange, change_lines, changes
+from delegate.explain.grants import grant_lines
+from delegate.explain.layout import titled_items
 from delegate.explain.moments import moment, span, when_from
 
 __all__ = [
     "ChainView",
     "Checked",
+    "HopChange",
     "HopView",
     "Mark",
     "Setting",
-    "Verdict",
     "asked",
+    "change_lines",
+    "changes",
     "decision_lines",
+    "grant_lines",
     "moment",
     "refusal",
     "span",
     "titled_items",
-    "verdicts",
     "view",
     "when_from",
 ]

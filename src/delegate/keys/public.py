@@ -62,7 +62,7 @@ class PublicKey:
     algorithm: Algorithm
     raw: bytes
     _thumbprint: bytes
-    _loaded: EllipticCurvePublicKey | None
+    _loaded: EllipticCurvePublicKey  # of an esp256 key alone
 
     def __init__(self, algorithm: Algorithm, raw: bytes) -> None:
         """Accept the key or refuse it, once for all its uses.
@@ -89,8 +89,8 @@ class PublicKey:
                 raise VerificationError(Reason.WEAK_KEY, "an esp256 key that is no point of its curve") from None
         _set(self, "algorithm", algorithm)
         _set(self, "raw", raw)
-        _set(self, "_thumbprint", b"")
-        _set(self, "_loaded", loaded)
+        if loaded is not None:
+            _set(self, "_loaded", loaded)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         message = "a PublicKey cannot be changed"
@@ -201,9 +201,11 @@ class PublicKey:
     @property
     def thumbprint(self) -> bytes:
         """What identifies the key: SHA-256 of its COSE_Key, 32 bytes (RFC 9679)."""
-        if not self._thumbprint:
+        try:
+            return self._thumbprint
+        except AttributeError:  # asked for the first time
             _set(self, "_thumbprint", sha256(self.cose_key).digest())
-        return self._thumbprint
+            return self._thumbprint
 
     @property
     def kid(self) -> bytes:
@@ -222,7 +224,7 @@ class PublicKey:
 
         Cost: one signature check. Source: SPEC §3.5.
         """
-        if self._loaded is None:
+        if self.algorithm is Algorithm.ED25519:
             good = ed25519.check_accepted(self.raw, message, signature)
         else:
             good = esp256.check(self._loaded, message, signature)

@@ -97,8 +97,11 @@ class VerifiedChain:
         return tuple(link.id for link in self.link.up())
 
 
-def verify_blocks(blocks: tuple[bytes, ...], generation: Generation, settings: Settings) -> VerifiedChain:
+def verify_blocks(blocks: tuple[bytes, ...], generation: Generation, settings: Settings) -> tuple[Prefix, bool]:
     """Check every signature from the root down, and that each block may follow the one above (SPEC §5, step 2).
+
+    Returns:
+        The chain, and whether all of it had been seen before.
 
     Raises:
         TokenError, VerificationError: `.hop` is the first block that fails.
@@ -108,6 +111,7 @@ def verify_blocks(blocks: tuple[bytes, ...], generation: Generation, settings: S
     if len(blocks) > settings.limits.blocks:
         raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(blocks)} blocks; this verifier takes {settings.limits.blocks}")
     prefix: Prefix | None = None
+    seen = True
     for index, data in enumerate(blocks):
         known = generation.prefixes.get(data)
         if known is not None and _continues(known, prefix):
@@ -118,9 +122,10 @@ def verify_blocks(blocks: tuple[bytes, ...], generation: Generation, settings: S
         except DelegateError as error:
             raise at_hop(error, index) from None
         generation.prefixes.put(data, prefix)
+        seen = False
     if prefix is None:
         raise TokenError(Reason.MALFORMED, "a chain without blocks")
-    return VerifiedChain(*prefix)
+    return prefix, seen
 
 
 def _continues(known: Prefix, prefix: Prefix | None) -> bool:
@@ -131,7 +136,7 @@ def _continues(known: Prefix, prefix: Prefix | None) -> bool:
     return parent is prefix.link or parent.id == prefix.link.id
 
 
-def _first_block(data: bytes, generation: Generation, settings: Settings) -> Prefix:
+def _first_block(data: bytes, generation: Generation, settings: Settings) -> tuple[Prefix, bool]:
     signed = cose.open_signed(data)
     check_header(signed, 0)
     root = _root(signed, generation, settings)
@@ -141,7 +146,7 @@ def _first_block(data: bytes, generation: Generation, settings: Settings) -> Pre
     return Prefix(first_link(block, block_id, key, settings.compiler), root, block)
 
 
-def _next_block(data: bytes, prefix: Prefix, settings: Settings) -> Prefix:
+def _next_block(data: bytes, prefix: Prefix, settings: Settings) -> tuple[Prefix, bool]:
     link = prefix.link
     signed = cose.open_signed(data)
     check_header(signed, link.hop + 1)

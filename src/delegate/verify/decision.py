@@ -20,9 +20,10 @@ from delegate.errors import DelegateError, Reason, VerificationError
 from delegate.verify.authorization import Authorization, Decision, refused
 from delegate.verify.chain import VerifiedChain, check_now_and_here, verify_blocks
 from delegate.verify.evaluate import asking, evaluate
-from delegate.verify.possession import Proof, possession
-from delegate.verify.roots import Generation, Prefix
+from delegate.verify.possession import possession
+from delegate.verify.roots import Generation
 from delegate.verify.settings import Settings
+from delegate.verify.texts import keep, recall
 from delegate.wire.envelope import Envelope
 
 Presented: TypeAlias = Presentation | BearerToken | Token | str | bytes
@@ -58,19 +59,19 @@ def deciding(
     """
     chain: VerifiedChain | None = None
     try:
-        given = presentation if isinstance(presentation, (str, bytes)) else None
-        known = None if given is None else generation.bearers.get(given)
-        proof: Proof | None = None
-        if known is not None:  # a bearer token is its own proof: steps 1, 2 and 5 saw nothing but these bytes
-            chain = VerifiedChain(*known)
-            check_now_and_here(chain, settings, now)  # SPEC 5.3, 5.4
+        text = presentation if isinstance(presentation, str) else None
+        seen = False
+        known = None if text is None else recall(text, generation, settings.tail_bytes)
+        if known is not None:  # SPEC 5.9: steps 1 and 2 saw nothing but this text
+            left, prefix = known
         else:
-            found = framed(presentation)  # SPEC 5.1
-            chain = verify_blocks(found.blocks, generation, settings)  # SPEC 5.2
-            check_now_and_here(chain, settings, now)  # SPEC 5.3, 5.4
-            proof = possession(found, chain, request, settings, now)  # SPEC 5.5
-            if proof is None and given is not None:
-                generation.bearers.put(given, Prefix(chain.link, chain.root, chain.first))
+            left = framed(presentation)  # SPEC 5.1
+            prefix, seen = verify_blocks(left.blocks, generation, settings)  # SPEC 5.2
+        chain = VerifiedChain(*prefix)
+        check_now_and_here(chain, settings, now)  # SPEC 5.3, 5.4
+        proof = None if left is None else possession(left, chain, request, settings, now)  # SPEC 5.5
+        if seen and text is not None and left is not None:  # from the second time on: most chains have none
+            keep(text, left, prefix, generation, settings.tail_bytes)
         evaluate(chain, request, env, settings, now)  # SPEC 5.6, 5.7
         if proof is not None:  # SPEC 5.8
             until = proof.issued + settings.proof_window_s + settings.leeway_s

@@ -15,7 +15,6 @@ The rules of this file:
 from __future__ import annotations
 
 from collections import OrderedDict
-from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -35,8 +34,10 @@ class Recent(Generic[T]):
         """Look up, and count as a use."""
         found = self._entries.get(key)
         if found is not None:
-            with suppress(KeyError):  # another thread may just have put it out
+            try:  # noqa: SIM105 - contextlib.suppress takes 0.25 µs, once a block
                 self._entries.move_to_end(key)
+            except KeyError:  # another thread has just put it out
+                pass
         return found
 
     def put(self, key: bytes | str, value: T) -> None:

@@ -85,8 +85,7 @@ def _proof(data: bytes, chain: VerifiedChain, request: Request, settings: Settin
 
 def _issued_if_as_expected(payload: bytes, audience: str, digest: bytes) -> int | None:
     """Compare the payload with the bytes it must have, but for time and nonce: saves 5 µs over decoding it."""
-    name = audience.encode()
-    head = b"\xa4\x03" + (bytes((0x60 + len(name),)) if len(name) < 24 else bytes((0x78, len(name)))) + name
+    head = b"\xa4\x03" + cose.text_string(audience)
     at = len(head)
     if (
         payload[:at] == head

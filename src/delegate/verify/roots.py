@@ -97,12 +97,19 @@ class Prefix(NamedTuple):
     first: Block
 
 
+class Known(NamedTuple):
+    """A chain that is known by its text; `rest` is its last 0 to 2 bytes, which share a quantum with the proof."""
+
+    prefix: Prefix
+    rest: bytes
+
+
 class Generation(NamedTuple):
     """One set of roots, and what held under it. A call of the verifier sees one generation from beginning to end."""
 
     by_thumbprint: dict[bytes, Root]
     prefixes: Recent[Prefix]
-    bearers: Recent[Prefix]  # by the whole bearer token as it was given: chain and secret held
+    texts: Recent[Known]  # by the text of a bearer token, or the head of a presentation's
 
 
 def generation(roots: Iterable[Trusted], cache_size: int) -> Generation:

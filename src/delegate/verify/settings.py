@@ -19,6 +19,7 @@ class Settings:
     """A verifier's configuration, checked and compiled. Times in seconds."""
 
     audience: str
+    tail_bytes: int  # of a presentation for this audience, behind its blocks
     tenant: str
     policy: tuple[Condition, ...]
     policy_texts: tuple[str, ...]

@@ -31,6 +31,7 @@ from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.explanation import Asking
 from delegate.verify.roots import Trusted, generation
 from delegate.verify.settings import SYSTEM_CLOCK, Clock, Settings, directory
+from delegate.verify.texts import tail_bytes
 from delegate.wire.cose import ED25519, ESP256
 
 ALGORITHMS: Final = frozenset({ED25519, ESP256})
@@ -95,6 +96,7 @@ class _Base:
         caveats = tuple(map(caveat, several))
         self._settings = Settings(
             audience=audience,
+            tail_bytes=tail_bytes(audience),
             tenant=tenant or "",
             policy=tuple(compile_wire(to_wire(each.expression)) for each in caveats),
             policy_texts=tuple(map(str, caveats)),
@@ -144,7 +146,7 @@ class _Base:
 
         Cost: one signature check a block. Source: SPEC §5, steps 1 to 4.
         """
-        chain = verify_blocks(framed(token).blocks, self._generation, self._settings)
+        chain = VerifiedChain(*verify_blocks(framed(token).blocks, self._generation, self._settings)[0])
         check_now_and_here(chain, self._settings, self._settings.now())
         return chain
 
@@ -157,7 +159,7 @@ class _Base:
         ask: Callable[[], Asking] | None = None
         settings, facts, now = self._settings, _facts(env), self._settings.now()
         try:
-            chain = verify_blocks(framed(token).blocks, self._generation, settings)
+            chain = VerifiedChain(*verify_blocks(framed(token).blocks, self._generation, settings)[0])
             ask = partial(asking, chain, request, facts, settings, now)
             check_now_and_here(chain, settings, now)
             evaluate(chain, request, facts, settings, now)

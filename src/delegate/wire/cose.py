@@ -54,6 +54,12 @@ def byte_string(data: bytes) -> bytes:
     return b"\x59" + length.to_bytes(2) + data
 
 
+def text_string(text: str) -> bytes:
+    """Encode a text of at most 255 bytes."""
+    raw = text.encode()
+    return (bytes((0x60 + len(raw),)) if len(raw) < 24 else bytes((0x78, len(raw)))) + raw
+
+
 def protected_header(algorithm: int, kid: bytes = b"") -> bytes:
     """Encode the protected header, with its byte string head."""
     if not kid:

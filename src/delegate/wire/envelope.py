@@ -93,6 +93,15 @@ def parse(data: bytes) -> Envelope:
     _say_what_is_wrong(data)
 
 
+def read_proof(data: bytes, rest: bytes) -> bytes | None:
+    """Read a proof and no discharges behind `rest`, the last bytes of known blocks; `None` for anything else."""
+    try:
+        proof, at = _read_bytes(data, len(rest))
+    except (_UnframedError, IndexError):
+        return None
+    return proof if data.startswith(rest) and data[at:] == b"\x80" else None
+
+
 def _array(items: tuple[bytes, ...]) -> bytes:
     count = len(items)  # at most 16: one byte of head
     return bytes((0x80 + count,)) + b"".join(map(byte_string, items))

@@ -1,0 +1,254 @@
+"""What each hop took away from the hop above, a line or two a hop (SPEC §6.9). For eyes alone.
+
+    0 ─▶ agent:planner      files.read files.write /data/**   mail.send   8h, 6h12m left
+    1 ─▶ agent:researcher   − mail.send   2h, 1h48m left
+
+`−` is gone, `→` became narrower, `+` is a condition that must hold besides; `… for pay` says that it is for those
+actions alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from delegate.caveats import conjunction, conjuncts
+from delegate.caveats import format as format_caveat
+from delegate.chain.capability import Capability
+from delegate.chain.effective import Difference, Effective, condition_texts, difference, effective, open_arguments
+from delegate.chain.hop import Hop, hops_of
+from delegate.chain.links import UNLIMITED_HOPS, Link
+from delegate.explain.chain import hop_head
+from delegate.explain.grants import handing, why_nothing
+from delegate.explain.layout import CHANGE, WIDTH, escaped, flow, hung
+from delegate.explain.moments import span, when_from
+from delegate.patterns import ACTION_SEPARATOR, Pattern
+
+Narrowed: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
+
+_COLUMN_MOST: Final = 36  # a longer name has a line of its own
+_ANY: Final = "a"  # an action to write resources beside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HopChange:
+    """One hop, and what is granted above it and below it.
+
+    Attributes:
+        before: what the chain granted down to the hop above; `None` for hop 0.
+        after: what it grants down to this one.
+    """
+
+    hop: Hop
+    before: Effective | None
+    after: Effective
+
+    def items(self, now: int) -> list[str]:
+        """Write what the hop gives, if it is the first, or takes away, and how long it lives."""
+        taken = _given(self.after) if self.before is None else self._taken(self.before)
+        limits = self._limits(now)
+        items = [*taken, *limits] or ["takes nothing away"]
+        return [*items, f'"{escaped(self.hop.why)}"'] if self.hop.why else items
+
+    def to_json(self) -> dict[str, object]:
+        """Give the change as JSON values."""
+        hop, before, after = self.hop, self.before, self.after
+        shape: dict[str, object] = {"hop": hop.index, "holder": hop.holder, "why": hop.why or None}
+        if before is None:
+            return {**shape, "gives": [str(grant) for grant in after.grants]}
+        taken = difference(before, after)
+        return {
+            **shape,
+            "nothing_left": why_nothing(after) or None,
+            "removed": list(taken.removed),
+            "actions": [{"before": was, "after": list(now)} for was, now in _actions(before, after)],
+            "narrowed": [
+                {"actions": list(actions), "before": list(was), "after": list(now)}
+                for actions, (was, now) in _narrowed(before, after)
+            ],
+            "added": [{"condition": text, "actions": list(actions)} for text, actions in _added(taken, after)],
+            "closed": [
+                {"action": action, "before": None if was is None else list(was), "after": list(now)}
+                for action, was, now in _closed(before, after)
+            ],
+            "expires_by_s": taken.expires_by_s,
+            "hops_by": taken.hops_by,
+            "audience": None if taken.audience is None else sorted(taken.audience),
+        }
+
+    def _taken(self, before: Effective) -> list[str]:
+        nothing = why_nothing(self.after)
+        if nothing:
+            return [f"− everything: {nothing}"] if not why_nothing(before) else []
+        taken = difference(before, self.after)
+        gone = [f"− {' '.join(map(escaped, taken.removed))}"] if taken.removed else []
+        resources = _narrowed(before, self.after)
+        return [
+            *gone,
+            *(f"{escaped(was)} → {' '.join(map(escaped, now))}" for was, now in _actions(before, self.after)),
+            *(_narrowing(actions, change, self.after, alone=len(resources) == 1) for actions, change in resources),
+            *(
+                f"{escaped(action)}({_names(was)}) → ({_names(now)})"
+                for action, was, now in _closed(before, self.after)
+            ),
+            *(_condition(text, actions, self.after) for text, actions in _added(taken, self.after)),
+        ]
+
+    def _limits(self, now: int) -> list[str]:
+        """Write what bounds the chain from this hop on: where, from when, how often handed on, how long."""
+        hop, before, after = self.hop, self.before, self.after
+        limits = []
+        if after.audience and (before is None or after.audience != before.audience):
+            limits.append(f"at {', '.join(sorted(after.audience))}")
+        if after.not_before > now and (before is None or after.not_before > before.not_before):
+            limits.append(f"from {when_from(after.not_before, now)}")
+        if before is None:
+            if after.hops_left < UNLIMITED_HOPS:
+                limits.append(f"hands on {handing(after.hops_left)}")
+        elif before.hops_left - after.hops_left > hop.handed_on:
+            limits.append(f"hands on {handing(after.hops_left)}")
+        if before is None or after.expires < before.expires:
+            limits.append(_life(hop.issued, after.expires, now))
+        return limits
+
+
+def changes(link: Link, bound: Sequence[Capability] | None = None) -> tuple[HopChange, ...]:
+    """Say of every hop what it took away; arguments as for `view`.
+
+    Cost: what `effective` costs, once a hop.
+    """
+    found = []
+    before = None
+    for each, hop in zip(link.up(), hops_of(link), strict=True):
+        after = effective(each, bound)
+        found.append(HopChange(hop=hop, before=before, after=after))
+        before = after
+    return tuple(found)
+
+
+def change_lines(head: str, found: Iterable[HopChange], now: int) -> list[str]:
+    """Write a line a hop below `head`, or a few where one does not hold it."""
+    hops = tuple(found)
+    heads = [hop_head(each.hop) for each in hops]
+    column = max((len(text) for text in heads if len(text) <= _COLUMN_MOST), default=0) + len(CHANGE)
+    lines = [head]
+    for text, each in zip(heads, hops, strict=True):
+        lines += hung(text, flow(each.items(now), CHANGE, WIDTH - column), column)
+    return lines
+
+
+def _given(after: Effective) -> list[str]:
+    """Write what hop 0 gives: actions together that share a resource and conditions, what all share at the end."""
+    if not after.grants:
+        return [f"nothing: {why_nothing(after)}"]
+    shared: list[str] = []
+    if len(after.grants) > 1:
+        every = [condition_texts(grant) for grant in after.grants]
+        shared = [text for text in every[0] if all(text in texts for texts in every[1:])]
+    groups: dict[object, list[Capability]] = {}
+    for place, grant in enumerate(after.grants):
+        own = _without(grant, shared)
+        groups.setdefault(own.resource if own.condition is None else place, []).append(own)
+    together = (
+        " ".join([*(str(Capability(action=each.action)) for each in group[:-1]), str(group[-1])])
+        for group in groups.values()
+    )
+    return [*map(escaped, together), *(f"+ {escaped(text)}" for text in shared)]
+
+
+def _without(grant: Capability, shared: Sequence[str]) -> Capability:
+    if grant.condition is None or not shared:
+        return grant
+    parts = [part for part in conjuncts(grant.condition) if format_caveat(part) not in shared]
+    return Capability(action=grant.action, resource=grant.resource, condition=conjunction(parts) if parts else None)
+
+
+def _actions(before: Effective, after: Effective) -> list[tuple[str, tuple[str, ...]]]:
+    """Give the action patterns that became narrower, with what is new in their place."""
+    old = dict.fromkeys(grant.action for grant in before.grants)
+    new = [action for action in dict.fromkeys(grant.action for grant in after.grants) if action not in old]
+    found = []
+    for action in old:
+        pattern = Pattern.parse(action, ACTION_SEPARATOR)
+        left = tuple(each for each in new if pattern.intersects(Pattern.parse(each, ACTION_SEPARATOR)))
+        if left and all(grant.action != action for grant in after.grants):
+            found.append((action, left))
+    return found
+
+
+def _narrowed(before: Effective, after: Effective) -> list[tuple[tuple[str, ...], Narrowed]]:
+    """Give resources before and after, by the actions that it happened to."""
+    found: dict[Narrowed, list[str]] = {}
+    for action in dict.fromkeys(grant.action for grant in after.grants):
+        was = _resources(_above(action, before))
+        now = _resources(grant for grant in after.grants if grant.action == action)
+        if was and set(was) != set(now):
+            found.setdefault((was, now), []).append(action)
+    return [(tuple(actions), change) for change, actions in found.items()]
+
+
+def _above(action: str, before: Effective) -> list[Capability]:
+    """Give the grants that an action comes from: those of the same pattern, else those that share an action."""
+    same = [grant for grant in before.grants if grant.action == action]
+    mine = Pattern.parse(action, ACTION_SEPARATOR)
+    return same or [grant for grant in before.grants if mine.intersects(Pattern.parse(grant.action, ACTION_SEPARATOR))]
+
+
+def _narrowing(actions: Sequence[str], change: Narrowed, after: Effective, *, alone: bool) -> str:
+    was, now = change
+    left = [text for text in was if text not in now]
+    every = alone and len(actions) == len({grant.action for grant in after.grants})
+    of = "" if every else f"{' '.join(map(escaped, actions))} "
+    if set(now) < set(was):
+        return f"− {of}{' '.join(map(escaped, left))}"
+    return f"{of}{' '.join(map(escaped, was))} → {' '.join(map(escaped, now))}"
+
+
+def _added(taken: Difference, after: Effective) -> list[tuple[str, tuple[str, ...]]]:
+    """Give each new condition, with the actions that it is for."""
+    return [
+        (text, tuple(dict.fromkeys(grant.action for grant in after.grants if text in condition_texts(grant))))
+        for text in taken.added
+    ]
+
+
+def _condition(text: str, actions: Sequence[str], after: Effective) -> str:
+    every = all(text in condition_texts(grant) for grant in after.grants)
+    return f"+ {escaped(text)}" if every else f"+ {escaped(text)} for {' '.join(map(escaped, actions))}"
+
+
+def _closed(before: Effective, after: Effective) -> list[tuple[str, tuple[str, ...] | None, tuple[str, ...]]]:
+    """Give the actions whose arguments were closed or are fewer: names before (`None`: any) and after."""
+    found = []
+    for action in dict.fromkeys(grant.action for grant in after.grants):
+        was = _argument_names(_above(action, before))
+        now = _argument_names(grant for grant in after.grants if grant.action == action)
+        if now is not None and now != was:
+            found.append((action, was, now))
+    return found
+
+
+def _argument_names(grants: Iterable[Capability]) -> tuple[str, ...] | None:
+    lists = [open_arguments(grant) for grant in grants]
+    if any(names is None for names in lists):
+        return None
+    return tuple(dict.fromkeys(name for names in lists if names is not None for name in names))
+
+
+def _names(names: tuple[str, ...] | None) -> str:
+    return "any" if names is None else ", ".join(map(escaped, names))
+
+
+def _resources(grants: Iterable[Capability]) -> tuple[str, ...]:
+    """Write resources as in a capability."""
+    words = (str(Capability(action=_ANY, resource=each.resource)).removeprefix(_ANY).strip() for each in grants)
+    return tuple(dict.fromkeys(text or "(none)" for text in words))
+
+
+def _life(issued: int, expires: int, now: int) -> str:
+    """Write how long a hop lives and how much of it is left: `8h, 6h12m left`."""
+    whole, left = span(expires - issued), span(abs(expires - now))
+    if expires <= now:
+        return f"{whole}, over {left} ago"
+    return f"{left} left" if whole == left else f"{whole}, {left} left"

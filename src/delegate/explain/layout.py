@@ -1,0 +1,79 @@
+"""Lines of at most `WIDTH` columns: titles in a column, short items that flow, long texts that wrap.
+
+The rules of this file:
+
+- Nothing is cut off: whoever reads a chain reads all of it.
+- What goes on is indented, so that no text from outside can begin a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from delegate.chain.text import shown
+
+WIDTH: Final = 100
+ITEM: Final = " · "
+CHANGE: Final = "   "
+
+_TITLE: Final = 12
+_FURTHER: Final = "  "
+_BREAKS: Final = (" && ", " || ", " if ", " · ", " ")  # where a text may go on below, best first
+_ENOUGH: Final = 1 << 20  # longer than any text in a token: escape, never shorten
+
+
+def escaped(text: str) -> str:
+    """Escape what came from outside, whole."""
+    return shown(text, _ENOUGH)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Break a text into lines of at most `width` characters: before an operator, else at a blank, else anywhere."""
+    lines: list[str] = []
+    room = width
+    while len(text) > room:
+        cut, skip = _cut(text, room)
+        lines.append(text[:cut])
+        text = text[cut + skip :]
+        room = width - len(_FURTHER)
+    return [line if place == 0 else _FURTHER + line for place, line in enumerate([*lines, text])]
+
+
+def _cut(text: str, room: int) -> tuple[int, int]:
+    """Say where to break, and how many characters to leave out there."""
+    for mark in _BREAKS:
+        place = text.rfind(mark, room // 3, room + 1)
+        if place > 0:
+            return place, 1
+    return room, 0
+
+
+def flow(items: Iterable[str], between: str, width: int) -> list[str]:
+    """Fill lines of at most `width` characters with items; one that is too long for a line has lines of its own."""
+    lines: list[str] = []
+    for item in items:
+        if lines and len(lines[-1]) + len(between) + len(item) <= width:
+            lines[-1] += between + item
+        else:
+            lines += wrapped(item, width)
+    return lines
+
+
+def hung(head: str, lines: Iterable[str], column: int) -> list[str]:
+    """Hang lines beside a head, from `column` on; below it where the head is longer than that."""
+    body = [" " * column + line for line in lines]
+    if len(head) < column and body:
+        body[0] = f"{head:<{column}}{body[0][column:]}"
+        return body
+    return [head, *body]
+
+
+def titled(title: str, lines: Iterable[str]) -> list[str]:
+    """Write lines behind a title."""
+    return hung(title, lines, _TITLE)
+
+
+def titled_items(title: str, items: Iterable[str]) -> list[str]:
+    """Write short items behind a title, ` · ` between them."""
+    return titled(title, flow(items, ITEM, WIDTH - _TITLE))
