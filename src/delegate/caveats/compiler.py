@@ -22,7 +22,9 @@ from delegate.caveats.junctions import build_condition, build_junction
 from delegate.caveats.nodes import ARITIES, CAVEAT_NAMES, FLAT_OPS, GENERAL, SYNTAX_DEPTH, Op
 from delegate.caveats.scope import Condition, EvaluationError, Run, Scope, Variables
 from delegate.caveats.values import map_key, type_name
-from delegate.limits import COMPREHENSION_DEPTH, EXPRESSION_DEPTH, EXPRESSION_NODES
+from delegate.limits import COMPREHENSION_DEPTH, EXPRESSION_DEPTH, EXPRESSION_NODES, INTEGER_MAX, INTEGER_MIN
+
+_PLAIN_FLAT = FLAT_OPS - {Op.IN_FLAT}
 
 
 def compile_wire(encoded: object, names: frozenset[str] = CAVEAT_NAMES) -> Condition:
@@ -46,6 +48,20 @@ def compile_wire(encoded: object, names: frozenset[str] = CAVEAT_NAMES) -> Condi
 
 def compile_run(encoded: object, names: frozenset[str] = CAVEAT_NAMES) -> tuple[Run, int]:
     """As `compile_wire`, for a caller that charges for itself: the function, and the steps to charge before it."""
+    # A lone flat operator exceeds no limit: without a walk it compiles in half the time.
+    if (
+        type(encoded) is list
+        and 3 <= len(encoded) <= 4
+        and type(encoded[0]) is int
+        and encoded[0] in _PLAIN_FLAT
+        and type(encoded[1]) is str
+        and encoded[1] in names
+        and type(encoded[-2]) is str
+    ):
+        literal = encoded[-1]
+        if type(literal) is str or (type(literal) is int and INTEGER_MIN <= literal <= INTEGER_MAX):
+            run, cost, _ = build_flat(encoded[0], tuple(encoded[1:-1]), literal)
+            return run, cost
     run, cost, _ = Walk(names).build(encoded, 1)
     return run, cost
 

@@ -136,7 +136,7 @@ def _continues(known: Prefix, prefix: Prefix | None) -> bool:
     return parent is prefix.link or parent.id == prefix.link.id
 
 
-def _first_block(data: bytes, generation: Generation, settings: Settings) -> tuple[Prefix, bool]:
+def _first_block(data: bytes, generation: Generation, settings: Settings) -> Prefix:
     signed = cose.open_signed(data)
     check_header(signed, 0)
     root = _root(signed, generation, settings)
@@ -146,7 +146,7 @@ def _first_block(data: bytes, generation: Generation, settings: Settings) -> tup
     return Prefix(first_link(block, block_id, key, settings.compiler), root, block)
 
 
-def _next_block(data: bytes, prefix: Prefix, settings: Settings) -> tuple[Prefix, bool]:
+def _next_block(data: bytes, prefix: Prefix, settings: Settings) -> Prefix:
     link = prefix.link
     signed = cose.open_signed(data)
     check_header(signed, link.hop + 1)
