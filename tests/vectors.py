@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from delegate import DelegateError, Limits, Principal, PublicKey, Request, Root, Verifier
+from delegate.chain.token import frame
 from delegate.verify import AsyncVerifier
 
 FOLDER = Path(__file__).parents[1] / "spec" / "vectors"
@@ -111,6 +112,11 @@ def load() -> tuple[Vector, ...]:
 def accepted() -> tuple[Vector, ...]:
     """The vectors that expect `allow`."""
     return tuple(vector for vector in load() if vector.allowed)
+
+
+def blocks(vector: Vector) -> tuple[bytes, ...]:
+    """The signed blocks of a vector that can be framed."""
+    return frame(vector.source).blocks
 
 
 Outcome = tuple[str, int | None]

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from delegate import DelegateError, Identity, MemoryReplay, Reason, Request, Token, Verifier
+from delegate import BearerToken, DelegateError, Identity, MemoryReplay, Reason, Request, Token, Verifier
 from delegate.verify.memory import Recent
 from tests import vectors
 from tests.vectors import Outcome, Vector
@@ -205,3 +205,57 @@ def test_the_memory_of_proofs_is_not_the_memory_of_chains() -> None:
     assert verifier.decide(proof, REQUEST).allowed
     assert verifier.decide(proof, REQUEST).reason is Reason.REPLAYED
     assert verifier.decide(holder.prove(texts[-1], REQUEST, AUDIENCE, now=NOW), REQUEST).allowed
+
+
+def test_a_known_head_lends_nothing_to_a_changed_text() -> None:
+    """The attacker knows that the service knows this chain's text, and changes any one character of it."""
+    root, holder, texts = _chain(3)
+    verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW, replay=_NothingSeen())
+    for _ in range(3):  # cold, warm, and known by its text
+        text = holder.prove(texts[-1], REQUEST, AUDIENCE, now=NOW).to_text()
+        assert verifier.decide(text, REQUEST).allowed
+    assert len(verifier._generation.texts) == 1
+    cold = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW, replay=_NothingSeen(), cache_size=0)
+    for place, character in enumerate(text):
+        for other in {"A", "_", "=", " ", chr(ord(character) + 1)} - {character}:
+            changed = text[:place] + other + text[place + 1 :]
+            warm = verifier.decide(changed, REQUEST)
+            assert not warm.allowed
+            fresh = cold.decide(changed, REQUEST)
+            assert (warm.reason, warm.hop) == (fresh.reason, fresh.hop), (place, other)
+
+
+def test_a_known_head_with_another_tail_is_read_in_full() -> None:
+    """The attacker keeps the known head and cuts, lengthens or exchanges what follows: the same answers as cold."""
+    root, holder, texts = _chain(3)
+    other_root, other_holder, other_texts = _chain(2)
+    verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW, replay=_NothingSeen())
+    cold = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW, replay=_NothingSeen(), cache_size=0)
+    for _ in range(3):
+        text = holder.prove(texts[-1], REQUEST, AUDIENCE, now=NOW).to_text()
+        assert verifier.decide(text, REQUEST).allowed
+    stolen = other_holder.prove(other_texts[-1], REQUEST, AUDIENCE, now=NOW).to_text()
+    tries = [text[:cut] for cut in range(len(text) - 300, len(text))]
+    tries += [text + more for more in ("A", "AAAA", "\n", " x", "gA")]
+    tries += [text[:cut] + stolen[cut - len(text) :] for cut in range(len(text) - 300, len(text), 4)]
+    for each in tries:
+        warm, fresh = verifier.decide(each, REQUEST), cold.decide(each, REQUEST)
+        assert (warm.allowed, warm.reason, warm.hop) == (fresh.allowed, fresh.reason, fresh.hop), each[-20:]
+        assert warm.allowed == (each.strip() == text)
+    assert other_root.name == root.name
+
+
+def test_a_bearer_token_that_is_known_by_its_text_is_still_asked_everything() -> None:
+    """Time and request are judged anew, and a secret exchanged within the same chain is refused."""
+    root = Identity.from_seed("user:alice", b"r" * 32)
+    moment = [NOW]
+    verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: moment[0], bearer=True)
+    token = root.mint(bearer=True, can=["files.read /data/**"], ttl="1h", audience=AUDIENCE, now=NOW)
+    for _ in range(3):
+        assert verifier.decide(token.to_text(), REQUEST).allowed
+    assert len(verifier._generation.texts) == 1
+    assert verifier.decide(token.to_text(), Request("files.write", "/data/a")).reason is Reason.CAPABILITY_MISSING
+    forged = BearerToken(token.blocks, b"x" * 32)
+    assert verifier.decide(forged.to_text(), REQUEST).reason is Reason.PROOF_WRONG_KEY
+    moment[0] = NOW + 3600
+    assert verifier.decide(token.to_text(), REQUEST).reason is Reason.EXPIRED
