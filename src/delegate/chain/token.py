@@ -18,8 +18,9 @@ from delegate.errors import DelegateError, Reason, TokenError
 from delegate.wire import armor, cose, envelope
 from delegate.wire.envelope import Envelope, Kind
 
-_BLOCK: Final = b"delegate/1 block\0"
-_PROOF: Final = b"delegate/1 proof\0"
+# With the head of a byte string of 17 + 32 bytes.
+_BLOCK: Final = b"\x58\x31delegate/1 block\0"
+_PROOF: Final = b"\x58\x31delegate/1 proof\0"
 
 # For whoever reads or extends chains without deciding anything: a memo of a pure function.
 AUTHORS: Final = Compiler(256)
@@ -27,12 +28,12 @@ AUTHORS: Final = Compiler(256)
 
 def block_aad(above: bytes) -> bytes:
     """Bind a block to its place: `above` is the id of the block above, or the root's thumbprint."""
-    return b"\x58\x31" + _BLOCK + above
+    return _BLOCK + above
 
 
 def proof_aad(last: bytes) -> bytes:
     """Bind a proof to the chain that it presents: `last` is the id of its last block."""
-    return b"\x58\x31" + _PROOF + last
+    return _PROOF + last
 
 
 def claimed_link(blocks: tuple[bytes, ...]) -> Link:
