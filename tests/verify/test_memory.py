@@ -211,6 +211,7 @@ def test_a_known_head_lends_nothing_to_a_changed_text() -> None:
     """The attacker knows that the service knows this chain's text, and changes any one character of it."""
     root, holder, texts = _chain(3)
     verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW, replay=_NothingSeen())
+    text = ""
     for _ in range(3):  # cold, warm, and known by its text
         text = holder.prove(texts[-1], REQUEST, AUDIENCE, now=NOW).to_text()
         assert verifier.decide(text, REQUEST).allowed
@@ -231,6 +232,7 @@ def test_a_known_head_with_another_tail_is_read_in_full() -> None:
     other_root, other_holder, other_texts = _chain(2)
     verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW, replay=_NothingSeen())
     cold = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW, replay=_NothingSeen(), cache_size=0)
+    text = ""
     for _ in range(3):
         text = holder.prove(texts[-1], REQUEST, AUDIENCE, now=NOW).to_text()
         assert verifier.decide(text, REQUEST).allowed
