@@ -21,6 +21,8 @@ PEOPLE = {
     "planner": "agent:planner",
     "researcher": "agent:researcher",
     "summarizer": "agent:summarizer",
+    "buyer": "agent:buyer",
+    "clerk": "agent:clerk",
 }
 
 
@@ -72,7 +74,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """A folder with four key pairs, and no token in the environment."""
+    """A folder with a key pair of each, and no token in the environment."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DELEGATE_TOKEN", raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)

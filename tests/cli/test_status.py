@@ -89,6 +89,20 @@ def test_no_token(desk: Desk, given: str) -> None:
     assert ran.err.startswith("not a token: ")
 
 
+@pytest.mark.parametrize("given", ["garbage", "", "LgtAAAA" * 20, "x" * 5000, "a.b" * 100, "/a" * 3000])
+def test_an_argument_that_is_no_token(desk: Desk, given: str) -> None:
+    """What names no file and does not look as if it should is status 3; it may be a secret, and is not echoed."""
+    ran = desk.run("inspect", given)
+    assert (ran.status, ran.out) == (3, "")
+    assert ran.err == "not a token: a token begins with dlgt_, dlgb_ or dlgp_, and no file has this name\n"
+
+
+def test_a_file_by_any_name_is_read(story: Desk) -> None:
+    """A name without a dot or a slash is a file's where there is that file."""
+    (story.folder / "garbage").write_text((story.folder / "planner.token").read_text())
+    assert story.run("inspect", "garbage").status == 0
+
+
 def test_a_cut_off_paste_says_so(story: Desk) -> None:
     """Truncated, not forged: the reader should look at the clipboard."""
     text = (story.folder / "summarizer.token").read_text().strip()
@@ -162,14 +176,15 @@ def test_what_cannot_take_effect_is_refused(story: Desk) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("inspect", "missing"), "no such file: missing"),
+        (("inspect", "missing.token"), "no such file: missing.token"),
+        (("inspect", "./missing"), "no such file: ./missing"),
         (("inspect", "."), ".: "),
         (("key", "public", "missing.key"), "missing.key: no such file or directory"),
         (("key", "public", "planner.pub"), "planner.pub: a public key; give the .key"),
         (("key", "show", "planner.key"), "planner.key: a private key; give the .pub"),
         (("key", "new", "agent:planner"), "never overwritten"),
         (("key", "new", "agent:x", "-o", "no/such/x"), "no/such/x.key: no such file or directory"),
-        (("verify", "missing", *TRUST), "no such file"),
+        (("verify", "no/token", *TRUST), "no such file"),
         (("verify", "planner.token", "--root", "missing.pub"), "missing.pub: "),
         (("check", "planner.token", *TRUST, "--request", "missing.json"), "missing.json"),
         (("demo", "--keep", "."), ".: "),

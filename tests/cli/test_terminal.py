@@ -16,7 +16,6 @@ from delegate.cli.output import Output, ReaderGone
 from tests.cli.conftest import HERE, NOW, Desk, Prove, asking
 
 ROOT = Path(__file__).parents[2]
-SIGNS = "→✓✗─▶·"
 
 
 def spawn(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -44,6 +43,7 @@ def test_json_everywhere(story: Desk, proven: Prove) -> None:
         ("prove", "summarizer.token", "--key", "summarizer.key", *HERE, *request),
         ("inspect", "summarizer.token"),
         ("inspect", "summarizer.token", "--root", "alice.pub"),
+        ("inspect", "summarizer.token", "--diff"),
         ("verify", "summarizer.token", "--root", "alice.pub"),
         ("verify", "x.proof", "--root", "alice.pub", *HERE, *request),
         ("check", "summarizer.token", "--root", "alice.pub", *request),
@@ -63,7 +63,8 @@ def test_json_everywhere(story: Desk, proven: Prove) -> None:
         (("inspect", "--json"), 2, None),
         (("nothing", "--json"), 2, None),
         (("mint", "--ttl", "x", "--json"), 2, None),
-        (("inspect", "missing", "--json"), 5, None),
+        (("inspect", "missing.token", "--json"), 5, None),
+        (("inspect", "garbage", "--json"), 3, "malformed"),
         (("inspect", "dlgt_A", "--json"), 3, "truncated"),
         (("verify", "planner.token", "--root", "planner.pub", "--json"), 4, "unknown_root"),
         (("inspect", "planner.token", "--root", "planner.pub", "--json"), 4, "unknown_root"),
@@ -90,7 +91,14 @@ def test_json_of_a_chain(story: Desk) -> None:
     assert said["genuine"] is True
     chain = said["chain"]
     assert (chain["originator"], chain["holder"]) == ("user:alice@example.com", "agent:summarizer")
-    assert (chain["audience"], chain["hops_left"], chain["arguments"]) == (["files.example.com"], 0, "open")
+    assert (chain["audience"], chain["hops_left"]) == (["files.example.com"], 0)
+    conditions = ["args.size < 1000000", 'action in ["files.read", "files.list"]']
+    grant = {
+        "text": f"files.read /data/q3/** if {' && '.join(conditions)}",
+        "conditions": conditions,
+        "arguments": None,
+    }
+    assert chain["effective"] == {"grants": [grant], "exact": True, "clashes": []}
     first = chain["hops"][0]
     assert first["capabilities"][1] == {"text": "pay(amount, currency) if args.amount <= 500", "arguments": "closed"}
     assert first["expires"] - first["issued"] == 8 * 3600
@@ -178,6 +186,8 @@ def test_colour_only_on_a_terminal_that_wants_it(
     assert "\x1b[32m✓\x1b[0m" in capsys.readouterr().out
     Output("x", as_json=False).show(["Checked  a"])
     assert capsys.readouterr().out == "Checked  a\n"
+    Output("x", as_json=False).show(["0 ─▶ a   − b   + args.n + 1 < 3"])
+    assert capsys.readouterr().out == "0 ─▶ a   \x1b[31m−\x1b[0m b   \x1b[32m+\x1b[0m args.n + 1 < 3\n"
     for name, value in (("NO_COLOR", "1"), ("TERM", "dumb")):
         monkeypatch.setenv(name, value)
         Output("x", as_json=False).show(["GENUINE  a ✓"])
@@ -258,7 +268,7 @@ def test_streams_that_are_closed_or_cannot_be_read(story: Desk) -> None:
         (f"{line} - </dev/null", 3),
         (f"{line} - 0>written", 5),
         (f"{line} summarizer.token >&-", 0),
-        (f"{line} missing 2>&-", 5),
+        (f"{line} missing.token 2>&-", 5),
     ):
         ran = subprocess.run(  # noqa: S603 - our own command
             ["/bin/sh", "-c", command],

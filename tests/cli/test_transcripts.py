@@ -30,12 +30,19 @@ user:alice@example.com
       may       files.read /data/q3/**   any arguments
       hands on  to nobody
 """
+DIFF = """\
+user:alice@example.com
+ 0 ─▶ agent:planner      files.read /data/**   pay(amount, currency) if args.amount <= 500
+                         mail.send   + args.size < 1000000   at files.example.com
+                         hands on 3 more times   8h left   "quarterly report"
+ 1 ─▶ agent:researcher   − pay mail.send   + action in ["files.read", "files.list"]   2h left
+ 2 ─▶ agent:summarizer   /data/** → /data/q3/**   hands on to nobody   22m left
+"""
 SUM = """\
 
-Good until  2026-12-01 12:22 UTC (in 22m)
-Good at     files.example.com
-Arguments   open: a request may have arguments that no hop names
-Hands on    to nobody
+Grants      files.read /data/q3/** if args.size < 1000000 && action in ["files.read", "files.list"]
+            any other arguments · until 2026-12-01 12:22 UTC (in 22m) · at files.example.com
+            may not be handed on
 """
 CHECKED_CHAIN = """\
 Checked     signatures 3/3 ✓ · root user:alice@example.com ✓ · in time ✓ · audience not checked
@@ -117,18 +124,31 @@ def test_inspect_of_an_expired_chain(story: Desk) -> None:
     """Genuine and expired: everything is shown, and status 1."""
     ran = story.run("inspect", "summarizer.token", "--root", "alice.pub", now="2026-12-01T13:00Z")
     assert ran.status == 1
-    assert "Good until  2026-12-01 12:22 UTC (38m ago)\n" in ran.out
+    assert " · until 2026-12-01 12:22 UTC (38m ago) · " in ran.out
     assert "Checked     signatures 3/3 ✓ · root user:alice@example.com ✓ · expired ✗ · " in ran.out
     assert ran.err == "refused: hop 2 (agent:researcher → agent:summarizer): expired 2280 s ago [expired]\n"
 
 
-def test_dry_run_shows_the_block_and_the_chain(story: Desk) -> None:
-    """Everything but a token."""
+def test_inspect_of_what_every_hop_took_away(story: Desk) -> None:
+    """One line a hop where a line holds it, claimed as verified; and what is left, as without --diff."""
+    ran = story.run("inspect", "summarizer.token", "--root", "alice.pub", "--diff")
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out == "GENUINE  Token of 3 hops, 808 bytes\n\n" + DIFF + SUM + CHECKED_CHAIN
+    assert DIFF + SUM in story.run("inspect", "summarizer.token", "--diff").out
+
+
+def test_dry_run_shows_the_block_and_what_it_takes_away(story: Desk) -> None:
+    """Everything but a token: the block, the chain by what each hop takes away, and what is left."""
     ran = story.run("attenuate", "summarizer.token", "--key", "summarizer.key", "--if", "args.size < 10", "--dry-run")
-    block = " 3 ─▶ agent:summarizer, narrowing its own\n      if        args.size < 10\n"
     assert (ran.status, ran.err) == (0, "")
     assert ran.out == (
-        "WOULD append this block; no token was made\n" + block + "\nThe chain would then be\n" + CHAIN + block + SUM
+        "WOULD append this block; no token was made\n"
+        " 3 ─▶ agent:summarizer, narrowing its own\n"
+        "      if        args.size < 10\n"
+        "\nThe chain would then be, each hop by what it takes away\n"
+        + DIFF
+        + " 3 └─ agent:summarizer   + args.size < 10\n"
+        + SUM.replace("1000000", "10")
     )
 
 
@@ -170,9 +190,10 @@ def test_verify_explains(story: Desk, proven: Prove) -> None:
               asked     files.read on /data/q4/a.csv with size=10
               holder    agent:summarizer, on the authority of user:alice@example.com
               until     2026-12-01 12:22 UTC (in 22m)
-              hop 0     user:alice@example.com → agent:planner  ✓ files.read /data/** · 1 caveat holds
-              hop 1     agent:planner → agent:researcher        ✓ files.read /data/** · 1 caveat holds
-              hop 2     agent:researcher → agent:summarizer     ✗ only files.read /data/q3/**
+              hop 0     agent:planner     ✓ files.read /data/** · 1 caveat holds
+              hop 1     agent:researcher  ✓ files.read /data/** · 1 caveat holds
+              hop 2     agent:summarizer  ✗ only files.read /data/q3/**
+              agent:researcher can hand out files.read again; agent:summarizer cannot.
         """)
         + CHECKED_PROOF
     )
@@ -210,20 +231,25 @@ def test_check_says_what_would_be_allowed(story: Desk) -> None:
               asked     files.read on /data/q3/a.csv with size=10
               holder    agent:summarizer, on the authority of user:alice@example.com
               until     2026-12-01 12:22 UTC (in 22m)
-              hop 0     user:alice@example.com → agent:planner  ✓ files.read /data/** · 1 caveat holds
-              hop 1     agent:planner → agent:researcher        ✓ files.read /data/** · 1 caveat holds
-              hop 2     agent:researcher → agent:summarizer     ✓ files.read /data/q3/**
+              hop 0     agent:planner     ✓ files.read /data/** · 1 caveat holds
+              hop 1     agent:researcher  ✓ files.read /data/** · 1 caveat holds
+              hop 2     agent:summarizer  ✓ files.read /data/q3/**
         """)
         + CHECKED_CHAIN
     )
 
 
 def test_check_refuses(story: Desk) -> None:
-    """Hops after the one that refuses were not asked."""
+    """Every hop answers for itself, those below the one that refuses too; and who could do something about it."""
     ran = story.run("check", "summarizer.token", "--root", "alice.pub", *asking("/data/q3/a.csv", size=2000000))
     assert ran.status == 1
-    assert "hop 0     user:alice@example.com → agent:planner  ✗ args.size < 1000000, and args.size is" in ran.out
-    assert "hop 1     agent:planner → agent:researcher        – not asked: hop 0 refused\n" in ran.out
+    assert ran.out.split("\n", 4)[4].startswith(
+        "  hop 0     agent:planner     ✗ args.size < 1000000, and args.size is 2000000\n"
+        "  hop 1     agent:researcher  ✓ files.read /data/** · 1 caveat holds\n"
+        "  hop 2     agent:summarizer  ✓ files.read /data/q3/**\n"
+        "  user:alice@example.com can hand out files.read without that condition;\n"
+        "    agent:planner, agent:researcher, agent:summarizer cannot.\n"
+    )
 
 
 def test_a_bearer_token_sealed(desk: Desk) -> None:
@@ -245,10 +271,8 @@ def test_a_bearer_token_sealed(desk: Desk) -> None:
          1 ─▶ whoever has it (a bearer block)
               hands on  to nobody
 
-        Good until  2026-12-01 12:05 UTC (in 5m)
-        Good at     files.example.com
-        Arguments   open: a request may have arguments that no hop names
-        Hands on    to nobody
+        Grants      files.read /data/** · any arguments · until 2026-12-01 12:05 UTC (in 5m)
+                    at files.example.com · may not be handed on
         Bearer      whoever has it can use it; a service takes it only where told to
         Checked     nothing: give --root, the .pub of whom you trust
     """)

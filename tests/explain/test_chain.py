@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Unpack
+
+import pytest
 
 from delegate import Identity, Token, can, when
 from delegate.chain.mint import Authority
-from delegate.explain import Setting, titled_items, view
+from delegate.explain import Setting, grant_lines, view
+from delegate.explain.chain import setting
 
 NOW = 1_796_126_400
 ALICE = Identity.from_seed("user:alice@example.com", b"\x01" * 32)
@@ -23,6 +27,11 @@ def mint(**terms: Unpack[Authority]) -> Token:
 def lines(token: Token) -> list[str]:
     """What is printed of the hops."""
     return view(token.link).hop_lines(NOW)
+
+
+def grants(token: Token) -> list[str]:
+    """What is printed of all hops together."""
+    return view(token.link).sum_lines(NOW)
 
 
 def test_each_thing_that_a_block_says_has_its_line() -> None:
@@ -64,37 +73,97 @@ def test_the_originator_and_who_signs_for_them() -> None:
 
 
 def test_open_and_closed_arguments() -> None:
-    """A chain is closed where some hop closes every capability that it has."""
-    opened, closed = can("a", when="args.n < 3"), can("a", args={"n": 1})
-    assert view(mint(can=[opened]).link).arguments is Setting.OPEN
-    assert view(mint(can=[closed, opened]).link).arguments is Setting.OPEN
-    token = mint(can=[closed])
-    assert view(token.link).arguments is Setting.CLOSED
-    narrowed = PLANNER.attenuate(token, can=[opened], now=NOW)
-    assert view(narrowed.link).arguments is Setting.CLOSED
-    assert view(narrowed.link).hops[1].arguments == (Setting.OPEN,)
-    assert lines(mint(can=[opened]))[2].endswith("any other arguments")
+    """Beside each capability whether arguments that it does not name may be given, as what is granted has it."""
+    token = mint(can=[can("a", when="args.n < 3"), can("b", args={"n": 1}), can("c"), can("d", args={})])
+    assert lines(token)[2:6] == [
+        "      may       a if args.n < 3       any other arguments",
+        "                b(n) if args.n == 1",
+        "                c                     any arguments",
+        "                d()",
+    ]
+    assert grants(token)[:4] == [
+        "Grants      a if args.n < 3 · any other arguments",
+        "            b(n) if args.n == 1 · no other arguments",
+        "            c · any arguments",
+        "            d() · no arguments",
+    ]
+    assert [setting(each) for each in view(token.link).hops[0].capabilities] == [
+        Setting.OPEN,
+        Setting.CLOSED,
+        Setting.OPEN,
+        Setting.CLOSED,
+    ]
+
+
+def test_a_condition_on_something_else_leaves_any_arguments() -> None:
+    """`other` is said only where the condition reads arguments: a text that spells `args` is no argument."""
+    assert grants(mint(can='a /x/** if resource != "args.n"'))[0].startswith(
+        'Grants      a /x/** if resource != "args.n" · any arguments'
+    )
 
 
 def test_hops_that_disagree_about_the_service() -> None:
-    """A chain that is good nowhere says so."""
+    """A chain that is good nowhere grants nothing, and says so."""
     token = PLANNER.attenuate(mint(audience="one"), audience="two", now=NOW)
-    assert "Good at     no service: the hops name different ones" in view(token.link).sum_lines(NOW)
-    assert "Good at     any service: no hop names one" in view(mint().link).sum_lines(NOW)
+    assert grants(token) == ["Grants      nothing: the hops name different services, and no service is named by all"]
+    assert grants(mint())[0].endswith(" · at any service")
 
 
 def test_what_begins_later_says_when() -> None:
-    """A chain that is not valid yet."""
+    """A chain that is not valid yet; and once it is, nothing of it."""
     token = mint(not_before=NOW + 10, tenant="acme")
-    summary = view(token.link).sum_lines(NOW)
-    assert "Not before  2026-12-01 12:00:10 UTC (in 10s)" in summary
-    assert "Tenant      acme" in summary
-    assert not [line for line in view(token.link).sum_lines(NOW + 10) if line.startswith("Not before")]
+    assert grants(token)[0].startswith("Grants      a · any arguments · from 2026-12-01 12:00:10 UTC (in 10s)")
+    assert grants(token)[-1] == "Tenant      acme"
+    assert not [line for line in view(token.link).sum_lines(NOW + 10) if "from" in line]
 
 
-def test_items_wrap() -> None:
-    """Short items fill lines of at most 100 columns, under one title."""
-    wrapped = titled_items("Checked", ["x" * 25] * 5)
-    assert [line[:12].strip() for line in wrapped] == ["Checked", ""]
-    assert max(map(len, wrapped)) <= 100
-    assert titled_items("Checked", ["y" * 200]) == [f"Checked     {'y' * 200}"]
+@pytest.mark.parametrize(
+    ("hops", "words"),
+    [
+        (0, "may not be handed on"),
+        (1, "may be handed on once more"),
+        (3, "may be handed on 3 more times"),
+        (16, "may be handed on as often as a chain can"),
+    ],
+)
+def test_how_often_it_may_be_handed_on(hops: int, words: str) -> None:
+    """In words."""
+    assert words in " ".join(grants(mint(hops=hops)))
+
+
+def test_a_root_that_is_trusted_for_less() -> None:
+    """What its root is not trusted for is not granted."""
+    token = mint(can=["a /x/**", "b"])
+    found = view(token.link, [can("a", "/x/y/**")])
+    assert [str(grant) for grant in found.effective.grants] == ["a /x/y/**"]
+    assert [str(grant) for grant in view(token.link, [can("c")]).effective.grants] == []
+    assert view(token.link, [can("c")]).sum_lines(NOW) == [
+        "Grants      nothing: no action and resource is permitted by every hop"
+    ]
+
+
+def test_conditions_that_clash() -> None:
+    """Where nothing can satisfy them nothing is granted, and they are named; where something else is, both show."""
+    effective = view(mint().link).effective
+    text = "args.n > 9 && args.n < 3"
+    nothing = replace(effective, grants=(), clashes=(text,))
+    assert grant_lines(nothing, NOW) == [f"Grants      nothing: {text} cannot hold"]
+    some = replace(effective, clashes=(text,))
+    assert grant_lines(some, NOW)[:2] == [
+        "Grants      a · any arguments",
+        f"            nothing where {text} cannot hold",
+    ]
+
+
+def test_what_shows_more_than_the_chain_allows_says_so() -> None:
+    """Patterns without a common form are shown as the last hop's, and the reader is told."""
+    token = mint(can="a /" + "*" + "x" * 700)
+    wide = PLANNER.attenuate(token, can="a /" + "y" * 700 + "*", now=NOW)
+    found = view(wide.link)
+    assert found.to_json()["effective"] == {
+        "grants": [{"text": "a /" + "y" * 700 + "*", "conditions": [], "arguments": None}],
+        "exact": False,
+        "clashes": [],
+    }
+    assert "shows more than the chain allows" in " ".join(found.sum_lines(NOW))
+    assert "shows more" not in " ".join(grants(token))

@@ -6,7 +6,7 @@ import pytest
 
 from delegate import Decision, DelegateError, Identity, Reason, Request, Verifier, can
 from delegate.errors import VerificationError
-from delegate.explain import Mark, asked, decision_lines, refusal, verdicts
+from delegate.explain import asked, decision_lines, refusal
 
 NOW = 1_796_126_400
 ALICE = Identity.from_seed("user:alice@example.com", b"\x01" * 32)
@@ -24,13 +24,23 @@ def preview(request: Request, policy: tuple[str, ...] = ()) -> Decision:
     return verifier.preview(TOKEN, request)
 
 
+def explained(decision: Decision) -> list[str]:
+    """The lines about hops, and what follows them."""
+    lines = decision_lines(decision, NOW, hops=True)
+    return lines[next(place for place, line in enumerate(lines) if line.startswith("  hop 0")) :]
+
+
 @pytest.mark.parametrize(
-    ("request_", "line", "marks"),
+    ("request_", "line", "lines"),
     [
         (
             Request("pay", None, {"amount": 300}),
             "hop 1 (agent:planner → agent:worker): args.amount <= 200, and args.amount is 300 [caveat_failed]",
-            [Mark.HELD, Mark.FAILED],
+            [
+                "  hop 0     agent:planner  ✓ pay if args.amount <= 500",
+                "  hop 1     agent:worker   ✗ args.amount <= 200, and args.amount is 300",
+                "  agent:planner can hand out pay without that condition; agent:worker cannot.",
+            ],
         ),
         (
             Request("pay", None, {"amount": 600}),
@@ -38,25 +48,50 @@ def preview(request: Request, policy: tuple[str, ...] = ()) -> Decision:
                 "hop 0 (user:alice@example.com → agent:planner): `pay` is not among what it permits: "
                 "pay if args.amount <= 500, read /** [capability_missing]"
             ),
-            [Mark.FAILED, Mark.NOT_CHECKED],
+            [
+                "  hop 0     agent:planner  ✗ pay if args.amount <= 500: args.amount <= 500, and args.amount is 600",
+                "  hop 1     agent:worker   ✗ args.amount <= 200, and args.amount is 600",
+                "  user:alice@example.com can hand out pay again; agent:planner, agent:worker cannot.",
+            ],
+        ),
+        (
+            Request("write", None, {"amount": 100}),
+            (
+                "hop 0 (user:alice@example.com → agent:planner): `write` is not among what it permits: "
+                "pay if args.amount <= 500, read /** [capability_missing]"
+            ),
+            [
+                "  hop 0     agent:planner  ✗ only pay if args.amount <= 500, read /**",
+                "  hop 1     agent:worker   ✓ whatever the hops above permit · 1 caveat holds",
+                "  user:alice@example.com can hand out write again; agent:planner, agent:worker cannot.",
+            ],
         ),
     ],
 )
-def test_a_refusal_names_the_hop_the_condition_and_the_value(request_: Request, line: str, marks: list[Mark]) -> None:
-    """One line; and hops after the one that refuses were not asked."""
+def test_a_refusal_names_the_hop_the_condition_and_the_value(request_: Request, line: str, lines: list[str]) -> None:
+    """One line; and on demand what every hop says for itself, those below too, and who could grant it."""
     decision = preview(request_)
     assert decision.error is not None
     assert refusal(decision.error, decision.chain) == line
-    assert [verdict.mark for verdict in verdicts(decision)] == marks
+    assert explained(decision) == lines
 
 
 def test_what_permits_it_is_named() -> None:
     """For an allowed request, each hop's capability that covers it; a hop without any permits what is above it."""
-    said = verdicts(preview(Request("pay", None, {"amount": 100})))
-    assert [verdict.words for verdict in said] == [
-        "pay if args.amount <= 500",
-        "whatever the hops above permit · 1 caveat holds",
+    assert explained(preview(Request("pay", None, {"amount": 100}))) == [
+        "  hop 0     agent:planner  ✓ pay if args.amount <= 500",
+        "  hop 1     agent:worker   ✓ whatever the hops above permit · 1 caveat holds",
     ]
+
+
+def test_long_names_and_long_lists_stay_within_the_width() -> None:
+    """A name too long for the column has a line of its own, and no line is longer than 100 columns."""
+    far = Identity.from_seed("agent:" + "w" * 150, b"\x04" * 32)
+    token = PLANNER.attenuate(ROOT_TOKEN, to=far.principal, can=[f"read /{'x' * 90}/{n}" for n in range(3)], now=NOW)
+    decision = Verifier([ALICE.principal], audience="svc", clock=lambda: NOW).preview(token, Request("read", "/a"))
+    lines = decision_lines(decision, NOW, hops=True)
+    assert max(map(len, lines)) <= 100
+    assert "x" * 80 in "".join(line.strip() for line in lines)
 
 
 def test_the_services_own_policy_is_no_hops() -> None:
@@ -65,19 +100,19 @@ def test_the_services_own_policy_is_no_hops() -> None:
     lines = decision_lines(decision, NOW, hops=True)
     assert lines[0] == "REFUSED  policy_failed"
     assert lines[-1] == "  policy    ✗ args.amount < 50"
-    assert {verdict.mark for verdict in verdicts(decision)} == {Mark.HELD}
+    assert ["✓" in line for line in lines] == [False, False, False, False, True, True, False]
 
 
 def test_what_was_refused_before_any_hop_was_asked() -> None:
-    """An expired chain: no verdicts, and the reason in words."""
+    """An expired chain: no hop is asked, and the reason is in words."""
     verifier = Verifier([ALICE.principal], audience="svc", clock=lambda: NOW + 90)
     decision = verifier.preview(TOKEN, Request("pay", None, {"amount": 100}))
-    assert verdicts(decision) == ()
     assert decision_lines(decision, NOW + 90, hops=True)[:3] == [
         "REFUSED  expired at hop 0 (user:alice@example.com → agent:planner)",
         "  asked     pay with amount=100",
         "  because   expired 30 s ago",
     ]
+    assert not [line for line in decision_lines(decision, NOW + 90, hops=True) if line.startswith("  hop")]
 
 
 def test_names_of_a_chain_that_did_not_verify_are_not_given() -> None:

@@ -21,12 +21,11 @@ from delegate.chain.identity import Identity
 from delegate.chain.request import Request
 from delegate.chain.text import shown
 from delegate.chain.token import Presentation, Token
-from delegate.chain.unverified import UnverifiedToken
 from delegate.cli.options import FILE, clock, json_option, now_option
 from delegate.cli.output import Failure, Output, file_failure
 from delegate.cli.status import Status
 from delegate.errors import Reason
-from delegate.explain import asked, view
+from delegate.explain import WIDTH, asked, change_lines, changes, view
 from delegate.verify import Decision, Verifier
 
 AUDIENCE: Final = "files.example.com"
@@ -157,7 +156,7 @@ def _play(out: Output, folder: Path, at: int) -> list[Decision]:
         "   $ delegate attenuate planner.token --key planner.key --to worker.pub --ttl 10m \\",
         "       --can 'files.read /reports/**' --if 'resource.endsWith(\".csv\")' > worker.token",
         "",
-        *(f"   {line}" for line in view(UnverifiedToken.parse(narrowed).token.link).hop_lines(at)),
+        *(f"   {line}" for line in _changes(narrowed, at)),
         "",
         "4  The worker proves each request; the service checks the whole chain back to Alice.",
     ])  # fmt: skip
@@ -174,6 +173,10 @@ def _play(out: Output, folder: Path, at: int) -> list[Decision]:
         out.show(["", f"   {scene.title}", *_commands(scene), *_outcome(decision)])
     out.show([""])
     return results
+
+
+def _changes(token: Token, at: int) -> list[str]:
+    return change_lines(view(token.link).head, changes(token.link), at, WIDTH - 3)
 
 
 def _commands(scene: Scene) -> list[str]:

@@ -58,7 +58,7 @@ def inspect(
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Show a chain, hop by hop: who handed what to whom, until when, and what is granted in the end.
+    """Show a chain: who handed what to whom, and what it grants.
 
     Without --root nothing is checked: it shows what is claimed.
     """
@@ -122,9 +122,7 @@ def inspect(
 @click.option(
     "--policy", "policies", multiple=True, metavar="CONDITION", help="A condition of the service's own. Repeat."
 )
-@click.option(
-    "--explain", is_flag=True, help="Show what every hop says to the request, and who could grant it."
-)
+@click.option("--explain", is_flag=True, help="Show what every hop says to the request, and who could grant it.")
 @now_option
 @json_option
 def verify(

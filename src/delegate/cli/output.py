@@ -26,7 +26,7 @@ from delegate.verify import VerifiedChain
 JSON_VERSION: Final = 1
 _ENOUGH: Final = 1 << 20
 _PLAINER: Final = str.maketrans(
-    {"→": "->", "─": "-", "▶": ">", "✓": "ok", "✗": "NO", "·": "|", "–": "-", "…": "...", "⚠": "!", "−": "-"}
+    {"→": "->", "─": "-", "▶": ">", "✓": "ok", "✗": "NO", "·": "|", "–": "-", "…": "...", "⚠": "!", "−": "-", "└": "+"}
 )
 _COLOURS: Final = {"✓": "green", "✗": "red", "−": "red", "+": "green"}
 # What a diff begins with, behind blanks; a plus within a condition is none.

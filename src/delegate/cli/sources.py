@@ -35,8 +35,8 @@ _TOKEN_TEXT: Final = re.compile(r"\s*dlg[a-z]_")
 _TOKEN_FILE_BYTES: Final = PRESENTATION_BYTES * 2  # its text form, with white space around
 _REQUEST_FILE_BYTES: Final = REQUEST_BYTES * 8  # what parse_json takes at most
 _PASSPHRASE_BYTES: Final = 4096
-_PATH_LOOK: Final = re.compile(r"[./\\]")  # what has none of these and names no file was meant as a token
-_PATH_CHARACTERS: Final = 200  # a longer argument is no path but a damaged token: not to be printed
+_PATH_LOOK: Final = re.compile(r"[./\\]")  # a token has none of these
+_PATH_CHARACTERS: Final = 200  # a longer argument is meant as no path
 
 
 def read_token(argument: str | None, out: Output) -> AnyToken:
@@ -59,10 +59,10 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
     if argument == "-":
         content = sys.stdin.buffer.read(_TOKEN_FILE_BYTES + 1)
     else:
-        if len(argument) > _PATH_CHARACTERS or not (_PATH_LOOK.search(argument) or Path(argument).exists()):
+        if not _may_be_file(argument):
             raise Failure(
                 Status.NOT_GENUINE,
-                "no file has this name, and a token begins with dlgt_, dlgb_ or dlgp_",
+                "a token begins with dlgt_, dlgb_ or dlgp_, and no file has this name",
                 label="not a token",
                 reason=Reason.MALFORMED,
             )
@@ -72,6 +72,19 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
     text = content.decode("latin-1").strip()
     # What can be read was meant as text, and is told so; the rest is a token's bytes or nothing.
     return parse(text if _TOKEN_TEXT.match(text) or (text.isascii() and text.isprintable()) else content)
+
+
+def _may_be_file(argument: str) -> bool:
+    """Say whether an argument names a file, or looks as if it should: then it is a missing file, and no damaged token.
+
+    A damaged token may be a secret: its text is not to be printed as a file's name.
+    """
+    try:
+        if argument and Path(argument).exists():
+            return True
+    except OSError:  # a name longer than the system takes
+        return False
+    return len(argument) <= _PATH_CHARACTERS and _PATH_LOOK.search(argument) is not None
 
 
 def chain_only(token: AnyToken) -> Token | BearerToken:

@@ -8,10 +8,11 @@ from delegate.explain.checked import Checked, Mark
 from delegate.explain.decision import asked, decision_lines, refusal
 from delegate.explain.difference import HopChange, change_lines, changes
 from delegate.explain.grants import grant_lines
-from delegate.explain.layout import titled_items
+from delegate.explain.layout import WIDTH, titled_items
 from delegate.explain.moments import moment, span, when_from
 
 __all__ = [
+    "WIDTH",
     "ChainView",
     "Checked",
     "HopChange",

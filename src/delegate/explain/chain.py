@@ -21,10 +21,11 @@ from delegate.chain.hop import Hop, hops_of
 from delegate.chain.links import Link
 from delegate.chain.token import originator_of
 from delegate.explain.grants import grant_lines, grants_json, handing, open_note
-from delegate.explain.layout import escaped, titled
+from delegate.explain.layout import WIDTH, escaped, hung, titled, wrapped
 from delegate.explain.moments import when_from
 
 _ARROW_COLUMN: Final = 40
+_TEXT_COLUMN: Final = 16
 _SHORT: Final = 48  # the texts that a column is made for
 
 
@@ -52,21 +53,22 @@ class HopView:
     def lines(self, now: int) -> list[str]:
         """Write the hop: who holds the chain from here on, and each thing that the block says."""
         hop = self.hop
-        head = hop_head(hop)
+        head = _head(hop)
         until = "" if hop.expires is None else f"until {when_from(hop.expires, now)}"
         lines = [f"{head:<{_ARROW_COLUMN}} {until}".rstrip()]
         lines += _permitted(self.capabilities)
-        lines += [_said("if" if place == 0 else "", escaped(text)) for place, text in enumerate(hop.caveats)]
+        for place, text in enumerate(hop.caveats):
+            lines += _said("if" if place == 0 else "", escaped(text))
         if hop.audience:
-            lines.append(_said("at", ", ".join(hop.audience)))
+            lines += _said("at", ", ".join(hop.audience))
         if hop.not_before is not None:
-            lines.append(_said("from", when_from(hop.not_before, now)))
+            lines += _said("from", when_from(hop.not_before, now))
         if hop.hops is not None:
-            lines.append(_said("hands on", handing(hop.hops)))
+            lines += _said("hands on", handing(hop.hops))
         if hop.who:
-            lines.append(_said("who", ", ".join(f"{escaped(name)}: {escaped(fact)}" for name, fact in hop.who)))
+            lines += _said("who", ", ".join(f"{escaped(name)}: {escaped(fact)}" for name, fact in hop.who))
         if hop.why:
-            lines.append(_said("why", f'"{escaped(hop.why)}"'))
+            lines += _said("why", f'"{escaped(hop.why)}"')
         return lines
 
     def to_json(self) -> dict[str, object]:
@@ -186,7 +188,7 @@ def setting(capability: Capability) -> Setting:
     return Setting.OPEN if open_arguments(capability) is None else Setting.CLOSED
 
 
-def hop_head(hop: Hop) -> str:
+def _head(hop: Hop) -> str:
     """Name a hop: its number, and who holds the chain from here on."""
     if hop.holder == BEARER:
         return f"{hop.index:>2} ─▶ whoever has it (a bearer block)"
@@ -200,9 +202,9 @@ def _permitted(capabilities: Sequence[Capability]) -> list[str]:
     lines = []
     for place, (text, capability) in enumerate(zip(texts, capabilities, strict=True)):
         note = open_note(capability) if setting(capability) is Setting.OPEN else ""
-        lines.append(_said("may" if place == 0 else "", f"{text:<{width}}   {note}".rstrip()))
+        lines += _said("may" if place == 0 else "", f"{text:<{width}}   {note}".rstrip())
     return lines
 
 
-def _said(word: str, text: str) -> str:
-    return f"      {word:<9} {text}"
+def _said(word: str, text: str) -> list[str]:
+    return hung(f"      {word}", wrapped(text, WIDTH - _TEXT_COLUMN), _TEXT_COLUMN)

@@ -17,6 +17,7 @@ from delegate.verify.explanation import Explanation
 
 _NAME_CHARACTERS = 60
 _COLUMN = 12
+_SHORT_NAME = 32  # the names that a column is made for
 
 
 def refusal(error: DelegateError, chain: VerifiedChain | None) -> str:
@@ -37,7 +38,7 @@ def decision_lines(decision: Decision, now: int, *, hops: bool) -> list[str]:
     """Write a decision: what was asked, on whose authority, and with `hops` what every hop says and who could grant."""
     explanation = decision.explain() if hops else None
     said = explanation is not None and bool(explanation.verdicts)
-    lines = [_headline(decision), *_inset("asked", asked(decision.request))]
+    lines = [*wrapped(_headline(decision), WIDTH), *_inset("asked", asked(decision.request))]
     if not decision.allowed and not said:
         lines += _inset("because", escaped(decision.detail))
     if decision.chain is not None:
@@ -71,12 +72,14 @@ def _headline(decision: Decision) -> str:
 
 
 def _hop_lines(explanation: Explanation) -> list[str]:
-    width = max((len(_party(each.holder)) for each in explanation.verdicts), default=0)
+    names = [_party(each.holder) for each in explanation.verdicts]
+    width = max((len(name) for name in names if len(name) <= _SHORT_NAME), default=0)
+    column = _COLUMN + width + 4
     lines = []
-    for each in explanation.verdicts:
+    for name, each in zip(names, explanation.verdicts, strict=True):
         sign = "✓" if each.permits else "✗"
-        head = f"  {f'hop {each.hop}':<9} {_party(each.holder):<{width}}  {sign} "
-        lines += hung(head, wrapped(escaped(each.words), max(WIDTH - len(head), WIDTH // 3)), len(head))
+        head = f"  {f'hop {each.hop}':<9} {name:<{width}}  {sign}"
+        lines += hung(head, wrapped(escaped(each.words), WIDTH - column), column)
     return lines
 
 

@@ -4,7 +4,7 @@
     1 ─▶ agent:researcher   − mail.send   2h, 1h48m left
 
 `−` is gone, `→` became narrower, `+` is a condition that must hold besides; `… for pay` says that it is for those
-actions alone.
+actions alone. `└─` in place of the arrow: the holder narrowed its own.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Final, TypeAlias
 
 from delegate.caveats import conjunction, conjuncts
 from delegate.caveats import format as format_caveat
+from delegate.chain.blocks import BEARER
 from delegate.chain.capability import Capability
 from delegate.chain.effective import Difference, Effective, condition_texts, difference, effective, open_arguments
 from delegate.chain.hop import Hop, hops_of
 from delegate.chain.links import UNLIMITED_HOPS, Link
-from delegate.explain.chain import hop_head
 from delegate.explain.grants import handing, why_nothing
-from delegate.explain.layout import CHANGE, WIDTH, escaped, flow, hung
+from delegate.explain.layout import CHANGE, WIDTH, escaped, flow, hung, wrapped
 from delegate.explain.moments import span, when_from
 from delegate.patterns import ACTION_SEPARATOR, Pattern
 
 Narrowed: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 
-_COLUMN_MOST: Final = 36  # a longer name has a line of its own
+_COLUMN_MOST: Final = 40  # a longer name has a line of its own
 _ANY: Final = "a"  # an action to write resources beside
 
 
@@ -127,15 +127,21 @@ def changes(link: Link, bound: Sequence[Capability] | None = None) -> tuple[HopC
     return tuple(found)
 
 
-def change_lines(head: str, found: Iterable[HopChange], now: int) -> list[str]:
-    """Write a line a hop below `head`, or a few where one does not hold it."""
+def change_lines(head: str, found: Iterable[HopChange], now: int, width: int = WIDTH) -> list[str]:
+    """Write a line a hop below `head`, or a few where `width` columns do not hold it."""
     hops = tuple(found)
-    heads = [hop_head(each.hop) for each in hops]
+    heads = [_head(each.hop) for each in hops]
     column = max((len(text) for text in heads if len(text) <= _COLUMN_MOST), default=0) + len(CHANGE)
-    lines = [head]
+    lines = wrapped(head, width)
     for text, each in zip(heads, hops, strict=True):
-        lines += hung(text, flow(each.items(now), CHANGE, WIDTH - column), column)
+        lines += hung(text, flow(each.items(now), CHANGE, width - column), column)
     return lines
+
+
+def _head(hop: Hop) -> str:
+    """Name a hop: with an arrow where it was handed on, and without where its holder narrowed it."""
+    holder = "whoever has it" if hop.holder == BEARER else hop.holder
+    return f"{hop.index:>2} {'─▶' if hop.handed_on else '└─'} {holder}"
 
 
 def _given(after: Effective) -> list[str]:

@@ -19,7 +19,8 @@ CHANGE: Final = "   "
 
 _TITLE: Final = 12
 _FURTHER: Final = "  "
-_BREAKS: Final = (" && ", " || ", " if ", " · ", " ")  # where a text may go on below, best first
+# Where a text may go on below, best first, and how much of it stays above.
+_BREAKS: Final = ((" && ", 0), (" || ", 0), ("; ", 1), (", and ", 1), (": ", 1), (" if ", 0), (" ", 0))
 _ENOUGH: Final = 1 << 20  # longer than any text in a token: escape, never shorten
 
 
@@ -42,10 +43,10 @@ def wrapped(text: str, width: int) -> list[str]:
 
 def _cut(text: str, room: int) -> tuple[int, int]:
     """Say where to break, and how many characters to leave out there."""
-    for mark in _BREAKS:
-        place = text.rfind(mark, room // 3, room + 1)
+    for mark, kept in _BREAKS:
+        place = text.rfind(mark, room // 3, room + 1 - kept)
         if place > 0:
-            return place, 1
+            return place + kept, 1
     return room, 0
 
 
@@ -66,7 +67,7 @@ def hung(head: str, lines: Iterable[str], column: int) -> list[str]:
     if len(head) < column and body:
         body[0] = f"{head:<{column}}{body[0][column:]}"
         return body
-    return [head, *body]
+    return [*wrapped(head, WIDTH), *body]
 
 
 def titled(title: str, lines: Iterable[str]) -> list[str]:
