@@ -1,4 +1,4 @@
-"""What a chain grants, all hops taken together, and what one hop takes away (SPEC §6.9).
+"""What a chain grants, all hops taken together (SPEC §6.9).
 
 For eyes alone: no decision reads it. It never shows less than the chain allows; where it shows more, `exact` is
 `False`.
@@ -55,29 +55,6 @@ class Effective:
     clashes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """What `after` takes away from `before`, both as `effective` gives them.
-
-    Attributes:
-        removed: action patterns that are gone.
-        narrowed: resources by action, before and after.
-        added: conditions that were not there before, as text.
-        closed: names of arguments that alone may be given, where they were open before or more.
-        expires_by_s: by how many seconds the end came nearer.
-        hops_by: how many hand-overs fewer are left.
-        audience: services that are left, where it changed; else `None`.
-    """
-
-    removed: tuple[str, ...]
-    narrowed: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
-    added: tuple[str, ...]
-    closed: tuple[str, ...] | None
-    expires_by_s: int
-    hops_by: int
-    audience: frozenset[str] | None
-
-
 def effective(link: Link, bound: Sequence[Capability] | None = None) -> Effective:
     """Work out what a chain grants down to `link`.
 
@@ -118,30 +95,6 @@ def effective(link: Link, bound: Sequence[Capability] | None = None) -> Effectiv
         audience=link.audience,
         exact=exact,
         clashes=tuple(dict.fromkeys(clashes)),
-    )
-
-
-def difference(before: Effective, after: Effective) -> Difference:
-    """Say what was taken away between two points of one chain."""
-    mine, theirs = _by_action(after.grants), _by_action(before.grants)
-    removed = tuple(action for action in theirs if not any(_covers_action(action, left) for left in mine))
-    narrowed = []
-    for action, grants in mine.items():
-        was = tuple(dict.fromkeys(_resource_text(grant.resource) for grant in theirs.get(action, ())))
-        now = tuple(dict.fromkeys(_resource_text(grant.resource) for grant in grants))
-        if was and was != now:
-            narrowed.append((action, was, now))
-    old = {text for grant in before.grants for text in condition_texts(grant)}
-    added = dict.fromkeys(text for grant in after.grants for text in condition_texts(grant) if text not in old)
-    closed = _closed(after.grants)
-    return Difference(
-        removed=removed,
-        narrowed=tuple(narrowed),
-        added=tuple(added),
-        closed=closed if closed != _closed(before.grants) else None,
-        expires_by_s=before.expires - after.expires,
-        hops_by=before.hops_left - after.hops_left,
-        audience=after.audience if after.audience != before.audience else None,
     )
 
 
@@ -209,26 +162,3 @@ def _patterns(one: str, other: str, separator: str) -> tuple[tuple[str, ...], bo
     if shared is None:
         return (other,), False
     return tuple(map(str, shared)), True
-
-
-def _by_action(grants: Iterable[Capability]) -> dict[str, list[Capability]]:
-    found: dict[str, list[Capability]] = {}
-    for grant in grants:
-        found.setdefault(grant.action, []).append(grant)
-    return found
-
-
-def _covers_action(action: str, left: str) -> bool:
-    return Pattern.parse(action, ACTION_SEPARATOR).intersects(Pattern.parse(left, ACTION_SEPARATOR))
-
-
-def _resource_text(resource: Resource) -> str:
-    return "(none)" if resource is None else resource.text if isinstance(resource, Exactly) else resource
-
-
-def _closed(grants: Iterable[Capability]) -> tuple[str, ...] | None:
-    names = [open_arguments(grant) for grant in grants]
-    closed = [each for each in names if each is not None]
-    return (
-        tuple(dict.fromkeys(name for each in closed for name in each)) if closed and len(closed) == len(names) else None
-    )

@@ -11,24 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from delegate.caveats import conjunction, conjuncts
 from delegate.caveats import format as format_caveat
 from delegate.chain.blocks import BEARER
 from delegate.chain.capability import Capability
-from delegate.chain.effective import Difference, Effective, condition_texts, difference, effective, open_arguments
+from delegate.chain.difference import difference
+from delegate.chain.effective import Effective, condition_texts, effective
 from delegate.chain.hop import Hop, hops_of
 from delegate.chain.links import UNLIMITED_HOPS, Link
 from delegate.explain.grants import handing, why_nothing
 from delegate.explain.layout import CHANGE, WIDTH, escaped, flow, hung, wrapped
 from delegate.explain.moments import span, when_from
-from delegate.patterns import ACTION_SEPARATOR, Pattern
-
-Narrowed: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 
 _COLUMN_MOST: Final = 40  # a longer name has a line of its own
-_ANY: Final = "a"  # an action to write resources beside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,25 +54,7 @@ class HopChange:
         shape: dict[str, object] = {"hop": hop.index, "holder": hop.holder, "why": hop.why or None}
         if before is None:
             return {**shape, "gives": [str(grant) for grant in after.grants]}
-        taken = difference(before, after)
-        return {
-            **shape,
-            "nothing_left": why_nothing(after) or None,
-            "removed": list(taken.removed),
-            "actions": [{"before": was, "after": list(now)} for was, now in _actions(before, after)],
-            "narrowed": [
-                {"actions": list(actions), "before": list(was), "after": list(now)}
-                for actions, (was, now) in _narrowed(before, after)
-            ],
-            "added": [{"condition": text, "actions": list(actions)} for text, actions in _added(taken, after)],
-            "closed": [
-                {"action": action, "before": None if was is None else list(was), "after": list(now)}
-                for action, was, now in _closed(before, after)
-            ],
-            "expires_by_s": taken.expires_by_s,
-            "hops_by": taken.hops_by,
-            "audience": None if taken.audience is None else sorted(taken.audience),
-        }
+        return {**shape, "nothing_left": why_nothing(after) or None, **difference(before, after).to_json()}
 
     def _taken(self, before: Effective) -> list[str]:
         nothing = why_nothing(self.after)
@@ -83,16 +62,12 @@ class HopChange:
             return [f"− everything: {nothing}"] if not why_nothing(before) else []
         taken = difference(before, self.after)
         gone = [f"− {' '.join(map(escaped, taken.removed))}"] if taken.removed else []
-        resources = _narrowed(before, self.after)
         return [
             *gone,
-            *(f"{escaped(was)} → {' '.join(map(escaped, now))}" for was, now in _actions(before, self.after)),
-            *(_narrowing(actions, change, self.after, alone=len(resources) == 1) for actions, change in resources),
-            *(
-                f"{escaped(action)}({_names(was)}) → ({_names(now)})"
-                for action, was, now in _closed(before, self.after)
-            ),
-            *(_condition(text, actions, self.after) for text, actions in _added(taken, self.after)),
+            *(f"{escaped(was)} → {' '.join(map(escaped, now))}" for was, now in taken.actions),
+            *(_narrowing(*each, self.after, alone=len(taken.narrowed) == 1) for each in taken.narrowed),
+            *(f"{escaped(action)}({_names(was)}) → ({_names(now)})" for action, was, now in taken.closed),
+            *(_condition(text, actions, self.after) for text, actions in taken.added),
         ]
 
     def _limits(self, now: int) -> list[str]:
@@ -170,39 +145,7 @@ def _without(grant: Capability, shared: Sequence[str]) -> Capability:
     return Capability(action=grant.action, resource=grant.resource, condition=conjunction(parts) if parts else None)
 
 
-def _actions(before: Effective, after: Effective) -> list[tuple[str, tuple[str, ...]]]:
-    """Give the action patterns that became narrower, with what is new in their place."""
-    old = dict.fromkeys(grant.action for grant in before.grants)
-    new = [action for action in dict.fromkeys(grant.action for grant in after.grants) if action not in old]
-    found = []
-    for action in old:
-        pattern = Pattern.parse(action, ACTION_SEPARATOR)
-        left = tuple(each for each in new if pattern.intersects(Pattern.parse(each, ACTION_SEPARATOR)))
-        if left and all(grant.action != action for grant in after.grants):
-            found.append((action, left))
-    return found
-
-
-def _narrowed(before: Effective, after: Effective) -> list[tuple[tuple[str, ...], Narrowed]]:
-    """Give resources before and after, by the actions that it happened to."""
-    found: dict[Narrowed, list[str]] = {}
-    for action in dict.fromkeys(grant.action for grant in after.grants):
-        was = _resources(_above(action, before))
-        now = _resources(grant for grant in after.grants if grant.action == action)
-        if was and set(was) != set(now):
-            found.setdefault((was, now), []).append(action)
-    return [(tuple(actions), change) for change, actions in found.items()]
-
-
-def _above(action: str, before: Effective) -> list[Capability]:
-    """Give the grants that an action comes from: those of the same pattern, else those that share an action."""
-    same = [grant for grant in before.grants if grant.action == action]
-    mine = Pattern.parse(action, ACTION_SEPARATOR)
-    return same or [grant for grant in before.grants if mine.intersects(Pattern.parse(grant.action, ACTION_SEPARATOR))]
-
-
-def _narrowing(actions: Sequence[str], change: Narrowed, after: Effective, *, alone: bool) -> str:
-    was, now = change
+def _narrowing(actions: Sequence[str], was: Sequence[str], now: Sequence[str], after: Effective, *, alone: bool) -> str:
     left = [text for text in was if text not in now]
     every = alone and len(actions) == len({grant.action for grant in after.grants})
     of = "" if every else f"{' '.join(map(escaped, actions))} "
@@ -211,45 +154,13 @@ def _narrowing(actions: Sequence[str], change: Narrowed, after: Effective, *, al
     return f"{of}{' '.join(map(escaped, was))} → {' '.join(map(escaped, now))}"
 
 
-def _added(taken: Difference, after: Effective) -> list[tuple[str, tuple[str, ...]]]:
-    """Give each new condition, with the actions that it is for."""
-    return [
-        (text, tuple(dict.fromkeys(grant.action for grant in after.grants if text in condition_texts(grant))))
-        for text in taken.added
-    ]
-
-
 def _condition(text: str, actions: Sequence[str], after: Effective) -> str:
     every = all(text in condition_texts(grant) for grant in after.grants)
     return f"+ {escaped(text)}" if every else f"+ {escaped(text)} for {' '.join(map(escaped, actions))}"
 
 
-def _closed(before: Effective, after: Effective) -> list[tuple[str, tuple[str, ...] | None, tuple[str, ...]]]:
-    """Give the actions whose arguments were closed or are fewer: names before (`None`: any) and after."""
-    found = []
-    for action in dict.fromkeys(grant.action for grant in after.grants):
-        was = _argument_names(_above(action, before))
-        now = _argument_names(grant for grant in after.grants if grant.action == action)
-        if now is not None and now != was:
-            found.append((action, was, now))
-    return found
-
-
-def _argument_names(grants: Iterable[Capability]) -> tuple[str, ...] | None:
-    lists = [open_arguments(grant) for grant in grants]
-    if any(names is None for names in lists):
-        return None
-    return tuple(dict.fromkeys(name for names in lists if names is not None for name in names))
-
-
 def _names(names: tuple[str, ...] | None) -> str:
     return "any" if names is None else ", ".join(map(escaped, names))
-
-
-def _resources(grants: Iterable[Capability]) -> tuple[str, ...]:
-    """Write resources as in a capability."""
-    words = (str(Capability(action=_ANY, resource=each.resource)).removeprefix(_ANY).strip() for each in grants)
-    return tuple(dict.fromkeys(text or "(none)" for text in words))
 
 
 def _life(issued: int, expires: int, now: int) -> str:

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from delegate.chain.blocks import Block, decode
-from delegate.chain.effective import Difference, Effective, difference, effective
+from delegate.chain.difference import Difference, difference
+from delegate.chain.effective import Effective, effective
 from delegate.chain.hop import Hop, hops_of
 from delegate.chain.links import Link, at_hop, check_header, first_link, next_link
 from delegate.chain.text import shown
