@@ -38,6 +38,15 @@ EXPRESSION_DEPTH = 16
 COMPREHENSION_DEPTH = 2
 EXPRESSION_CHARACTERS = 8192  # of source text: what 256 nodes need, many times over
 EVALUATION_STEPS = 20_000
+# What is nested in text: parentheses, lists, calls and `?:` inside each other. A printed tree needs at most
+# EXPRESSION_DEPTH + 1; a tree that is only for `evaluate` may be as deep.
+SYNTAX_DEPTH = 32
+# How deep values that a program gives to `evaluate` are nested: far from where Python's own recursion ends.
+# A request has a tighter bound, REQUEST_DEPTH.
+VALUE_DEPTH = 64
+# A regular expression is scanned for its weight once, and its automaton fits RE2's memory.
+REGEX_CHARACTERS = 2000
+REGEX_WEIGHT = 1000  # about its number of states
 
 # Requests.
 REQUEST_BYTES = 64 * 1024

@@ -6,8 +6,9 @@ import pytest
 
 from delegate.caveats import evaluate
 from delegate.caveats.functions import format_double
-from delegate.caveats.regex import PATTERN_CHARACTERS, WEIGHT_MAX, is_pattern, weight
+from delegate.caveats.regex import is_pattern, weight
 from delegate.errors import CaveatError, Reason
+from delegate.limits import REGEX_CHARACTERS, REGEX_WEIGHT
 
 
 @pytest.mark.parametrize(
@@ -251,21 +252,30 @@ def test_text_of_doubles(value: float, text: str) -> None:
         ("[0-9a-f]{8}", 16),
         ("[^a]", 4),
         ("(?:ab){3}", 6),
-        ("(?i)ab", 2),
+        ("(?i)ab", 8),
+        ("a(?i:b)c", 9),
+        ("(?s-i)ab", 2),
+        ("(?-i:ab)", 2),
+        (r"(?i)[a\pL]\pL", 256 + 4 * 2 + 256),
+        ("é漢", 8),
+        (r"(?i)\x{e9}\é.", 16 + 4 + 16),
+        ("[aé]", 8 + 2),
+        (r"[^\xe9]", 8 + 1),
+        (r"\Qaé\E", 5),
         ("(?P<n>ab){3}", 6),
         ("(a(b){3}){10}", 40),
         ("x{2,5}", 5),
         ("x{2,}", 2),
         ("x{0}", 1),
         (r"\pL", 256),
-        (r"[\pL ]", 257),
+        (r"[\pL ]", 258),
         (r"\Qa.b\E", 3),
-        (r"\x{10FFFF}", 1),
+        (r"\x{10FFFF}", 4),
         ("[[:alpha:]]", 3),
         ("a{1000}", 1000),
-        ("a{1001}", WEIGHT_MAX + 1),
-        ("((a{99}){99}){99}", WEIGHT_MAX + 1),
-        ("a{99999999999999999999}", WEIGHT_MAX + 1),
+        ("a{1001}", REGEX_WEIGHT + 1),
+        ("((a{99}){99}){99}", REGEX_WEIGHT + 1),
+        ("a{99999999999999999999}", REGEX_WEIGHT + 1),
         ("[", 1),
         ("(((", 1),
         (")))", 3),
@@ -278,8 +288,8 @@ def test_weights(pattern: str, expected: int) -> None:
 
 def test_patterns_that_are_too_large() -> None:
     """Length and weight are bounded before RE2 sees a pattern."""
-    assert is_pattern("a" * WEIGHT_MAX)
-    assert not is_pattern("a" * (WEIGHT_MAX + 1))
-    assert not is_pattern("[" + "a" * PATTERN_CHARACTERS + "]")
+    assert is_pattern("a" * REGEX_WEIGHT)
+    assert not is_pattern("a" * (REGEX_WEIGHT + 1))
+    assert not is_pattern("[" + "a" * REGEX_CHARACTERS + "]")
     with pytest.raises(CaveatError, match="too large"):
-        evaluate("'a'.matches(p)", {"p": "[" + "a" * PATTERN_CHARACTERS + "]"})
+        evaluate("'a'.matches(p)", {"p": "[" + "a" * REGEX_CHARACTERS + "]"})

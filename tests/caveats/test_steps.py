@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delegate.caveats import EvaluationError, Scope, StepsExhaustedError, compile_wire, parse, to_value, to_wire
+from delegate.caveats import (
+    EvaluationError,
+    Scope,
+    StepsExhaustedError,
+    Timestamp,
+    compile_wire,
+    parse,
+    to_value,
+    to_wire,
+)
 from delegate.caveats.language import compile_tree
 from delegate.errors import CaveatError, CaveatSyntaxError, Reason
 from tests.caveats.expressions import VARIABLES, Generator, random_variables, seeded
@@ -16,6 +25,7 @@ from tests.caveats.expressions import VARIABLES, Generator, random_variables, se
 _VARIABLES: dict[str, object] = {
     "action": "read",
     "resource": "/a/b",
+    "now": Timestamp(0),
     "args": {
         "n": 5,
         "s": "x" * 128,
@@ -112,22 +122,28 @@ def _steps(text: str) -> int:
         (f'args.s.startsWith("{"x" * 64}")', 4 + 1),
         ("args.s.endsWith(args.t)", 5 + 2),
         ('args.s.contains("x")', 4 + 129 // 64),
-        ("args.s.contains(args.t)", 5 + 4),
+        ("args.s.contains(args.t)", 5 + 4 + 128 * 128 // 8192),
         ("size(args.s)", 3 + 2),
         ("size(args.b)", 3),
         ("bytes(args.s)", 3 + 2),
         ("string(args.b)", 3 + 10),
         ("int(args.s)", 3 + 2),
+        ("string(args.n)", 3),
+        ("string(1.5)", 2 + 4),
+        ("string(now)", 2 + 4),
+        ("string(now - now)", 4 + 4),
         ("double(args.s)", 3 + 2),
         # times
-        ('timestamp("2027-01-01T00:00:00Z")', 2 + 4),
+        ('timestamp("2027-01-01T00:00:00Z")', 2 + 4 + 20 // 4),
         ('duration("1s")', 2 + 4),
+        ("duration(args.s)", 3 + 4 + 128 // 4),
         ("timestamp(0).getHours()", 3),
         ('timestamp(0).getHours("UTC")', 4 + 4),
         # patterns and places
-        ('args.s.matches("x+")', 4 + 16 + 0 + 2 + (129 * 17 >> 8)),
-        ('args.s.matches("[0-9a-f]{8}")', 4 + 16 + 2 + 16 + (129 * 31 >> 8)),
-        ('glob.match(args.s, "x*")', 4 + ((129 * 1 + 2) >> 2)),
+        ('args.s.matches("x+")', 4 + 32 + 1 + 4 * 2 + 129 * 17 // 128),
+        ('args.s.matches("[0-9a-f]{8}")', 4 + 32 + 5 + 4 * 16 + 129 * 31 // 128),
+        ('args.s.matches("(?i)x+")', 4 + 32 + 3 + 4 * 8 + 129 * 23 // 128),
+        ('glob.match(args.s, "x*")', 4 + (129 * 1 + 2 * 2) // 4),
         ('path.within(resource, "/a")', 3 + 6 // 16 + 8),
         ("url.host(args.u)", 3 + 64 // 16 + 8),
         ("url.scheme(args.u)", 3 + 64 // 16 + 8),

@@ -14,6 +14,7 @@ from delegate import (
     CaveatError,
     Denied,
     Identity,
+    Reason,
     Request,
     Root,
     VerifiedChain,
@@ -140,11 +141,25 @@ def test_bounds_on_one_argument_become_the_tightest() -> None:
 
 def test_a_contradiction_grants_nothing() -> None:
     """Two conditions that no value satisfies: nothing is granted, and the clash is named."""
-    chain = _chain([(["pay"], ["args.amount <= 500"]), ([], ["args.amount > 900"])], None)
+    chain = _chain([(["pay"], ["args.amount <= 500", "args.amount > 900"])], None)
     assert chain is not None
     shown = chain.effective()
     assert shown.grants == ()
     assert shown.clashes == ("args.amount > 900 && args.amount <= 500",)
+
+
+def test_an_author_is_told_which_hop_a_condition_clashes_with() -> None:
+    """What no value can satisfy, and an audience that no hop above names, raise; the hop is the one that forbids it."""
+    root, planner, worker, clerk = PEOPLE[:4]
+    token = root.mint(to=planner.principal, can=["pay"], ttl="1h", hops=3, now=NOW)
+    token = planner.attenuate(token, to=worker.principal, caveats=["args.n <= 5"], audience=["a", "b"], now=NOW)
+    token = worker.attenuate(token, to=clerk.principal, now=NOW)
+    with pytest.raises(AttenuationError) as clash:
+        clerk.attenuate(token, caveats=["args.n > 9"], now=NOW)
+    assert (clash.value.hop, clash.value.reason) == (1, Reason.CAVEAT_FAILED)
+    with pytest.raises(AttenuationError) as elsewhere:
+        clerk.attenuate(token, audience="c", now=NOW)
+    assert (elsewhere.value.hop, elsewhere.value.reason) == (1, Reason.WRONG_AUDIENCE)
 
 
 def test_diff_says_what_one_hop_took_away() -> None:

@@ -12,6 +12,9 @@ from delegate.caveats.values import type_name
 # the time that compiling a flat operator takes.
 Built: TypeAlias = tuple[Run, int, bool]
 
+# How much of a field's name a message shows.
+_SHOWN_CHARACTERS = 40
+
 
 def read_path(variables: Variables, parts: tuple[str, ...]) -> object:
     """The value at a path.
@@ -41,5 +44,14 @@ def unreadable(variables: Variables, parts: tuple[str, ...]) -> EvaluationError:
 
 
 def show_path(parts: tuple[str, ...]) -> str:
-    """A path for a message: one line, whatever its fields are called."""
-    return ".".join(part if part.isidentifier() and part.isascii() else ascii(part) for part in parts)
+    """A path for a message: one line, whatever its fields are called, and short, however long they are.
+
+    A message is made for every error, also for those that are absorbed: its cost is no more than a step's.
+    """
+    return ".".join(map(_show_part, parts))
+
+
+def _show_part(part: str) -> str:
+    if len(part) > _SHOWN_CHARACTERS:
+        return f"{part[:_SHOWN_CHARACTERS]!a}..."
+    return part if part.isidentifier() and part.isascii() else ascii(part)

@@ -19,10 +19,17 @@ from delegate.caveats.flat import build_flat, build_flat_in
 from delegate.caveats.folds import build_fold
 from delegate.caveats.functions import IMPLEMENTATIONS
 from delegate.caveats.junctions import build_condition, build_junction
-from delegate.caveats.nodes import ARITIES, CAVEAT_NAMES, FLAT_OPS, GENERAL, SYNTAX_DEPTH, Op
+from delegate.caveats.nodes import ARITIES, CAVEAT_NAMES, FLAT_OPS, GENERAL, Op
 from delegate.caveats.scope import Condition, EvaluationError, Run, Scope, Variables
 from delegate.caveats.values import map_key, type_name
-from delegate.limits import COMPREHENSION_DEPTH, EXPRESSION_DEPTH, EXPRESSION_NODES, INTEGER_MAX, INTEGER_MIN
+from delegate.limits import (
+    COMPREHENSION_DEPTH,
+    EXPRESSION_DEPTH,
+    EXPRESSION_NODES,
+    INTEGER_MAX,
+    INTEGER_MIN,
+    SYNTAX_DEPTH,
+)
 
 _PLAIN_FLAT = FLAT_OPS - {Op.IN_FLAT}
 

@@ -1,4 +1,4 @@
-"""Why a condition did not hold: what it read, and what it found (SPEC §6.7). For eyes alone.
+"""Why a condition did not hold: what it read, and what it found (SPEC §9.3). For eyes alone.
 
 Rules of this file:
 

@@ -1,4 +1,4 @@
-"""Closures for comprehensions: `all exists exists_one map filter` (SPEC §6.2).
+"""Closures for comprehensions: `all exists exists_one map filter` (SPEC §6.5).
 
 Rules of this file:
 

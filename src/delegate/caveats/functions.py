@@ -38,6 +38,11 @@ from delegate.limits import INTEGER_MAX, INTEGER_MIN
 
 Implementation: TypeAlias = Callable[..., object]
 
+# One step pays for so many pairs of characters that a search may have to compare.
+_SEARCH_BITS = 13
+# What writing a double, a timestamp or a duration costs.
+_WRITE_STEPS = 4
+
 _INTEGER = re.compile(r"-?[0-9]{1,64}", re.ASCII)
 _DOUBLE = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,9})?", re.ASCII)
 _SPECIAL_DOUBLES = {"inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity", "nan", "NaN"}
@@ -198,9 +203,9 @@ def _both_text(name: str, left: object, right: object) -> tuple[str, str]:
 
 
 def contains(text: object, part: object, scope: Scope) -> bool:
-    """`contains`."""
+    """`contains`. The product is charged too: searching a text for a long part of it may take that long."""
     whole, piece = _both_text("contains", text, part)
-    scope.charge(len(whole) + len(piece) >> CHUNK_BITS)
+    scope.charge((len(whole) + len(piece) >> CHUNK_BITS) + (len(whole) * len(piece) >> _SEARCH_BITS))
     return piece in whole
 
 
@@ -285,6 +290,7 @@ def to_string(value: object, scope: Scope) -> str:
     if type(value) is int:
         return str(value)
     if type(value) is float:
+        scope.charge(_WRITE_STEPS)
         return format_double(value)
     if type(value) is bytes:
         scope.charge(len(value) >> CHUNK_BITS)
@@ -294,8 +300,10 @@ def to_string(value: object, scope: Scope) -> str:
             detail = "bytes that are no UTF-8"
             raise EvaluationError(detail) from None
     if isinstance(value, Timestamp):
+        scope.charge(_WRITE_STEPS)
         return times.format_timestamp(value)
     if isinstance(value, Duration):
+        scope.charge(_WRITE_STEPS)
         return times.format_duration(value)
     raise no_overload("string", value)
 
@@ -328,7 +336,7 @@ def to_timestamp(value: object, scope: Scope) -> Timestamp:
     if type(value) is int:
         return timestamp(value * SECOND_NS)
     if type(value) is str:
-        scope.charge(times.PARSE_STEPS)
+        scope.charge(times.PARSE_STEPS + (len(value) >> times.PARSE_BITS))
         return times.parse_timestamp(value)
     raise no_overload("timestamp", value)
 
@@ -338,7 +346,7 @@ def to_duration(value: object, scope: Scope) -> Duration:
     if isinstance(value, Duration):
         return value
     if type(value) is str:
-        scope.charge(times.PARSE_STEPS)
+        scope.charge(times.PARSE_STEPS + (len(value) >> times.PARSE_BITS))
         return times.parse_duration(value)
     raise no_overload("duration", value)
 

@@ -1,4 +1,4 @@
-"""Closures for `&&`, `||` and `?:` (SPEC §6.2).
+"""Closures for `&&`, `||` and `?:` (SPEC §6.5).
 
 Rules of this file:
 

@@ -22,12 +22,8 @@ from typing import TypeAlias
 
 from delegate.limits import COMPREHENSION_DEPTH, EXPRESSION_DEPTH, EXPRESSION_NODES
 
-# Names that a caveat may read (DESIGN §4).
+# Names that a caveat may read (SPEC §6.2).
 CAVEAT_NAMES = frozenset({"action", "resource", "args", "env", "now", "aud", "origin", "holder"})
-
-# What is nested in text: parentheses, lists, calls and `?:` inside each other. A printed tree needs at most
-# EXPRESSION_DEPTH + 1; a tree that is only for `evaluate` may be as deep.
-SYNTAX_DEPTH = 32
 
 IDENTIFIER = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*", re.ASCII)
 # What may stand between backticks as a field's name.

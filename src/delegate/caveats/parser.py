@@ -3,7 +3,7 @@
 Rules of this file:
 
 - Each `_parse_…` method's docstring is its grammar rule.
-- Nesting is bounded by `SYNTAX_DEPTH` while reading, and the tree by the limits after: no text can exhaust the
+- Nesting is bounded by `limits.SYNTAX_DEPTH` while reading, and the tree by the limits after: no text can exhaust the
   interpreter's stack.
 - Names and functions that there are not are refused here, at their place; only `evaluate` asks otherwise.
 - A bound value takes the place of its name as a tree of literals. It never becomes text, so nothing in it can
@@ -20,7 +20,6 @@ from delegate.caveats.lexer import Token, tokens
 from delegate.caveats.nodes import (
     CAVEAT_NAMES,
     RESERVED,
-    SYNTAX_DEPTH,
     Call,
     Expression,
     Fold,
@@ -32,7 +31,7 @@ from delegate.caveats.nodes import (
     Path,
 )
 from delegate.errors import CaveatSyntaxError
-from delegate.limits import COMPREHENSION_DEPTH, EXPRESSION_DEPTH, INTEGER_MAX
+from delegate.limits import COMPREHENSION_DEPTH, EXPRESSION_DEPTH, INTEGER_MAX, SYNTAX_DEPTH
 
 _RELATIONS = {"==": Op.EQ, "!=": Op.NE, "<": Op.LT, "<=": Op.LE, ">": Op.GT, ">=": Op.GE, "in": Op.IN}
 _SUMS = {"+": Op.ADD, "-": Op.SUBTRACT}
@@ -58,7 +57,7 @@ def parse_expression(
         names: which variables it may read.
         constants: trees that take the place of names; they come before variables.
         lenient: unknown names and functions are no errors here but when they are evaluated, and the tree may be
-            up to `SYNTAX_DEPTH` deep. Such a tree is for `evaluate` alone.
+            up to `limits.SYNTAX_DEPTH` deep. Such a tree is for `evaluate` alone.
 
     Returns:
         The tree, and which constants occur in it.

@@ -172,7 +172,7 @@ def glob_match(text: object, pattern: object, scope: Scope) -> bool:
     """
     if type(text) is not str or type(pattern) is not str:
         raise no_overload("glob.match", text, pattern)
-    scope.charge((len(text) + 1) * ((len(pattern) + 63) >> 6) + len(pattern) >> 2)
+    scope.charge((len(text) + 1) * ((len(pattern) + 63) >> 6) + 2 * len(pattern) >> 2)
     matcher = _glob(pattern)
     if matcher is None:
         detail = "text that is no pattern"

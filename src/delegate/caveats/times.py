@@ -1,4 +1,4 @@
-"""Timestamps and durations: their text, their parts, time zones (SPEC §6.2).
+"""Timestamps and durations: their text, their parts, time zones (SPEC §6.6).
 
 Rules of this file:
 
@@ -23,8 +23,9 @@ from zoneinfo import ZoneInfo
 from delegate.caveats.scope import EvaluationError, Scope
 from delegate.caveats.values import SECOND_NS, Duration, Timestamp, duration, no_overload, timestamp
 
-# What reading a timestamp or duration, or looking into a zone, costs.
+# What reading a timestamp or duration costs, besides a step for every four characters, and looking into a zone.
 PARSE_STEPS = 4
+PARSE_BITS = 2
 ZONE_STEPS = 4
 
 DAY_S = 86_400

@@ -19,10 +19,8 @@ from enum import Enum
 from typing import Any, Final
 
 from delegate.caveats.scope import EvaluationError, Scope
-from delegate.limits import INTEGER_MAX, INTEGER_MIN
+from delegate.limits import INTEGER_MAX, INTEGER_MIN, VALUE_DEPTH
 
-# How deep values that a program gives may be nested; requests have a tighter bound of their own.
-VALUE_DEPTH = 64
 # One step pays for so many characters or bytes.
 CHUNK_BITS: Final = 6
 
@@ -244,7 +242,7 @@ def to_value(given: object, depth: int = 0) -> object:
 
     Args:
         given: None, bool, int, float, str, bytes, list, tuple, a mapping with string, int or bool keys, an aware
-            datetime, a timedelta, or a `Timestamp` or `Duration`; nested at most `VALUE_DEPTH` deep. A list that
+            datetime, a timedelta, or a `Timestamp` or `Duration`; nested at most `limits.VALUE_DEPTH` deep. A list that
             needs no change is not copied.
         depth: how deep it is nested already.
 

@@ -37,7 +37,7 @@ from delegate.caveats import (
 from delegate.chain.text import shown
 from delegate.errors import CaveatSyntaxError, TokenError
 from delegate.limits import CAPABILITIES, CAVEATS, RESOURCE_CHARACTERS
-from delegate.patterns import ACTION_SEPARATOR, RESOURCE_SEPARATOR, Pattern, plain_form
+from delegate.patterns import ACTION_SEPARATOR, RESOURCE_SEPARATOR, Pattern
 from delegate.wire import cbor
 
 _BARE: Final = re.compile(r'[^\s"(),]+')
@@ -134,22 +134,6 @@ class Capability:
             resource=Exactly(str(resource[0])) if isinstance(resource, list) else resource,  # type: ignore[arg-type]
             condition=from_wire(item[2]) if len(item) > 2 else None,
         )
-
-    def may_overlap(self, other: Capability) -> bool:
-        """Say whether some action and resource fall under both, conditions aside. For authors, not for safety."""
-        if not Pattern.parse(self.action, ACTION_SEPARATOR).intersects(Pattern.parse(other.action, ACTION_SEPARATOR)):
-            return False
-        mine, theirs = self.resource, other.resource
-        if mine is None or theirs is None:
-            return mine is theirs
-        if isinstance(mine, Exactly) and isinstance(theirs, Exactly):
-            return mine == theirs
-        if isinstance(mine, str) and isinstance(theirs, str):
-            return Pattern.parse(mine, RESOURCE_SEPARATOR).intersects(Pattern.parse(theirs, RESOURCE_SEPARATOR))
-        literal, pattern = (mine, theirs) if isinstance(mine, Exactly) else (theirs, mine)
-        text = literal.text if isinstance(literal, Exactly) else ""
-        # A pattern matches plain resources only.
-        return plain_form(text) and Pattern.parse(str(pattern), RESOURCE_SEPARATOR).matches(text)
 
 
 def can(

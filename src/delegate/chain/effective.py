@@ -26,6 +26,7 @@ from delegate.errors import TokenError
 from delegate.patterns import ACTION_SEPARATOR, RESOURCE_SEPARATOR, Pattern, plain_form
 
 Resource: TypeAlias = str | Exactly | None
+Demand: TypeAlias = tuple[bytes, bytes]
 
 # How many grants to work out at most; beyond it the last hop's capabilities stand for the rest, which shows more.
 GRANTS: Final = 64
@@ -64,18 +65,39 @@ def effective(link: Link, bound: Sequence[Capability] | None = None) -> Effectiv
 
     Cost: grows with the product of the hops' capabilities, up to 64 grants.
     """
+    grants, exact, clashes = surviving(demands(link), bound)
+    return Effective(
+        grants=grants,
+        expires=link.expires,
+        not_before=link.not_before,
+        hops_left=link.hops_left,
+        audience=link.audience,
+        exact=exact,
+        clashes=clashes,
+    )
+
+
+def demands(link: Link) -> tuple[Demand, ...]:
+    """Give what every block down to `link` demands: the bytes of its `can` and of its `if`."""
+    return tuple((each.block.can, each.block.caveats) for each in link.up())
+
+
+def surviving(
+    blocks: Iterable[Demand], bound: Sequence[Capability] | None = None
+) -> tuple[tuple[Capability, ...], bool, tuple[str, ...]]:
+    """Work out which capabilities survive all blocks, whether they are exact, and which conditions clash."""
     grants: list[Capability] | None = None if bound is None else list(bound)
     exact = True
     caveats: list[Expression] = []
-    for each in link.up():
-        caveats += decode_caveats(each.block.caveats)
-        permitted = decode_capabilities(each.block.can)
+    for can, conditions in blocks:
+        caveats += decode_caveats(conditions)
+        permitted = decode_capabilities(can)
         if permitted and grants is None:
             grants = list(permitted)
         elif permitted and grants is not None:
             grants, whole = _meet(grants, permitted)
             exact = exact and whole
-    surviving: list[Capability] = []
+    found: list[Capability] = []
     clashes: list[str] = []
     for grant in grants or []:
         own = () if grant.condition is None else conjuncts(grant.condition)
@@ -85,17 +107,9 @@ def effective(link: Link, bound: Sequence[Capability] | None = None) -> Effectiv
             continue
         condition = conjunction(result.conjuncts) if result.conjuncts else None
         capability = _unchecked(grant.action, grant.resource, condition)
-        if capability not in surviving:
-            surviving.append(capability)
-    return Effective(
-        grants=tuple(surviving),
-        expires=link.expires,
-        not_before=link.not_before,
-        hops_left=link.hops_left,
-        audience=link.audience,
-        exact=exact,
-        clashes=tuple(dict.fromkeys(clashes)),
-    )
+        if capability not in found:
+            found.append(capability)
+    return tuple(found), exact, tuple(dict.fromkeys(clashes))
 
 
 def condition_texts(grant: Capability) -> tuple[str, ...]:
