@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from delegate.caveats.arguments import closed_names, only_arguments
 from delegate.caveats.nodes import Call, Expression, ListOf, Literal, LiteralValue, Op, Path, conjuncts
+from delegate.limits import EXACT_DOUBLE
 
 # A literal as CEL compares it: numbers with numbers, every other type with its own.
 _Comparable: TypeAlias = tuple[str, LiteralValue]
@@ -114,6 +115,8 @@ def _subject(part: Expression) -> tuple[str, ...] | None:
     match part:
         case Call(op=op, operands=(Path(parts=parts), Literal() as literal)):
             kind = _comparable(literal)[0]
+            if not _is_exact(literal):
+                return None
             if (
                 op in (Op.EQ, Op.NE)
                 or (op in _UPPER | _LOWER and kind in _ORDERED)
@@ -121,9 +124,15 @@ def _subject(part: Expression) -> tuple[str, ...] | None:
             ):
                 return parts
         case Call(op=Op.IN, operands=(Path(parts=parts), ListOf(items=items))):
-            if all(isinstance(item, Literal) for item in items):
+            if all(isinstance(item, Literal) and _is_exact(item) for item in items):
                 return parts
     return None
+
+
+def _is_exact(literal: Literal) -> bool:
+    """Say whether comparing with this literal as doubles is comparing with the number that it is."""
+    value = literal.value
+    return not isinstance(value, (int, float)) or abs(value) < EXACT_DOUBLE
 
 
 def _comparable(literal: Literal) -> _Comparable:
