@@ -41,6 +41,9 @@ class Reason(StrEnum):
     WRONG_AUDIENCE = "wrong_audience"
     WRONG_TENANT = "wrong_tenant"
     BEARER_REFUSED = "bearer_refused"
+    # Taken back.
+    REVOKED = "revoked"
+    REVOCATION_STALE = "revocation_stale"
     # Not proven.
     PROOF_MISSING = "proof_missing"
     PROOF_WRONG_KEY = "proof_wrong_key"
@@ -54,6 +57,10 @@ class Reason(StrEnum):
     CAVEAT_FAILED = "caveat_failed"
     CAVEAT_ERROR = "caveat_error"
     POLICY_FAILED = "policy_failed"
+    # Not paid for.
+    BUDGET_UNPRICED = "budget_unpriced"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    BUDGET_UNAVAILABLE = "budget_unavailable"
     # A store did not answer.
     STATE_UNAVAILABLE = "state_unavailable"
 

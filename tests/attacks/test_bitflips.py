@@ -5,12 +5,14 @@ Every single bit flipped, every truncation, every block dropped, swapped, double
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
 import pytest
 
 from delegate.chain.token import frame
 from delegate.errors import DelegateError, Reason
+from delegate.state import Claim
 from delegate.wire import armor, envelope
 from delegate.wire.envelope import Envelope, Kind
 from tests import vectors
@@ -24,7 +26,7 @@ Accepts = Callable[[str | bytes], bool]
 class Forgetful:
     """Takes every proof again and again, so that no attempt is refused for being the second."""
 
-    def claim(self, proof_id: bytes, *, issued: int, until: int, now: int) -> bool:
+    def claim(self, claims: Sequence[Claim], *, now: int) -> Literal[True]:
         """It is always the first time."""
         return True
 

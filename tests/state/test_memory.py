@@ -7,11 +7,12 @@ import threading
 import pytest
 
 from delegate import MemoryReplay, Reason, StateError, VerificationError
+from delegate.state import Claim
 
 
 def claim(store: MemoryReplay, proof: int, *, issued: int = 100, until: int = 190, now: int = 100) -> bool:
     """Claim a proof by number."""
-    return store.claim(proof.to_bytes(32), issued=issued, until=until, now=now)
+    return store.claim([Claim(proof.to_bytes(32), issued, until)], now=now) is True
 
 
 def test_a_proof_is_claimed_once() -> None:

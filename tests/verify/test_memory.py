@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 
 from delegate import BearerToken, DelegateError, Identity, MemoryReplay, Reason, Request, Token, Verifier
+from delegate.state import Claim
 from delegate.verify.memory import Recent
 from tests import vectors
 from tests.vectors import Outcome, Vector
@@ -21,7 +23,7 @@ REQUEST = Request("files.read", "/data/a")
 class _NothingSeen:
     """A replay store for judging one presentation many times: every proof is new to it."""
 
-    def claim(self, proof_id: bytes, *, issued: int, until: int, now: int) -> bool:
+    def claim(self, claims: Sequence[Claim], *, now: int) -> Literal[True]:
         """Say that it is the first time."""
         return True
 
@@ -177,7 +179,7 @@ def test_a_call_sees_one_generation_of_roots() -> None:
     class Changing:
         """Replaces the roots in the middle of a decision."""
 
-        def claim(self, proof_id: bytes, *, issued: int, until: int, now: int) -> bool:
+        def claim(self, claims: Sequence[Claim], *, now: int) -> Literal[True]:
             """Pull the rug, then allow."""
             verifier.roots = []
             return True

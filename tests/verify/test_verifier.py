@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import pytest
 
@@ -28,6 +30,7 @@ from delegate import (
     VerificationError,
     Verifier,
 )
+from delegate.state import Claim, Refused
 
 NOW = 1_790_000_000
 ALICE, BOB, AGENT = (
@@ -228,7 +231,7 @@ class Broken:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def claim(self, proof_id: bytes, *, issued: int, until: int, now: int) -> bool:
+    def claim(self, claims: Sequence[Claim], *, now: int) -> Literal[True]:
         """It cannot say."""
         raise self.error
 
@@ -238,21 +241,21 @@ class Answering:
 
     def __init__(self, answer: object) -> None:
         self.answer = answer
-        self.asked: list[tuple[bytes, int, int, int]] = []
+        self.asked: list[tuple[Claim, int]] = []
 
-    def claim(self, proof_id: bytes, *, issued: int, until: int, now: int) -> Any:  # noqa: ANN401 - also what it should not
+    def claim(self, claims: Sequence[Claim], *, now: int) -> Any:  # noqa: ANN401 - also what it should not
         """Its answer."""
-        self.asked.append((proof_id, issued, until, now))
+        self.asked += [(each, now) for each in claims]
         return self.answer
 
 
 class Awaited(Answering):
     """The same, awaited."""
 
-    async def claim(self, proof_id: bytes, *, issued: int, until: int, now: int) -> Any:  # noqa: ANN401 - as above
+    async def claim(self, claims: Sequence[Claim], *, now: int) -> Any:  # noqa: ANN401 - as above
         """Its answer, after a turn of the loop."""
         await asyncio.sleep(0)
-        return super().claim(proof_id, issued=issued, until=until, now=now)
+        return super().claim(claims, now=now)
 
 
 @pytest.mark.parametrize(
@@ -278,13 +281,18 @@ def test_a_store_that_raises_refuses_the_request(error: Exception) -> None:
     assert (decision.allowed, decision.reason) == (False, Reason.STATE_UNAVAILABLE)
 
 
-@pytest.mark.parametrize("answer", [False, None, 1, "yes", [True]], ids=repr)
+@pytest.mark.parametrize("answer", [False, None, 1, "yes", [True], (0, None)], ids=repr)
 def test_only_true_is_a_first_time(answer: object) -> None:
-    """A store that answers anything else, a count of rows say, has not claimed."""
-    assert service(replay=Answering(answer)).decide(presented(), REQUEST).reason is Reason.REPLAYED
+    """A store that answers nothing, or a count of rows say, has not claimed; nor does it say that it was claimed."""
+    assert service(replay=Answering(answer)).decide(presented(), REQUEST).reason is Reason.STATE_UNAVAILABLE
     for store in (Answering(answer), Awaited(answer)):
         later = AsyncVerifier([ALICE.principal], audience="s", clock=lambda: NOW, replay=store)
-        assert asyncio.run(later.decide(presented(), REQUEST)).reason is Reason.REPLAYED
+        assert asyncio.run(later.decide(presented(), REQUEST)).reason is Reason.STATE_UNAVAILABLE
+
+
+def test_a_claim_made_before_is_a_replay() -> None:
+    """The store's one other answer."""
+    assert service(replay=Answering(Refused(0))).decide(presented(), REQUEST).reason is Reason.REPLAYED
 
 
 def test_both_verifiers_ask_the_store_the_same() -> None:
@@ -295,16 +303,22 @@ def test_both_verifiers_ask_the_store_the_same() -> None:
     for store in stores[1:]:
         later = AsyncVerifier([ALICE.principal], audience="s", clock=lambda: NOW, replay=store)
         granted = asyncio.run(later.authorize(text, REQUEST))
-        assert granted.proof_id == store.asked[0][0]
+        assert granted.proof_id == store.asked[0][0].id
     assert stores[0].asked == stores[1].asked == stores[2].asked
-    assert stores[0].asked[0][1:] == (NOW, NOW + 90, NOW)
+    (claim, now), *rest = stores[0].asked
+    assert (claim.issued, claim.until, now, rest) == (NOW, NOW + 90, NOW, [])
 
 
 def test_an_awaited_store_under_the_synchronous_verifier_refuses() -> None:
     """A coroutine is no answer: refused, not taken as true."""
-    store = Awaited(answer=True)
+
+    def reason() -> Reason | None:
+        found = service(replay=Awaited(answer=True)).decide(presented(), REQUEST).reason
+        gc.collect()
+        return found
+
     with pytest.warns(RuntimeWarning, match="never awaited"):
-        assert service(replay=store).decide(presented(), REQUEST).reason is Reason.REPLAYED
+        assert reason() is Reason.STATE_UNAVAILABLE
 
 
 @pytest.mark.parametrize("refused", [presented(OTHER), TOKEN.to_text(), "dlgp_"], ids=["denied", "bare", "cut"])

@@ -55,6 +55,7 @@ STATUS_OF: Final[dict[Reason, Status]] = {
             Reason.WRONG_AUDIENCE,
             Reason.WRONG_TENANT,
             Reason.BEARER_REFUSED,
+            Reason.REVOKED,
             Reason.PROOF_MISSING,
             Reason.PROOF_WRONG_KEY,
             Reason.PROOF_WRONG_REQUEST,
@@ -66,10 +67,15 @@ STATUS_OF: Final[dict[Reason, Status]] = {
             Reason.CAVEAT_FAILED,
             Reason.CAVEAT_ERROR,
             Reason.POLICY_FAILED,
+            Reason.BUDGET_UNPRICED,
+            Reason.BUDGET_EXHAUSTED,
         ),
         Status.REFUSED,
     ),
-    Reason.STATE_UNAVAILABLE: Status.FILES,
+    **dict.fromkeys(
+        (Reason.REVOCATION_STALE, Reason.BUDGET_UNAVAILABLE, Reason.STATE_UNAVAILABLE),
+        Status.FILES,
+    ),
 }
 
 LABELS: Final = {

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections.abc import Sequence
 from threading import Lock
 from typing import Final
 
 from delegate.errors import Reason, StateError, VerificationError
+from delegate.state.protocols import Claim, Outcome, Refused
 
 # When this process could first have seen a proof. A fact of the process, read once and never changed.
 PROCESS_START: Final = int(time.time())
@@ -46,22 +48,25 @@ class MemoryReplay:
         self._forgotten = -1  # the latest `until` among the proofs that were put out
         self._lock = Lock()
 
-    def claim(self, proof_id: bytes, *, issued: int, until: int, now: int) -> bool:
-        """Claim a proof's id, atomically and once; see `ReplayStore.claim`."""
-        if issued < self._since:
-            raise VerificationError(Reason.PROOF_EXPIRED, "made before this process started to remember proofs")
+    def claim(self, claims: Sequence[Claim], *, now: int) -> Outcome:
+        """Claim these ids, atomically and once; see `ReplayStore.claim`."""
+        for each in claims:
+            if each.issued < self._since:
+                raise VerificationError(Reason.PROOF_EXPIRED, "made before this process started to remember proofs")
         with self._lock:
             while self._lapsing and self._lapsing[0][0] < now:
                 self._forgotten, lapsed = heapq.heappop(self._lapsing)
                 self._seen.discard(lapsed)
-            if until <= self._forgotten:  # the clock went back: this one may be among those put out
-                raise VerificationError(Reason.PROOF_EXPIRED, "older than proofs that have lapsed already")
-            if proof_id in self._seen:
-                return False
-            if len(self._seen) >= self._capacity:
+            for index, each in enumerate(claims):
+                if each.until <= self._forgotten:  # the clock went back: this one may be among those put out
+                    raise VerificationError(Reason.PROOF_EXPIRED, "older than proofs that have lapsed already")
+                if each.id in self._seen:
+                    return Refused(index)
+            if len(self._seen) + len(claims) > self._capacity:
                 raise StateError(Reason.STATE_UNAVAILABLE, f"{self._capacity} proofs are remembered; no room for more")
-            self._seen.add(proof_id)
-            heapq.heappush(self._lapsing, (until, proof_id))
+            for each in claims:
+                self._seen.add(each.id)
+                heapq.heappush(self._lapsing, (each.until, each.id))
         return True
 
     def __len__(self) -> int:

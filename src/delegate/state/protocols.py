@@ -1,35 +1,181 @@
-"""The protocols of stores that a verifier talks to. A store that cannot answer raises; the request is refused."""
+"""The protocols of what a verifier must remember: one small one a concern (SPEC §10).
+
+The rules of this file:
+
+- A store that cannot answer in time raises; the request is refused. No method answers with a guess.
+- What is claimed or charged together is claimed and charged in one step, all of it or nothing.
+- Times are Unix seconds; `now` is the verifier's clock.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+from delegate.chain.revocations import Feed, Record
+
+
+class Claim(NamedTuple):
+    """An id that may be used once: a proof's, or that of a discharge that serves once.
+
+    Attributes:
+        id: 32 bytes.
+        issued: its `iat`.
+        until: when it may be forgotten.
+    """
+
+    id: bytes
+    issued: int
+    until: int
+
+
+class Charge(NamedTuple):
+    """What one request costs one pool.
+
+    Attributes:
+        block_id: 32 bytes; the block that has the budget.
+        unit: what is counted.
+        amount: 0 or more.
+        limit: what the pool holds in all.
+        until: the chain's expiry: from then on the pool may be forgotten.
+    """
+
+    block_id: bytes
+    unit: str
+    amount: int
+    limit: int
+    until: int
+
+
+class Refused(NamedTuple):
+    """Why nothing was claimed and nothing charged.
+
+    Attributes:
+        place: of the claim that had been made before; or of the first charge that its pool has not enough for.
+        left: what that pool still holds; `None` where it is a claim.
+    """
+
+    place: int
+    left: int | None = None
+
+
+# Whether it was done. Only `True` says so: a store that answers nothing has done nothing.
+Outcome: TypeAlias = Literal[True] | Refused
 
 
 class ReplayStore(Protocol):
-    """Remembers which proofs have been used."""
+    """Remembers which ids have been used."""
 
-    def claim(self, proof_id: bytes, *, issued: int, until: int, now: int) -> bool:
-        """Claim a proof's id, atomically and once.
-
-        Args:
-            proof_id: 32 bytes.
-            issued: the proof's `iat`, Unix seconds.
-            until: when the id may be forgotten, Unix seconds.
-            now: the verifier's clock, Unix seconds.
+    def claim(self, claims: Sequence[Claim], *, now: int) -> Outcome:
+        """Claim all of these ids, or none: atomically, and each only once.
 
         Returns:
-            `True` the first time, `False` where it was claimed before.
+            `True` where all were claimed; else which had been claimed before.
 
         Raises:
             StateError: STATE_UNAVAILABLE: the store cannot say, or has no room to remember.
-            VerificationError: PROOF_EXPIRED: the proof is older than what the store remembers.
+            VerificationError: PROOF_EXPIRED: an id is older than what the store remembers.
         """
+        ...
+
+
+class Ledger(Protocol):
+    """Counts what has been spent, and remembers for what: it is its own replay store."""
+
+    def charge(self, claims: Sequence[Claim], charges: Sequence[Charge], *, now: int) -> Outcome:
+        """Claim these ids and charge these pools: all of it, or nothing.
+
+        What was charged is remembered under the id of the first claim until the latest `until` among the charges,
+        for `settle`.
+
+        Returns:
+            `True` where all was done; else why nothing was.
+
+        Raises:
+            StateError, VerificationError: as `ReplayStore.claim`.
+        """
+        ...
+
+    def settle(self, claim_id: bytes, actual: Mapping[str, int], *, now: int) -> bool:
+        """Give back to every pool what a charge turned out not to need; once.
+
+        Args:
+            claim_id: the first claim of that charge.
+            actual: unit → what it really cost, at most what was charged; a unit that is not named stays as charged.
+            now: the verifier's clock.
+
+        Returns:
+            `True` the first time; `False` where it was settled before, or nothing is known of it.
+
+        Raises:
+            StateError: STATE_UNAVAILABLE. ValueError: more than was charged; nothing is given back.
+        """
+        ...
+
+    def spent(self, block_ids: Sequence[bytes]) -> Mapping[tuple[bytes, str], int]:
+        """Say what has been charged to the pools of these blocks: (block id, unit) → amount; 0 is left out."""
+        ...
+
+
+class RevocationStore(Protocol):
+    """Keeps what has been revoked, and how fresh each signer's word is."""
+
+    def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
+        """Take over a list whose signature held, in one step, for good.
+
+        Records only ever add: one that is there already stays, with the earlier `since` and the later `until` of the
+        two. The signer's feed moves to this one only if its sequence is greater. Block records whose `until` has
+        passed may be forgotten.
+
+        Returns:
+            How many records were not there before.
+        """
+        ...
+
+    def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
+        """Give every record about any of these block ids and key thumbprints, whoever signed it."""
+        ...
+
+    def feeds(self) -> Sequence[Feed]:
+        """Give the newest feed of every signer that a list was taken from."""
         ...
 
 
 class AsyncReplayStore(Protocol):
     """`ReplayStore`, awaited."""
 
-    async def claim(self, proof_id: bytes, *, issued: int, until: int, now: int) -> bool:
-        """Claim a proof's id; see `ReplayStore.claim`."""
+    async def claim(self, claims: Sequence[Claim], *, now: int) -> Outcome:
+        """Claim all of these ids, or none; see `ReplayStore.claim`."""
+        ...
+
+
+class AsyncLedger(Protocol):
+    """`Ledger`, awaited."""
+
+    async def charge(self, claims: Sequence[Claim], charges: Sequence[Charge], *, now: int) -> Outcome:
+        """Claim these ids and charge these pools; see `Ledger.charge`."""
+        ...
+
+    async def settle(self, claim_id: bytes, actual: Mapping[str, int], *, now: int) -> bool:
+        """Give back what a charge turned out not to need; see `Ledger.settle`."""
+        ...
+
+    async def spent(self, block_ids: Sequence[bytes]) -> Mapping[tuple[bytes, str], int]:
+        """Say what has been charged; see `Ledger.spent`."""
+        ...
+
+
+class AsyncRevocationStore(Protocol):
+    """`RevocationStore`, awaited."""
+
+    async def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
+        """Take over a list; see `RevocationStore.add`."""
+        ...
+
+    async def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
+        """Give every record about any of these; see `RevocationStore.look_up`."""
+        ...
+
+    async def feeds(self) -> Sequence[Feed]:
+        """Give the newest feed of every signer; see `RevocationStore.feeds`."""
         ...

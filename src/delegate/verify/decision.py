@@ -17,6 +17,7 @@ from delegate.chain.links import at_hop
 from delegate.chain.request import Request
 from delegate.chain.token import Presentation, Token, frame
 from delegate.errors import DelegateError, Reason, VerificationError
+from delegate.state.protocols import Charge, Claim, Outcome
 from delegate.verify.authorization import Authorization, Decision, refused
 from delegate.verify.chain import VerifiedChain, check_now_and_here, verify_blocks
 from delegate.verify.evaluate import asking, evaluate
@@ -29,17 +30,16 @@ from delegate.wire.envelope import Envelope
 Presented: TypeAlias = Presentation | BearerToken | Token | str | bytes
 
 
-class ClaimProof(NamedTuple):
-    """Effect: claim this proof's id, once. The driver sends back whether it was the first."""
+class Spend(NamedTuple):
+    """Effect: claim these ids and charge these pools, all of it or nothing."""
 
-    proof_id: bytes
-    issued: int
-    until: int
+    claims: tuple[Claim, ...]
+    charges: tuple[Charge, ...]
     now: int
 
 
-Effect: TypeAlias = ClaimProof
-Deciding: TypeAlias = Generator[Effect, bool, Authorization | Decision]
+Effect: TypeAlias = Spend
+Deciding: TypeAlias = Generator[Effect, Outcome, Authorization | Decision]
 
 
 def deciding(
@@ -76,10 +76,10 @@ def deciding(
         if proof is not None:  # SPEC 5.8
             until = proof.issued + settings.proof_window_s + settings.leeway_s
             try:
-                first = yield ClaimProof(proof.id, proof.issued, until, now)
+                outcome = yield Spend((Claim(proof.id, proof.issued, until),), (), now)
             except VerificationError as error:
                 raise at_hop(error, chain.link.hop) from None
-            if not first:
+            if outcome is not True:
                 raise VerificationError(Reason.REPLAYED, "this proof has been used", hop=chain.link.hop)
     except DelegateError as error:
         ask = None if chain is None else partial(asking, chain, request, env, settings, now)

@@ -23,10 +23,10 @@ from delegate.chain.times import Duration, seconds
 from delegate.errors import DelegateError, Reason, StateError
 from delegate.keys import Principal
 from delegate.limits import Limits
-from delegate.state import AsyncReplayStore, MemoryReplay, ReplayStore
+from delegate.state import AsyncReplayStore, MemoryReplay, Outcome, Refused, ReplayStore
 from delegate.verify.authorization import Authorization, Decision, refused
 from delegate.verify.chain import VerifiedChain, check_now_and_here, verify_blocks
-from delegate.verify.decision import ClaimProof, Deciding, Presented, deciding, framed
+from delegate.verify.decision import Deciding, Presented, Spend, deciding, framed
 from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.explanation import Asking
 from delegate.verify.roots import Trusted, generation
@@ -216,7 +216,7 @@ class Verifier(_Base):
             effect = next(deciding)
             while True:
                 try:
-                    result = self._claim(effect)
+                    result = self._spend(effect)
                 except DelegateError as error:
                     effect = deciding.throw(error)
                 else:
@@ -225,9 +225,9 @@ class Verifier(_Base):
             answer: Authorization | Decision = done.value
             return answer
 
-    def _claim(self, effect: ClaimProof) -> bool:
+    def _spend(self, effect: Spend) -> Outcome:
         try:
-            return self._replay.claim(effect.proof_id, issued=effect.issued, until=effect.until, now=effect.now) is True
+            return _answer(self._replay.claim(effect.claims, now=effect.now))
         except DelegateError:
             raise
         except Exception as error:
@@ -260,7 +260,7 @@ class AsyncVerifier(_Base):
             effect = next(deciding)
             while True:
                 try:
-                    result = await self._claim(effect)
+                    result = await self._spend(effect)
                 except DelegateError as error:
                     effect = deciding.throw(error)
                 else:
@@ -269,10 +269,10 @@ class AsyncVerifier(_Base):
             answer: Authorization | Decision = done.value
             return answer
 
-    async def _claim(self, effect: ClaimProof) -> bool:
+    async def _spend(self, effect: Spend) -> Outcome:
         try:
-            result = self._replay.claim(effect.proof_id, issued=effect.issued, until=effect.until, now=effect.now)
-            return (await result if inspect.isawaitable(result) else result) is True
+            result = self._replay.claim(effect.claims, now=effect.now)
+            return _answer(await result if inspect.isawaitable(result) else result)
         except DelegateError:
             raise
         except Exception as error:
@@ -288,6 +288,16 @@ def _error_of(decision: Authorization | Decision) -> DelegateError:
 
 def _as_decision(answer: Authorization | Decision) -> Decision:
     return answer if isinstance(answer, Decision) else answer.as_decision()
+
+
+def _answer(answer: object) -> Outcome:
+    """Take a store's answer; anything but the two that there are is no answer."""
+    if answer is True:
+        return True
+    if type(answer) is Refused:
+        return answer
+    message = f"a store answered {type(answer).__name__}"
+    raise TypeError(message)
 
 
 def _store_failed(error: Exception) -> StateError:
