@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple, NoReturn
 
 from delegate.chain import known
-from delegate.chain.known import Shape
 from delegate.chain.text import is_plain, shown
 from delegate.errors import Reason, TokenError
 from delegate.keys import PublicKey, is_name
@@ -54,15 +53,9 @@ _ORDER: Final[tuple[tuple[int | str, type, bool], ...]] = (
 )
 _RULES: Final = {key: (place, kind, first_only) for place, (key, kind, first_only) in enumerate(_ORDER)}
 _KEY_TYPES: Final = frozenset({int, str})
-_SHAPES: Final = {str: Shape.TEXT, int: Shape.TIME, bytes: Shape.BYTES, list: Shape.OTHER, dict: Shape.OTHER}
-_KNOWN: Final[known.Rules] = {
-    key.encode() if isinstance(key, str) else key: (
-        place,
-        Shape.KEY if key == CNF else _SHAPES[kind],
-        first_only,
-    )
-    for key, (place, kind, first_only) in _RULES.items()
-}
+
+# What a tuple's own constructor ends in: without it, 0.2 µs less a block.
+_new: Final = tuple.__new__
 
 
 class Block(NamedTuple):
@@ -135,14 +128,11 @@ def decode(payload: bytes, *, first: bool) -> Block:
 
     Source: SPEC §4.
     """
-    if not first:
-        narrowing = known.read_narrowing(payload)
-        if narrowing is not None:
-            sub, until, since, cose_key, conditions = narrowing
-            name = sub.decode("ascii", "replace")  # a replacement character is in no name
-            if (name == BEARER or is_name(name)) and conditions != b"":
-                return Block(name, PublicKey.from_cose(cose_key), since, until, None, (), b"", conditions or b"")
-    claims = known.read(payload, _KNOWN, first=first) or _read(payload, first=first)
+    row = known.read_row(payload)
+    if row is not None:
+        block = _block_of(row, first=first)
+        if block is not None:
+            return block
     (
         issuer,
         holder,
@@ -159,7 +149,7 @@ def decode(payload: bytes, *, first: bool) -> Block:
         why,
         hops,
         tenant,
-    ) = claims
+    ) = _read(payload, first=first)
     if holder is None or issued is None or cnf is None:
         _malformed("a block needs sub, iat and cnf")
     if holder != BEARER and not is_name(holder):
@@ -199,8 +189,45 @@ def decode(payload: bytes, *, first: bool) -> Block:
     )
 
 
+def _block_of(row: known.Row, *, first: bool) -> Block | None:
+    """Make the block of a row whose claims are as they should be; nothing of any other: `_read` says what is wrong."""
+    issuer, sub, aud, expires, not_before, issued, token_id, key, caveats, can, purpose, hops = row
+    holder = sub.decode("ascii", "replace")  # a replacement character is in no name
+    if (holder != BEARER and not is_name(holder)) or caveats == b"" or can == b"":
+        return None
+    name = why = ""
+    audience: tuple[str, ...] = ()
+    if first:
+        if issuer is None or token_id is None or len(token_id) != TOKEN_ID_BYTES or expires is None or can is None:
+            return None
+        name = issuer.decode("ascii", "replace")
+        if not is_name(name):
+            return None
+    elif issuer is not None or token_id is not None:
+        return None
+    if hops is not None and hops > HOPS_MAX:
+        return None
+    if aud is not None:
+        audience = tuple([each.decode("ascii", "replace") for each in aud])
+        if not 0 < len(set(audience)) == len(audience) <= AUDIENCES or not all(map(check_audience_name, audience)):
+            return None
+    if purpose is not None:
+        if not purpose.isascii():
+            return None
+        why = purpose.decode("ascii")
+        if not why or not is_plain(why):
+            return None
+    return _new(
+        Block,
+        (
+            holder, PublicKey.from_raw(key), issued, expires, not_before, audience, can or b"", caveats or b"",
+            hops, (), why, name, token_id or b"", "", "",
+        ),
+    )  # fmt: skip
+
+
 def _read(payload: bytes, *, first: bool) -> list[Any]:
-    """Read the claims whatever they are, and refuse by name; what it returns is as from `known.read`."""
+    """Read the claims whatever they are, in their order, and refuse by name; `None` for one that is absent."""
     claims = cbor.decode_unchecked_maps(payload)
     if type(claims) is not dict:
         _malformed("the claims are not a map")

@@ -2,167 +2,160 @@
 
 The rules of this file:
 
-- It reads the commonest claims in their one encoding, and gives up on anything else: what it gives up on is read
-  the slow way, which says by name what is wrong. So it may refuse too much, and never accept too much.
+- It reads the claims that nearly every block has, in their one encoding, and gives up on anything else: what it
+  gives up on is read the slow way, which says by name what is wrong with it. So it may refuse too much, and never
+  accept too much.
 - Every byte is accounted for: a head that is not minimal, a key out of order, a byte left over is given up on.
+- What the claims say is judged by who calls it: it knows bytes, and no rule.
 
-It saves 6 µs a block over decoding, encoding again and comparing.
+It saves 9 µs a block over decoding, encoding again and comparing.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-
-class Shape(IntEnum):
-    """How a claim's value is written."""
-
-    TEXT = 0
-    TIME = 1
-    BYTES = 2
-    KEY = 3
-    OTHER = 4  # lists and maps: the slow way
-
-
-# cnf of an Ed25519 holder, up to the key's bytes: {1: {1: 1, -1: 6, -2: h'…'}}
-_CNF_HEAD: Final = bytes.fromhex("a101a3010120062158 20".replace(" ", ""))
-_CNF_BYTES: Final = len(_CNF_HEAD) + 32
+# cnf's key and its value up to the bytes of an Ed25519 key: {8: {1: {1: 1, -1: 6, -2: h'…'}}}
+_CNF: Final = bytes.fromhex("08 a101 a3010120062158 20".replace(" ", ""))
+_CNF_BYTES: Final = len(_CNF)
+_KEY_BYTES: Final = 32
 _MAP: Final = 0xA0
-_KEYS: Final = 9  # claim numbers are 1 to 8
-_SHORT: Final = 24
+_ARRAY: Final = 0x80
 _TEXT: Final = 0x60
 _BYTES: Final = 0x40
-_SHORTEST_WORD: Final = 0x62  # `if`
-_LONGEST_WORD: Final = 0x66  # `tenant`
-
-# The end of `iat`'s item, and what follows it: cnf's key and the head of its value.
+_SHORT: Final = 24  # from here on a head has more than one byte
+_TIME: Final = 0x1A  # the head of a time of four bytes, which every moment from 1970 to 2106 has
+_FIVE_BYTES: Final = 0x10000  # a lesser one has a shorter head
 _IAT: Final = b"\x06\x1a"
-_CNF: Final = b"\x08" + _CNF_HEAD
-_IF: Final = b"\x62if"
-_LEAST_CLAIMS: Final = 0xA3  # sub, iat and cnf
-_FIVE_BYTES: Final = 0x10000  # a lesser time has a shorter head
-
-Rules = dict[int | bytes, tuple[int, Shape, bool]]
+_IF, _CAN, _WHY, _HOPS = b"\x62if", b"\x63can", b"\x63why", b"\x64hops"
+_LEAST_CLAIMS: Final = 3  # sub, iat and cnf
+_new: Final = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
 
 
-def read(payload: bytes, rules: Rules, *, first: bool) -> list[Any] | None:
-    """Read the claims, or give up.
+class Row(NamedTuple):
+    """The claims of one block, still to be judged; `None` for one that is absent.
 
-    Args:
-        payload: the claims as they travel.
-        rules: key as it travels (an int, or the bytes of the text) → place in the order, shape, only in block 0.
-        first: whether this is block 0.
-
-    Returns:
-        The claims in their order, `None` for one that is absent, `cnf` as the bytes of its COSE_Key; nothing where
-        the slow way must look.
+    Attributes:
+        issuer, holder: bytes of the names.
+        audience: bytes of the names of services.
+        expires, not_before, issued: Unix seconds.
+        token_id: bytes of `cti`.
+        key: 32 bytes of an Ed25519 key.
+        caveats, can: content of the claims.
+        why: bytes of the purpose.
+        hops: a number below 24.
     """
-    claims: list[Any] = [None] * len(rules)
-    last = -1
+
+    issuer: bytes | None
+    holder: bytes
+    audience: list[bytes] | None
+    expires: int | None
+    not_before: int | None
+    issued: int
+    token_id: bytes | None
+    key: bytes
+    caveats: bytes | None
+    can: bytes | None
+    why: bytes | None
+    hops: int | None
+
+
+def read_row(payload: bytes) -> Row | None:  # noqa: PLR0915 - one claim after the other
+    """Read the claims one after the other, or give up.
+
+    The order: `? 1: iss, 2: sub, ? 3: aud, ? 4: exp, ? 5: nbf, 6: iat, ? 7: cti, 8: cnf, ? "if", ? "can", ? "why",
+    ? "hops"`. Which of them belong in block 0 is not asked.
+    """
+    issuer = audience = expires = not_before = token_id = caveats = can = why = hops = None
     try:
-        count = payload[0] - _MAP
-        if not 0 < count < _SHORT:
-            return None
+        left = payload[0] - _MAP - _LEAST_CLAIMS
         at = 1
-        for _ in range(count):
-            byte = payload[at]
-            at += 1
-            raw_key: int | bytes = byte
-            if byte >= _KEYS:
-                if not _SHORTEST_WORD <= byte <= _LONGEST_WORD:
-                    return None
-                end = at + byte - _TEXT
-                raw_key = payload[at:end]
-                at = end
-            place, shape, first_only = rules[raw_key]
-            if place <= last or (first_only and not first):
-                return None
-            last = place
-            byte = payload[at]
-            at += 1
-            if shape is Shape.TIME:
-                if byte == 0x1A:
-                    value: Any = int.from_bytes(payload[at : at + 4])
-                    at += 4
-                    if value < 0x10000:
-                        return None
-                elif byte < _SHORT:
-                    value = byte
-                else:
-                    return None
-            elif shape is Shape.KEY:
-                if payload[at - 1 : at + 9] != _CNF_HEAD:
-                    return None
-                end = at - 1 + _CNF_BYTES
-                value = payload[at + 1 : end]
-                at = end
-            elif shape is Shape.OTHER:
-                return None
-            else:
-                length = byte - (_TEXT if shape is Shape.TEXT else _BYTES)
-                if length == _SHORT:  # one byte of length follows
-                    length = payload[at]
-                    at += 1
-                    if length < _SHORT:
-                        return None
-                elif not 0 <= length < _SHORT:
-                    return None
-                end = at + length
-                value = payload[at:end]
-                at = end
-                if shape is Shape.TEXT:
-                    value = value.decode()
-            claims[place] = value
-    except (IndexError, KeyError, UnicodeDecodeError):
-        return None
-    return claims if at == len(payload) else None
-
-
-def read_narrowing(payload: bytes) -> tuple[bytes, int | None, int, bytes, bytes | None] | None:
-    """Read `{2: sub, ? 4: exp, 6: iat, 8: cnf, ? "if": caveats}`, or give up.
-
-    Nearly every block below the first is one of these four; reading them in a row saves another 2 µs a block.
-
-    Returns:
-        The bytes of `sub`, `exp` or `None`, `iat`, the bytes of the COSE_Key, the caveats or `None`; `None` where
-        another way must look.
-    """
-    try:
-        more = payload[0] - _LEAST_CLAIMS
-        byte = payload[2]
-        if payload[1] != 2 or not _TEXT <= byte < _TEXT + _SHORT:
+        if payload[1] == 1:
+            start, at = _sized(payload, 2, _TEXT)
+            issuer = payload[start:at]
+            left -= 1
+        if payload[at] != 2:
             return None
-        at = 3 + byte - _TEXT
-        sub = payload[3:at]
-        expires = None
+        start, at = _sized(payload, at + 1, _TEXT)
+        holder = payload[start:at]
+        if payload[at] == 3:
+            audience, at = _names(payload, at + 1)
+            left -= 1
         if payload[at] == 4:
-            expires = int.from_bytes(payload[at + 2 : at + 6])
-            if payload[at + 1] != 0x1A or expires < _FIVE_BYTES:
-                return None
+            expires = _time(payload, at + 1)
             at += 6
-            more -= 1
+            left -= 1
+        if payload[at] == 5:
+            not_before = _time(payload, at + 1)
+            at += 6
+            left -= 1
         issued = int.from_bytes(payload[at + 2 : at + 6])
-        if payload[at : at + 2] != _IAT or issued < _FIVE_BYTES or payload[at + 6 : at + 17] != _CNF:
+        if payload[at : at + 2] != _IAT or issued < _FIVE_BYTES:
             return None
-        cose_key = payload[at + 9 : at + 49]
-        at += 49
-        caveats = None
-        if more:
-            if payload[at : at + 3] != _IF:
-                return None
-            length = payload[at + 3] - _BYTES
-            at += 4
-            if length == _SHORT:
-                length = payload[at]
-                at += 1
-                if length < _SHORT:
-                    return None
-            elif not 0 <= length < _SHORT:
-                return None
-            caveats = payload[at : at + length]
-            at += length
-            more -= 1
+        at += 6
+        if payload[at] == 7:
+            start, at = _sized(payload, at + 1, _BYTES)
+            token_id = payload[start:at]
+            left -= 1
+        if payload[at : at + _CNF_BYTES] != _CNF:
+            return None
+        at += _CNF_BYTES + _KEY_BYTES
+        key = payload[at - _KEY_BYTES : at]
+        if left and payload[at : at + 3] == _IF:
+            start, at = _sized(payload, at + 3, _BYTES)
+            caveats = payload[start:at]
+            left -= 1
+        if left and payload[at : at + 4] == _CAN:
+            start, at = _sized(payload, at + 4, _BYTES)
+            can = payload[start:at]
+            left -= 1
+        if left and payload[at : at + 4] == _WHY:
+            start, at = _sized(payload, at + 4, _TEXT)
+            why = payload[start:at]
+            left -= 1
+        if left and payload[at : at + 5] == _HOPS and payload[at + 5] < _SHORT:
+            hops = payload[at + 5]
+            at += 6
+            left -= 1
     except IndexError:
         return None
-    return (sub, expires, issued, cose_key, caveats) if more == 0 and at == len(payload) else None
+    if left or at != len(payload):
+        return None
+    return _new(
+        Row, (issuer, holder, audience, expires, not_before, issued, token_id, key, caveats, can, why, hops)
+    )  # fmt: skip
+
+
+def _sized(payload: bytes, at: int, kind: int) -> tuple[int, int]:
+    """Say where a text or byte string of at most 255 bytes begins and ends.
+
+    Raises:
+        IndexError: it is nothing of that kind, or its head is not the shortest.
+    """
+    size = payload[at] - kind
+    if 0 <= size < _SHORT:
+        return at + 1, at + 1 + size
+    if size != _SHORT or payload[at + 1] < _SHORT:
+        raise IndexError
+    return at + 2, at + 2 + payload[at + 1]
+
+
+def _time(payload: bytes, at: int) -> int:
+    """Read a time of four bytes; raises IndexError for anything else."""
+    time = int.from_bytes(payload[at + 1 : at + 5])
+    if payload[at] != _TIME or time < _FIVE_BYTES:
+        raise IndexError
+    return time
+
+
+def _names(payload: bytes, at: int) -> tuple[list[bytes], int]:
+    """Read an array of texts, and say where it ends; raises IndexError for anything else."""
+    count = payload[at] - _ARRAY
+    if not 0 <= count < _SHORT:
+        raise IndexError
+    names = []
+    at += 1
+    for _ in range(count):
+        start, at = _sized(payload, at, _TEXT)
+        names.append(payload[start:at])
+    return names, at

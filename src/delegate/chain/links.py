@@ -21,6 +21,8 @@ from delegate.limits import HOPS_MAX
 from delegate.wire.cose import Signed
 
 UNLIMITED_HOPS: Final = HOPS_MAX
+# What a tuple's own constructor ends in: without it, 0.2 µs less a link.
+_new: Final = tuple.__new__
 
 
 class Link(NamedTuple):
@@ -146,20 +148,16 @@ def next_link(parent: Link, block: Block, block_id: bytes, compiler: Compiler) -
         begins = block.not_before
     if block.hops is not None and block.hops < hops_left:
         hops_left = block.hops
-    return Link(
-        parent,
-        index,
-        block_id,
-        block,
-        handed_on,
-        expires,
-        begins,
-        hops_left,
-        audience,
-        names,
-        parent.is_bearer,
-        (*parent.checks, _check(index, block, compiler)) if block.can or block.caveats else parent.checks,
-    )
+    checks = parent.checks
+    if block.caveats or block.can:
+        checks = (*checks, _check(index, block, compiler))
+    return _new(
+        Link,
+        (
+            parent, index, block_id, block, handed_on, expires, begins, hops_left, audience, names, parent.is_bearer,
+            checks,
+        ),
+    )  # fmt: skip
 
 
 def at_hop(error: DelegateError, index: int) -> DelegateError:
@@ -177,11 +175,8 @@ def check_header(signed: Signed, index: int) -> None:
 
 def _check(index: int, block: Block, compiler: Compiler) -> Check:
     try:
-        return Check(
-            index,
-            compiler.capabilities(block.can) if block.can else None,
-            compiler.caveats(block.caveats) if block.caveats else (),
-        )
+        capabilities = compiler.capabilities(block.can) if block.can else None
+        return _new(Check, (index, capabilities, compiler.caveats(block.caveats) if block.caveats else ()))
     except DelegateError as error:
         raise at_hop(error, index) from None
 

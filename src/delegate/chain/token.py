@@ -22,6 +22,10 @@ from delegate.wire.envelope import Envelope, Kind
 _BLOCK: Final = b"\x58\x31delegate/1 block\0"
 _PROOF: Final = b"\x58\x31delegate/1 proof\0"
 
+# All that is before the place of a block with the commonest header: what is signed begins with it.
+COMMON_BLOCK: Final = cose.COMMON_STRUCTURE + _BLOCK
+COMMON_PROOF: Final = cose.COMMON_STRUCTURE + _PROOF
+
 # For whoever reads or extends chains without deciding anything: a memo of a pure function.
 AUTHORS: Final = Compiler(256)
 

@@ -42,6 +42,7 @@ class Algorithm(IntEnum):
         return self.name.lower()
 
 
+_ED25519 = Algorithm.ED25519  # an enum's own attribute is slow to reach
 _LABELS = {algorithm.label: algorithm for algorithm in Algorithm}
 _set = object.__setattr__
 
@@ -61,7 +62,7 @@ class PublicKey:
 
     algorithm: Algorithm
     raw: bytes
-    _thumbprint: bytes
+    _thumbprint: bytes | None
     _loaded: EllipticCurvePublicKey  # of an esp256 key alone
 
     def __init__(self, algorithm: Algorithm, raw: bytes) -> None:
@@ -72,7 +73,7 @@ class PublicKey:
             ValueError: another number of bytes.
         """
         loaded: EllipticCurvePublicKey | None = None
-        if algorithm is Algorithm.ED25519:
+        if algorithm is _ED25519:
             if len(raw) != ed25519.KEY_BYTES:
                 message = f"an ed25519 key is {ed25519.KEY_BYTES} bytes"
                 raise ValueError(message)
@@ -89,6 +90,7 @@ class PublicKey:
                 raise VerificationError(Reason.WEAK_KEY, "an esp256 key that is no point of its curve") from None
         _set(self, "algorithm", algorithm)
         _set(self, "raw", raw)
+        _set(self, "_thumbprint", None)
         if loaded is not None:
             _set(self, "_loaded", loaded)
 
@@ -130,7 +132,7 @@ class PublicKey:
         if not isinstance(raw, bytes):
             message = f"a raw key is bytes, not {type(raw).__name__}"
             raise TypeError(message)
-        return cls(Algorithm.ED25519, raw)
+        return cls(_ED25519, raw)
 
     @classmethod
     def from_cose(cls, encoded: bytes) -> PublicKey:
@@ -146,7 +148,7 @@ class PublicKey:
         Cost: about 1 µs for Ed25519. Source: SPEC §3.4, RFC 9053 §7, RFC 9679.
         """
         if len(encoded) == _OKP_BYTES and encoded.startswith(_OKP_HEAD):
-            return cls(Algorithm.ED25519, encoded[8:])
+            return cls(_ED25519, encoded[8:])
         if len(encoded) == _EC2_BYTES and encoded.startswith(_EC2_HEAD) and encoded[40:43] == _EC2_MIDDLE:
             return cls(Algorithm.ESP256, encoded[8:40] + encoded[43:])
         if encoded.startswith(_OTHER_KINDS) and not encoded.startswith(_ED25519_HEADS):
@@ -201,11 +203,11 @@ class PublicKey:
     @property
     def thumbprint(self) -> bytes:
         """What identifies the key: SHA-256 of its COSE_Key, 32 bytes (RFC 9679)."""
-        try:
-            return self._thumbprint
-        except AttributeError:  # asked for the first time
-            _set(self, "_thumbprint", sha256(self.cose_key).digest())
-            return self._thumbprint
+        found = self._thumbprint
+        if found is None:
+            found = sha256(self.cose_key).digest()
+            _set(self, "_thumbprint", found)
+        return found
 
     @property
     def kid(self) -> bytes:
@@ -224,7 +226,7 @@ class PublicKey:
 
         Cost: one signature check. Source: SPEC §3.5.
         """
-        if self.algorithm is Algorithm.ED25519:
+        if self.algorithm is _ED25519:
             good = ed25519.check_accepted(self.raw, message, signature)
         else:
             good = esp256.check(self._loaded, message, signature)

@@ -10,10 +10,11 @@ from typing import Any, Final, NoReturn
 from delegate.chain.hop import Hop
 from delegate.chain.request import Request
 from delegate.errors import DelegateError, Denied, Reason
-from delegate.verify.chain import VerifiedChain, check_now_and_here
+from delegate.verify.chain import check_now_and_here
 from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.explanation import Asking, Explanation, explain
 from delegate.verify.settings import Settings
+from delegate.verify.verified import VerifiedChain
 
 JSON_VERSION: Final = 1
 

@@ -19,12 +19,13 @@ from delegate.chain.token import Presentation, Token, frame
 from delegate.errors import DelegateError, Reason, VerificationError
 from delegate.state.protocols import Charge, Claim, Outcome
 from delegate.verify.authorization import Authorization, Decision, refused
-from delegate.verify.chain import VerifiedChain, check_now_and_here, verify_blocks
+from delegate.verify.chain import check_now_and_here, verify_blocks
 from delegate.verify.evaluate import asking, evaluate
+from delegate.verify.generation import Generation
 from delegate.verify.possession import possession
-from delegate.verify.roots import Generation
 from delegate.verify.settings import Settings
 from delegate.verify.texts import keep, recall
+from delegate.verify.verified import VerifiedChain
 from delegate.wire.envelope import Envelope
 
 Presented: TypeAlias = Presentation | BearerToken | Token | str | bytes
@@ -63,15 +64,14 @@ def deciding(
         seen = False
         known = None if text is None else recall(text, generation, settings.tail_bytes)
         if known is not None:  # SPEC 5.9: steps 1 and 2 saw nothing but this text
-            left, prefix = known
+            left, chain = known
         else:
             left = framed(presentation)  # SPEC 5.1
-            prefix, seen = verify_blocks(left.blocks, generation, settings)  # SPEC 5.2
-        chain = VerifiedChain(*prefix)
+            chain, seen = verify_blocks(left.blocks, generation, settings)  # SPEC 5.2
         check_now_and_here(chain, settings, now)  # SPEC 5.3, 5.4
         proof = None if left is None else possession(left, chain, request, settings, now)  # SPEC 5.5
         if seen and text is not None and left is not None:  # from the second time on: most chains have none
-            keep(text, left, prefix, generation, settings.tail_bytes)
+            keep(text, left, chain, generation, settings.tail_bytes)
         evaluate(chain, request, env, settings, now)  # SPEC 5.6, 5.7
         if proof is not None:  # SPEC 5.8
             until = proof.issued + settings.proof_window_s + settings.leeway_s

@@ -18,9 +18,9 @@ from delegate.chain.request import Request
 from delegate.chain.rules import permits
 from delegate.errors import CaveatError, Denied, Reason
 from delegate.verify import refusal
-from delegate.verify.chain import VerifiedChain
 from delegate.verify.explanation import Asking
 from delegate.verify.settings import Settings
+from delegate.verify.verified import VerifiedChain
 
 _SECOND_NS: Final = 1_000_000_000
 

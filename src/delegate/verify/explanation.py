@@ -23,7 +23,7 @@ from delegate.chain.links import Link
 from delegate.chain.request import Request
 from delegate.chain.rules import compile_capabilities
 from delegate.errors import CaveatError, DelegateError, Denied, Reason
-from delegate.verify.chain import VerifiedChain
+from delegate.verify.verified import VerifiedChain
 
 
 class Asking(NamedTuple):

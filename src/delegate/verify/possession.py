@@ -8,13 +8,14 @@ from delegate.chain.blocks import BEARER
 from delegate.chain.links import at_hop
 from delegate.chain.request import Request
 from delegate.chain.text import shown
-from delegate.chain.token import proof_aad
+from delegate.chain.token import COMMON_PROOF, proof_aad
 from delegate.errors import DelegateError, Reason, TokenError, VerificationError
 from delegate.keys import Ed25519Signer
 from delegate.limits import TIME_MAX
-from delegate.verify.chain import VerifiedChain
 from delegate.verify.settings import Settings
+from delegate.verify.verified import VerifiedChain
 from delegate.wire import cbor, cose
+from delegate.wire.cose import ED25519
 from delegate.wire.envelope import Envelope, Kind
 
 _LEAST_FIVE_BYTES: Final = 65_536  # a lesser time has a shorter encoding
@@ -63,20 +64,28 @@ def _check_secret(secret: bytes, chain: VerifiedChain) -> None:
 
 
 def _proof(data: bytes, chain: VerifiedChain, request: Request, settings: Settings, now: int) -> Proof:
-    key = chain.link.block.key
-    signed = cose.open_signed(data)
-    if signed.kid:
-        raise TokenError(Reason.MALFORMED, "a proof names no key")
-    if signed.algorithm != key.algorithm or signed.algorithm not in settings.algorithms:
-        raise TokenError(Reason.UNSUPPORTED_ALGORITHM, f"the proof's alg is {signed.algorithm}")
-    structure = cose.sig_structure(signed.protected, proof_aad(chain.link.id), signed.payload_item)
+    link = chain.link
+    key = link.block.key
+    common = cose.frame_common(data)
+    if common is not None and key.algorithm == ED25519 and ED25519 in settings.algorithms:
+        payload_item, signature = common
+        payload = payload_item[2:]
+        structure = COMMON_PROOF + link.id + payload_item
+    else:
+        signed = cose.open_signed(data)
+        if signed.kid:
+            raise TokenError(Reason.MALFORMED, "a proof names no key")
+        if signed.algorithm != key.algorithm or signed.algorithm not in settings.algorithms:
+            raise TokenError(Reason.UNSUPPORTED_ALGORITHM, f"the proof's alg is {signed.algorithm}")
+        payload, signature = signed.payload, signed.signature
+        structure = cose.sig_structure(signed.protected, proof_aad(link.id), signed.payload_item)
     try:
-        key.verify(structure, signed.signature)
+        key.verify(structure, signature)
     except VerificationError:
         raise VerificationError(Reason.PROOF_WRONG_KEY, "not signed by the holder over this chain") from None
-    issued = _issued_if_as_expected(signed.payload, settings.audience, request.digest)
+    issued = _issued_if_as_expected(payload, settings.audience, request.digest)
     if issued is None:
-        issued = _check_payload(signed.payload, settings.audience, request.digest)
+        issued = _check_payload(payload, settings.audience, request.digest)
     if not now - settings.proof_window_s <= issued <= now + settings.leeway_s:
         age = f"made {now - issued} s ago" if issued <= now else f"made {issued - now} s in the future"
         raise VerificationError(Reason.PROOF_EXPIRED, age)

@@ -10,7 +10,7 @@ from delegate.caveats import format as format_caveat
 from delegate.chain.capability import capability_texts, decode_caveats
 from delegate.chain.request import Request
 from delegate.chain.text import shown
-from delegate.verify.chain import VerifiedChain
+from delegate.verify.verified import VerifiedChain
 
 
 def missing(chain: VerifiedChain, index: int, request: Request) -> str:

@@ -6,17 +6,14 @@ A root is the verifier's own word about a key. Nothing that travels can add one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from delegate.chain.blocks import Block
 from delegate.chain.capability import Capability, capabilities, encode_capabilities
-from delegate.chain.links import Link
 from delegate.chain.rules import Matcher, Rule, compile_capabilities
 from delegate.chain.times import Instant, instant
 from delegate.errors import TokenError
 from delegate.keys import Principal
 from delegate.patterns import compile_pattern
-from delegate.verify.memory import Recent
 
 
 class Root:
@@ -87,47 +84,3 @@ class Root:
 
 
 Trusted: TypeAlias = Root | Principal
-
-
-class Prefix(NamedTuple):
-    """A chain up to some block, every signature of which held under one generation of roots."""
-
-    link: Link
-    root: Root
-    first: Block
-
-
-class Known(NamedTuple):
-    """A chain that is known by its text; `rest` is its last 0 to 2 bytes, which share a quantum with the proof."""
-
-    prefix: Prefix
-    rest: bytes
-
-
-class Generation(NamedTuple):
-    """One set of roots, and what held under it. A call of the verifier sees one generation from beginning to end."""
-
-    by_thumbprint: dict[bytes, Root]
-    prefixes: Recent[Prefix]
-    texts: Recent[Known]  # by the text of a bearer token, or the head of a presentation's
-
-
-def generation(roots: Iterable[Trusted], cache_size: int) -> Generation:
-    """Put roots in order; a bare principal speaks for itself only.
-
-    Raises:
-        ValueError: one key twice.
-        TypeError: something that is neither a root nor a principal.
-    """
-    found: dict[bytes, Root] = {}
-    for each in roots:
-        root = Root(each) if isinstance(each, Principal) else each
-        if not isinstance(root, Root):
-            message = f"a root is a Root or a Principal, not {type(each).__name__}"
-            raise TypeError(message)
-        thumbprint = root.principal.public_key.thumbprint
-        if thumbprint in found:
-            message = f"the key of {root.principal.name} is a root twice"
-            raise ValueError(message)
-        found[thumbprint] = root
-    return Generation(found, Recent(cache_size), Recent(cache_size))

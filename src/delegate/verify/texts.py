@@ -16,7 +16,8 @@ from __future__ import annotations
 from typing import Final
 
 from delegate.errors import TokenError
-from delegate.verify.roots import Generation, Known, Prefix
+from delegate.verify.generation import Generation, Known
+from delegate.verify.verified import VerifiedChain
 from delegate.wire import armor, cose, envelope
 from delegate.wire.envelope import Envelope, Kind
 
@@ -35,7 +36,7 @@ def tail_bytes(audience: str) -> int:
     return len(cose.byte_string(cose.assemble(bytes(4), cose.byte_string(payload), bytes(64)))) + len(_NO_DISCHARGES)
 
 
-def recall(text: str, generation: Generation, tail: int) -> tuple[Envelope | None, Prefix] | None:
+def recall(text: str, generation: Generation, tail: int) -> tuple[Envelope | None, VerifiedChain] | None:
     """Find a chain by its text.
 
     Returns:
@@ -50,17 +51,17 @@ def recall(text: str, generation: Generation, tail: int) -> tuple[Envelope | Non
             proof = envelope.read_proof(armor.from_base64url(text[cut:]), known.rest)
         except TokenError:
             return None
-        return None if proof is None else (Envelope(Kind.PRESENTATION, (), b"", proof), known.prefix)
+        return None if proof is None else (Envelope(Kind.PRESENTATION, (), b"", proof), known.chain)
     if text.startswith(_BEARER):
         known = generation.texts.get(text)
-        return None if known is None else (None, known.prefix)
+        return None if known is None else (None, known.chain)
     return None
 
 
-def keep(text: str, found: Envelope, prefix: Prefix, generation: Generation, tail: int) -> None:
+def keep(text: str, found: Envelope, chain: VerifiedChain, generation: Generation, tail: int) -> None:
     """Keep a chain by the text that it came in, after everything of it held."""
     if found.kind is Kind.BEARER and text.startswith(_BEARER):
-        generation.texts.put(text, Known(prefix, b""))
+        generation.texts.put(text, Known(chain, b""))
     elif (
         found.kind is Kind.PRESENTATION
         and text.startswith(_PRESENTATION)
@@ -71,7 +72,7 @@ def keep(text: str, found: Envelope, prefix: Prefix, generation: Generation, tai
         cut = _head_characters(len(text), tail)
         blocks = (len(text) - _PREFIX) * 3 // 4 - tail
         rest = armor.from_base64url(text[cut : cut + 4])[: blocks - (cut - _PREFIX) // 4 * 3]
-        generation.texts.put(text[:cut], Known(prefix, rest))
+        generation.texts.put(text[:cut], Known(chain, rest))
 
 
 def _head_characters(characters: int, tail: int) -> int:

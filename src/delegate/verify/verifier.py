@@ -25,13 +25,15 @@ from delegate.keys import Principal
 from delegate.limits import Limits
 from delegate.state import AsyncReplayStore, MemoryReplay, Outcome, Refused, ReplayStore
 from delegate.verify.authorization import Authorization, Decision, refused
-from delegate.verify.chain import VerifiedChain, check_now_and_here, verify_blocks
+from delegate.verify.chain import check_now_and_here, verify_blocks
 from delegate.verify.decision import Deciding, Presented, Spend, deciding, framed
 from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.explanation import Asking
-from delegate.verify.roots import Trusted, generation
+from delegate.verify.generation import generation
+from delegate.verify.roots import Trusted
 from delegate.verify.settings import SYSTEM_CLOCK, Clock, Settings, directory
 from delegate.verify.texts import tail_bytes
+from delegate.verify.verified import VerifiedChain
 from delegate.wire.cose import ED25519, ESP256
 
 ALGORITHMS: Final = frozenset({ED25519, ESP256})
@@ -146,7 +148,7 @@ class _Base:
 
         Cost: one signature check a block. Source: SPEC §5, steps 1 to 4.
         """
-        chain = VerifiedChain(*verify_blocks(framed(token).blocks, self._generation, self._settings)[0])
+        chain = verify_blocks(framed(token).blocks, self._generation, self._settings)[0]
         check_now_and_here(chain, self._settings, self._settings.now())
         return chain
 
@@ -159,7 +161,7 @@ class _Base:
         ask: Callable[[], Asking] | None = None
         settings, facts, now = self._settings, _facts(env), self._settings.now()
         try:
-            chain = VerifiedChain(*verify_blocks(framed(token).blocks, self._generation, settings)[0])
+            chain = verify_blocks(framed(token).blocks, self._generation, settings)[0]
             ask = partial(asking, chain, request, facts, settings, now)
             check_now_and_here(chain, settings, now)
             evaluate(chain, request, facts, settings, now)

@@ -32,6 +32,9 @@ _ALGORITHM: Final = {0x32: ED25519, 0x28: ESP256}
 _BARE: Final = {b"\x43\xa1" + head: algorithm for algorithm, head in _ALG_HEAD.items()}
 _COMMON_HEAD: Final = bytes.fromhex("84 43a10132 a0 58")
 _COMMON_BYTES: Final = len(_COMMON_HEAD)
+_COMMON_ITEM: Final = _COMMON_BYTES - 1  # where the payload's item begins
+# The head of a Sig_structure under that header.
+COMMON_STRUCTURE: Final = _CONTEXT + _COMMON_HEAD[1:5]
 _BARE_HEADERS: Final = {algorithm: header for header, algorithm in _BARE.items()}
 
 
@@ -87,6 +90,22 @@ def assemble(protected: bytes, payload_item: bytes, signature: bytes) -> bytes:
     return b"\x84" + protected + b"\xa0" + payload_item + b"\x58\x40" + signature
 
 
+def frame_common(data: bytes) -> tuple[bytes, bytes] | None:
+    """Frame the commonest COSE_Sign1: Ed25519, no kid, a payload of 24 to 255 bytes; `None` for any other.
+
+    Saves 0.6 µs a block over `open_signed`, which takes it too.
+
+    Returns:
+        The payload with its byte string head of two bytes, and the signature.
+    """
+    if not data.startswith(_COMMON_HEAD) or len(data) < _COMMON_BYTES + 2:
+        return None
+    end = data[_COMMON_BYTES] + _COMMON_BYTES + 1
+    if end < _COMMON_BYTES + 25 or len(data) != end + 2 + SIGNATURE_BYTES or data[end : end + 2] != b"\x58\x40":
+        return None
+    return data[_COMMON_ITEM:end], data[end + 2 :]
+
+
 def open_signed(data: bytes) -> Signed:
     """Frame one COSE_Sign1; nothing of it is trusted yet.
 
@@ -98,12 +117,6 @@ def open_signed(data: bytes) -> Signed:
     """
     # 84 43 A1 01 alg A0 <payload> 58 40 <signature>: saves 8 µs a block over decoding the array.
     try:
-        if data.startswith(_COMMON_HEAD):  # Ed25519, no kid, a payload of 24 to 255 bytes: saves 0.3 µs more
-            end = data[_COMMON_BYTES] + _COMMON_BYTES + 1
-            if end > 31 and len(data) == end + 2 + SIGNATURE_BYTES and data[end : end + 2] == b"\x58\x40":
-                return Signed(
-                    ED25519, b"", _BARE_HEADERS[ED25519], data[_COMMON_BYTES + 1 : end], data[6:end], data[end + 2 :]
-                )
         algorithm = _BARE.get(data[1:5])
         kid = b""
         at = 5
