@@ -104,7 +104,7 @@ def test_a_condition_on_something_else_leaves_any_arguments() -> None:
 
 def test_hops_that_disagree_about_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     """A chain that is good nowhere grants nothing, and says so."""
-    monkeypatch.setattr("delegate.chain.mint._check_effect", lambda *_: None)  # an author who does not check
+    monkeypatch.setattr("delegate.chain.mint.check_effect", lambda *_: None)  # an author who does not check
     token = PLANNER.attenuate(mint(audience="one"), audience="two", now=NOW)
     assert grants(token) == ["Grants      nothing: the hops name different services, and no service is named by all"]
     assert grants(mint())[0].endswith(" · at any service")

@@ -99,7 +99,7 @@ def test_literal_resources_are_quoted_and_escaped() -> None:
 
 def test_a_hop_that_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is gone, and why; a hop below it has nothing to take."""
-    monkeypatch.setattr("delegate.chain.mint._check_effect", lambda *_: None)  # an author who does not check
+    monkeypatch.setattr("delegate.chain.mint.check_effect", lambda *_: None)  # an author who does not check
     first, second = changes(PLANNER.attenuate(mint(can="a", audience="one"), audience="two", now=NOW).link)
     why = "the hops name different services, and no service is named by all"
     assert second.items(NOW) == [f"− everything: {why}"]

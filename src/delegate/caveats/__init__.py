@@ -26,6 +26,7 @@ from delegate.caveats.constraints import (
 from delegate.caveats.explain import explain_failure, reads, show_value, trace
 from delegate.caveats.language import evaluate, parse
 from delegate.caveats.nodes import CAVEAT_NAMES, Expression, Op, conjunction, conjuncts
+from delegate.caveats.plain import read_plain
 from delegate.caveats.printer import format_expression
 from delegate.caveats.printer import format_expression as format  # noqa: A004 - `caveats.format`, as `caveats.parse`
 from delegate.caveats.scope import Condition, EvaluationError, Run, Scope, StepsExhaustedError
@@ -73,6 +74,7 @@ __all__ = [
     "one_of",
     "only_arguments",
     "parse",
+    "read_plain",
     "reads",
     "regex",
     "show_value",

@@ -49,6 +49,9 @@ class Token(NamedTuple):
     end: int
 
 
+_new = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
+
+
 def tokens(source: str) -> list[Token]:
     """The tokens of a caveat's text, ending in one of kind `end`.
 
@@ -63,13 +66,22 @@ def tokens(source: str) -> list[Token]:
         raise CaveatSyntaxError(detail, source=source, span=(EXPRESSION_CHARACTERS, EXPRESSION_CHARACTERS + 1))
     found: list[Token] = []
     place = 0
-    while place < len(source):
-        match = _TOKEN.match(source, place)
-        if match is None:
-            raise _stray(source, place)
-        place = match.end()
-        if match.lastgroup != "space":
+    for match in _TOKEN.finditer(source):
+        start, end = match.span()
+        if start != place:
+            break
+        place = end
+        group = match.lastgroup
+        if group == "sign":  # what is commonest, without a further call
+            text = match[0]
+            found.append(_new(Token, (text, text, start, end)))
+        elif group == "name":
+            text = match[0]
+            found.append(_new(Token, (text if text in KEYWORDS else "name", text, start, end)))
+        elif group != "space":
             found.append(_token(source, match))
+    if place != len(source):
+        raise _stray(source, place)
     found.append(Token("end", "", place, place))
     return found
 
@@ -89,8 +101,6 @@ def _token(source: str, match: re.Match[str]) -> Token:
     start, end = match.span()
     text = match.group()
     match match.lastgroup:
-        case "name":
-            return Token(text if text in KEYWORDS else "name", text, start, end)
         case "quoted":
             return Token("quoted", text[1:-1], start, end)
         case "int":
@@ -100,15 +110,18 @@ def _token(source: str, match: re.Match[str]) -> Token:
             if value > _DOUBLE_MAX:
                 raise CaveatSyntaxError("a double out of range", source=source, span=(start, end))
             return Token("double", value, start, end)
-        case "raw" | "text":
-            return Token("text", _text(source, text, start), start, end)
-    return Token(text, text, start, end)
+    return Token("text", _text(source, text, start), start, end)
 
 
 _DOUBLE_MAX = 1.7976931348623157e308
 
 
+_SAFE_DIGITS = 19  # fewer of them are below 2^63
+
+
 def _integer(source: str, text: str, start: int, end: int) -> int:
+    if len(text) < _SAFE_DIGITS and text.isdecimal():
+        return int(text)
     digits = text.removeprefix("0x").lstrip("0")
     # The magnitude of the least int is one more than the greatest: the parser sees whether a minus precedes it.
     if len(digits) <= len(str(INTEGER_MAX)):

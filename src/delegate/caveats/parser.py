@@ -36,7 +36,13 @@ from delegate.limits import COMPREHENSION_DEPTH, EXPRESSION_DEPTH, INTEGER_MAX, 
 _RELATIONS = {"==": Op.EQ, "!=": Op.NE, "<": Op.LT, "<=": Op.LE, ">": Op.GT, ">=": Op.GE, "in": Op.IN}
 _SUMS = {"+": Op.ADD, "-": Op.SUBTRACT}
 _PRODUCTS = {"*": Op.MULTIPLY, "/": Op.DIVIDE, "%": Op.MODULO}
-_LEVELS: tuple[dict[str, Op], ...] = ({"||": Op.OR}, {"&&": Op.AND}, _RELATIONS, _SUMS, _PRODUCTS)
+# How tightly each binary operator binds, and what it is.
+_BINDING: dict[str, tuple[int, Op]] = {
+    sign: (level, op)
+    for level, operators in enumerate(({"||": Op.OR}, {"&&": Op.AND}, _RELATIONS, _SUMS, _PRODUCTS))
+    for sign, op in operators.items()
+}
+_LOOSEST, _JUNCTIONS, _NONE = 0, 2, (-1, Op.OR)
 _NAMESPACES = frozenset(namespace for namespace, _ in nodes.NAMESPACED)
 _FUNCTION_NAMES = frozenset({*nodes.FUNCTIONS, "has", "matches"})
 _METHOD_NAMES = frozenset({*nodes.METHODS, "size", *(name for name, _ in nodes.MACROS)})
@@ -87,6 +93,8 @@ class _Parser:
         tree = self._parse_expression()
         if self.tokens[self.place].kind != "end":
             self._fail("expected an operator or the end")
+        if len(self.tokens) <= EXPRESSION_DEPTH and not self.used:
+            return tree  # each level takes a token, a third comprehension more than these: saves 2 µs a caveat
         depth, folds = (SYNTAX_DEPTH, SYNTAX_DEPTH) if self.lenient else (EXPRESSION_DEPTH, COMPREHENSION_DEPTH)
         problem = nodes.excess(tree, depth, folds)
         if problem:
@@ -98,25 +106,27 @@ class _Parser:
         if self.depth == SYNTAX_DEPTH:
             self._fail(f"nested more than {SYNTAX_DEPTH} deep")
         self.depth += 1
-        tree = self._parse_binary(0)
+        tree = self._parse_binary(_LOOSEST)
         if self._take("?"):
-            middle = self._parse_binary(0)
+            middle = self._parse_binary(_LOOSEST)
             self._expect(":")
             tree = Call(Op.CONDITION, (tree, middle, self._parse_expression()))
         self.depth -= 1
         return tree
 
     def _parse_binary(self, level: int) -> Expression:
-        """`level` = next { operator next } ;  levels: `||`, `&&`, relations, `+ -`, `* / %`, unary."""
-        if level == len(_LEVELS):
-            return self._parse_unary()
-        tree = self._parse_binary(level + 1)
-        operators = _LEVELS[level]
-        while op := operators.get(self.tokens[self.place].kind):
+        """`level` = next { operator next } ;  levels: `||`, `&&`, relations, `+ -`, `* / %`, unary.
+
+        By precedence, and not a function a level: saves 3 µs a caveat.
+        """
+        tree = self._parse_unary()
+        while True:
+            binding, op = _BINDING.get(self.tokens[self.place].kind, _NONE)
+            if binding < level:
+                return tree
             self.place += 1
-            right = self._parse_binary(level + 1)
-            tree = nodes.junction(op, (tree, right)) if level < 2 else Call(op, (tree, right))
-        return tree
+            right = self._parse_binary(binding + 1)
+            tree = nodes.junction(op, (tree, right)) if binding < _JUNCTIONS else Call(op, (tree, right))
 
     def _parse_unary(self) -> Expression:
         """`unary` = member | "!" {"!"} member | "-" {"-"} member ;  an even number of either is none, as CEL says."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NoReturn
@@ -26,6 +26,7 @@ from delegate.caveats import (
     constrain,
     from_wire,
     only_arguments,
+    read_plain,
     to_wire,
 )
 from delegate.caveats import (
@@ -198,22 +199,26 @@ def capabilities(given: str | Capability | Iterable[str | Capability]) -> tuple[
     return tuple(Capability.parse(item) if isinstance(item, str) else item for item in several)
 
 
-def encode_caveats(given: str | Caveat | Iterable[str | Caveat]) -> bytes:
-    """Encode an `if` claim; empty where there is none. Raises as `encode_capabilities`."""
-    several: Sequence[str | Caveat] = (given,) if isinstance(given, (str, Caveat)) else tuple(given)
-    if len(several) > CAVEATS:
-        message = f"a block has at most {CAVEATS} caveats"
-        raise ValueError(message)
-    return (
-        cbor.encode([_text_to_wire(item) if isinstance(item, str) else item.to_wire() for item in several])
-        if several
-        else b""
-    )
+def encode_caveats(given: str | Caveat | Iterable[str | Caveat]) -> tuple[tuple[object, ...], bytes]:
+    """Give the objects that stand for caveats, and the content of an `if` claim, empty where there are none.
+
+    Raises as `encode_capabilities`.
+    """
+    return _encoded((given,) if isinstance(given, (str, Caveat)) else tuple(given))
 
 
 @lru_cache(512)  # an agent writes the same few caveats: saves 14 µs each
+def _encoded(several: tuple[str | Caveat, ...]) -> tuple[tuple[object, ...], bytes]:
+    if len(several) > CAVEATS:
+        message = f"a block has at most {CAVEATS} caveats"
+        raise ValueError(message)
+    items = [_text_to_wire(item) if isinstance(item, str) else item.to_wire() for item in several]
+    return tuple(items), cbor.encode(items) if items else b""
+
+
 def _text_to_wire(text: str) -> object:
-    return to_wire(parse_caveat(text))
+    plain = read_plain(text)
+    return to_wire(parse_caveat(text)) if plain is None else plain
 
 
 def decode_capabilities(data: bytes) -> tuple[Capability, ...]:

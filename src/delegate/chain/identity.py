@@ -200,9 +200,10 @@ class Identity:
 
         Cost: one signature. Source: SPEC §5.2.
         """
-        draft = self.draft(
-            token, to=to, can=can, caveats=caveats, ttl=ttl, expires=expires, not_before=not_before,
-            audience=audience, hops=hops, who=who, why=why, now=now,
+        mine = self._held(token)
+        draft = draft_next(
+            mine.link, mine.blocks, to, Token, can=can, caveats=caveats, ttl=ttl, expires=expires,
+            not_before=not_before, audience=audience, hops=hops, who=who, why=why, now=now,
         )  # fmt: skip
         return draft.assemble(self._signer.sign(draft.to_sign))
 

@@ -40,7 +40,8 @@ class Link(NamedTuple):
         audience: services that every `aud` so far names; `None` where there was none.
         names: name of every key so far, by its raw bytes.
         is_bearer: whether any block so far is a bearer block.
-        checks: what each block so far demands of a request; blocks that demand nothing are left out.
+        checks: what each block so far demands of a request; blocks that demand nothing are left out. Empty under
+            an author.
     """
 
     parent: Link | None
@@ -70,10 +71,11 @@ class Link(NamedTuple):
         return self.block.issuer if self.parent is None else self.parent.block.holder
 
 
-def first_link(block: Block, block_id: bytes, root: PublicKey | None, compiler: Compiler) -> Link:
+def first_link(block: Block, block_id: bytes, root: PublicKey | None, compiler: Compiler | None) -> Link:
     """Make the link of block 0; `block` was read with `first=True`.
 
-    `root` is the key that signed it; an author who only has the token does not know it.
+    `root` is the key that signed it; an author who only has the token does not know it. `compiler` is `None` for a
+    block that is being authored: nobody is going to ask what it demands.
 
     Raises:
         VerificationError: IDENTITY_SHARED.
@@ -101,12 +103,12 @@ def first_link(block: Block, block_id: bytes, root: PublicKey | None, compiler: 
         frozenset(block.audience) if block.audience else None,
         names,
         block.holder == BEARER,
-        (_check(0, block, compiler),),
+        () if compiler is None else (_check(0, block, compiler),),
     )
 
 
-def next_link(parent: Link, block: Block, block_id: bytes, compiler: Compiler) -> Link:
-    """Add a block below `parent`; `block` was read with `first=False`.
+def next_link(parent: Link, block: Block, block_id: bytes, compiler: Compiler | None) -> Link:
+    """Add a block below `parent`; `block` was read with `first=False`. `compiler` as for `first_link`.
 
     Raises:
         VerificationError: IDENTITY_SHARED, TOO_MANY_HOPS, BEARER_REFUSED.
@@ -149,7 +151,7 @@ def next_link(parent: Link, block: Block, block_id: bytes, compiler: Compiler) -
     if block.hops is not None and block.hops < hops_left:
         hops_left = block.hops
     checks = parent.checks
-    if block.caveats or block.can:
+    if compiler is not None and (block.caveats or block.can):
         checks = (*checks, _check(index, block, compiler))
     return _new(
         Link,

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypedDict, TypeVar
 
 from delegate.caveats import Caveat
@@ -21,17 +20,15 @@ from delegate.chain.blocks import BEARER, TOKEN_ID_BYTES, Block, check_audience_
 from delegate.chain.capability import (
     Capability,
     capabilities,
-    capability_texts,
-    decode_capabilities,
     encode_capabilities,
     encode_caveats,
 )
-from delegate.chain.effective import Demand, demands, surviving
+from delegate.chain.effect import check_effect
 from delegate.chain.links import Link, first_link, next_link
 from delegate.chain.request import Request
 from delegate.chain.text import is_plain
 from delegate.chain.times import Duration, Instant, instant, seconds
-from delegate.chain.token import AUTHORS, Presentation, block_aad, proof_aad
+from delegate.chain.token import Presentation, block_aad, proof_aad
 from delegate.errors import AttenuationError, Reason, TokenError, VerificationError
 from delegate.keys import Principal, PublicKey, check_name
 from delegate.limits import BLOCKS, HOPS_MAX, TIME_MAX, TOKEN_BYTES, WHY_CHARACTERS
@@ -138,7 +135,7 @@ def draft_first(
         not_before=None if not_before is None else instant(not_before),
         audience=_names(audience),
         can=encoded,
-        caveats=encode_caveats(caveats),
+        caveats=encode_caveats(caveats)[1],
         hops=_hops(hops),
         who=_who(who),
         why=_why(why),
@@ -175,23 +172,24 @@ def draft_next(
     if len(blocks) >= BLOCKS:
         raise AttenuationError(f"a chain has at most {BLOCKS} blocks", reason=Reason.LIMIT_EXCEEDED)
     issued = max(_now(now), above.issued)  # never before the block above, whatever this machine's clock says
-    given = capabilities(can)
+    given = capabilities(can) if can else ()
+    conditions, encoded = encode_caveats(caveats)
     key = holder.public_key if holder else bearer_key or above.key
     name = holder.name if holder else BEARER if bearer_key else above.holder
     block = Block(
-        holder=name,
-        key=key,
-        issued=issued,
-        expires=_until(link, issued, ttl, expires),
-        not_before=None if not_before is None else instant(not_before),
-        audience=_names(audience),
-        can=encode_capabilities(given),
-        caveats=encode_caveats(caveats),
-        hops=_hops(hops, link.hops_left - (key != above.key)),
-        who=_who(who),
-        why=_why(why),
+        name,
+        key,
+        issued,
+        None if ttl is None and expires is None else _until(link, issued, ttl, expires),
+        None if not_before is None else instant(not_before),
+        _names(audience) if audience else (),
+        encode_capabilities(given) if given else b"",
+        encoded,
+        None if hops is None else _hops(hops, link.hops_left - (key != above.key)),
+        _who(who) if who is not None else (),
+        _why(why) if why is not None else "",
     )
-    _check_effect(link, block)
+    check_effect(link, block, conditions)
     protected = cose.protected_header(above.key.algorithm)
     return _draft(above.key, protected, block_aad(link.id), block, link, wrap, blocks)
 
@@ -238,10 +236,7 @@ def _draft(
     structure = cose.sig_structure(protected, aad, payload)
     block_id = cose.structure_id(structure)
     try:
-        if parent is None:
-            link = first_link(block, block_id, key, AUTHORS)
-        else:
-            link = next_link(parent, block, block_id, AUTHORS)
+        link = next_link(parent, block, block_id, None) if parent else first_link(block, block_id, key, None)
     except (TokenError, VerificationError) as error:
         raise AttenuationError(error.detail, reason=error.reason, hop=error.hop) from None
 
@@ -258,10 +253,8 @@ def _now(now: Instant | None) -> int:
     return int(time.time()) if now is None else instant(now)
 
 
-def _until(link: Link, issued: int, ttl: Duration | None, expires: Instant | None) -> int | None:
+def _until(link: Link, issued: int, ttl: Duration | None, expires: Instant | None) -> int:
     """Cut a `ttl` to what is left; refuse an explicit `expires` beyond it."""
-    if ttl is None and expires is None:
-        return None
     if ttl is not None and expires is not None:
         message = "either ttl or expires, not both"
         raise TypeError(message)
@@ -276,33 +269,6 @@ def _until(link: Link, issued: int, ttl: Duration | None, expires: Instant | Non
 def _expiring(link: Link) -> int:
     """Say which hop's `exp` is the chain's."""
     return next(each.hop for each in link.up() if each.block.expires == link.expires)
-
-
-def _check_effect(link: Link, block: Block) -> None:
-    """Refuse what could never take effect below `link`: a capability, conditions or an audience."""
-    above = demands(link)
-    for mine in decode_capabilities(block.can):
-        hop = _forbidding(above, (cbor.encode([mine.to_wire()]), b""))
-        if hop is not None:
-            theirs = ", ".join(capability_texts(above[hop][0])) or "nothing that would leave any of it"
-            raise AttenuationError(f"`{mine}` is nothing of what that hop permits: {theirs}", hop=hop)
-    hop = _forbidding(above, (block.can, block.caveats))
-    if hop is not None:
-        clash = "; ".join(surviving((*above[: hop + 1], (block.can, block.caveats)))[2])
-        detail = f"nothing can satisfy it and that hop: {clash}"
-        raise AttenuationError(detail, reason=Reason.CAVEAT_FAILED, hop=hop)
-    if block.audience and link.audience is not None and not link.audience.intersection(block.audience):
-        forbids = (each.hop for each in link.up() if each.block.audience)
-        detail = f"{', '.join(block.audience)}: no service that the hops above name"
-        raise AttenuationError(detail, reason=Reason.WRONG_AUDIENCE, hop=next(forbids))
-
-
-@lru_cache(256)  # an agent appends the same few blocks below the same chains: saves 100 µs each
-def _forbidding(above: tuple[Demand, ...], mine: Demand) -> int | None:
-    """Give the first hop with which `mine` grants nothing any more; `None` where it takes effect."""
-    if mine == (b"", b"") or surviving((*above, mine))[0] or not surviving(above)[0]:
-        return None
-    return next(hop for hop in range(len(above)) if not surviving((*above[: hop + 1], mine))[0])
 
 
 def _hops(hops: int | None, left: int = HOPS_MAX) -> int | None:

@@ -15,9 +15,11 @@ cheap parts are checked here, and only the equation is left to it. No batches: t
 from __future__ import annotations
 
 from nacl._sodium import ffi, lib  # type: ignore[import-not-found] # compiled: the library as PyNaCl itself calls it
-from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
+from nacl.bindings import crypto_sign_seed_keypair
 
 _open = lib.crypto_sign_open  # int crypto_sign_open(m, mlen_p, sm, smlen, pk): 0 if the signature holds
+_sign = lib.crypto_sign  # int crypto_sign(sm, smlen_p, m, mlen, sk)
+_new_buffer = ffi.new_allocator(should_clear_after_alloc=False)
 _NOWHERE = ffi.NULL  # where the message is not wanted (libsodium takes NULL for both)
 
 KEY_BYTES = 32
@@ -87,4 +89,7 @@ def expand(seed: bytes) -> tuple[bytes, bytes]:
 
 def sign(secret: bytes, message: bytes) -> bytes:
     """The 64-byte signature over a message, with what `expand` gave; the same for the same message."""
-    return crypto_sign(message, secret)[:SIGNATURE_BYTES]
+    # As above, PyNaCl's own wrapper would copy the message out again: 0.6 µs.
+    signed = _new_buffer("unsigned char[]", SIGNATURE_BYTES + len(message))
+    _sign(signed, _NOWHERE, message, len(message), secret)  # libsodium knows no failure here
+    return bytes(ffi.buffer(signed, SIGNATURE_BYTES))
