@@ -21,6 +21,7 @@ from delegate.wire.envelope import Envelope, Kind
 _LEAST_FIVE_BYTES: Final = 65_536  # a lesser time has a shorter encoding
 _NONCE_BYTES: Final = 16
 _DIGEST_BYTES: Final = 32
+_new: Final = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
 
 
 class Proof(NamedTuple):
@@ -89,7 +90,7 @@ def _proof(data: bytes, chain: VerifiedChain, request: Request, settings: Settin
     if not now - settings.proof_window_s <= issued <= now + settings.leeway_s:
         age = f"made {now - issued} s ago" if issued <= now else f"made {issued - now} s in the future"
         raise VerificationError(Reason.PROOF_EXPIRED, age)
-    return Proof(cose.structure_id(structure), issued)
+    return _new(Proof, (cose.structure_id(structure), issued))
 
 
 def _issued_if_as_expected(payload: bytes, audience: str, digest: bytes) -> int | None:
