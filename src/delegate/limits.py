@@ -24,6 +24,8 @@ CAVEATS = 32
 WHY_CHARACTERS = 256  # a purpose, not a document
 WHO_ENTRIES = 16
 WHO_CHARACTERS = 256
+BUDGET_UNITS = 8
+UNIT_CHARACTERS = 64
 TIME_MAX = 253_402_300_799  # the last second of the year 9999: every time can be printed
 HOPS_MAX = BLOCKS
 

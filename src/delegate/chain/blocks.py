@@ -11,6 +11,7 @@ The rules of this file:
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, NamedTuple, NoReturn
 
 from delegate.chain import known
@@ -19,9 +20,11 @@ from delegate.errors import Reason, TokenError
 from delegate.keys import PublicKey, is_name
 from delegate.limits import (
     AUDIENCES,
+    BUDGET_UNITS,
     HOPS_MAX,
     NAME_CHARACTERS,
     TIME_MAX,
+    UNIT_CHARACTERS,
     WHO_CHARACTERS,
     WHO_ENTRIES,
     WHY_CHARACTERS,
@@ -31,6 +34,7 @@ from delegate.wire.cose import ED25519
 
 BEARER: Final = "bearer:"
 TOKEN_ID_BYTES: Final = 8
+_UNIT: Final = re.compile(r"[a-z][a-z0-9_.-]*")
 
 ISS, SUB, AUD, EXP, NBF, IAT, CTI, CNF = range(1, 9)
 
@@ -50,6 +54,8 @@ _ORDER: Final[tuple[tuple[int | str, type, bool], ...]] = (
     ("who", dict, False),
     ("why", str, False),
     ("hops", int, False),
+    ("fresh", int, False),
+    ("budget", dict, False),
     ("tenant", str, True),
 )
 _RULES: Final = {key: (place, kind, first_only) for place, (key, kind, first_only) in enumerate(_ORDER)}
@@ -81,12 +87,14 @@ class Block(NamedTuple):
     token_id: bytes = b""
     originator: str = ""
     tenant: str = ""
+    fresh: int | None = None
+    budget: tuple[tuple[str, int], ...] = ()
 
 
 def encode(block: Block, *, first: bool) -> bytes:
     """Encode a block's claims; `block` has been put together by code of ours that checked them."""
-    holder, key, issued, expires, not_before, audience, can, caveats, hops, who, why, *_ = block
-    if not (first or audience or who or why) and not_before is None and key.algorithm == ED25519:
+    holder, key, issued, expires, not_before, audience, can, caveats, hops, who, why, *_, fresh, budget = block
+    if not (first or audience or who or why or budget) and not_before is fresh is None and key.algorithm == ED25519:
         row = known.write_row(holder.encode(), expires, issued, key.raw, caveats, can, hops)
         if row is not None:
             return row
@@ -116,6 +124,10 @@ def encode(block: Block, *, first: bool) -> bytes:
         claims["why"] = block.why
     if block.hops is not None:
         claims["hops"] = block.hops
+    if block.fresh is not None:
+        claims["fresh"] = block.fresh
+    if block.budget:
+        claims["budget"] = dict(block.budget)
     if block.tenant:
         claims["tenant"] = block.tenant
     return cbor.encode_sorted(claims)
@@ -154,6 +166,8 @@ def decode(payload: bytes, *, first: bool) -> Block:
         who,
         why,
         hops,
+        fresh,
+        budget,
         tenant,
     ) = _read(payload, first=first)
     if holder is None or issued is None or cnf is None:
@@ -168,6 +182,8 @@ def decode(payload: bytes, *, first: bool) -> Block:
         _malformed("nbf is out of range")
     if hops is not None and not 0 <= hops <= HOPS_MAX:
         _malformed("hops is out of range")
+    if fresh is not None and not 0 < fresh <= TIME_MAX:
+        _malformed("fresh is out of range")
     if first:
         if issuer is None or expires is None or token_id is None or can is None:
             _malformed("block 0 needs iss, exp, cti and can")
@@ -192,6 +208,8 @@ def decode(payload: bytes, *, first: bool) -> Block:
         token_id or b"",
         on_behalf_of or "",
         tenant or "",
+        fresh,
+        () if budget is None else _checked_budget(budget),
     )
 
 
@@ -227,7 +245,7 @@ def _block_of(row: known.Row, *, first: bool) -> Block | None:
         Block,
         (
             holder, PublicKey.from_raw(key), issued, expires, not_before, audience, can or b"", caveats or b"",
-            hops, (), why, name, token_id or b"", "", "",
+            hops, (), why, name, token_id or b"", "", "", None, (),
         ),
     )  # fmt: skip
 
@@ -286,6 +304,23 @@ def check_who(who: dict[Any, Any]) -> tuple[Reason, str]:
     return Reason.MALFORMED, "" if who else "who is empty"
 
 
+def check_budget(budget: dict[Any, Any]) -> tuple[Reason, str]:
+    """Say what is wrong with a budget; no words (`""`) where nothing is."""
+    if len(budget) > BUDGET_UNITS:
+        return Reason.LIMIT_EXCEEDED, f"budget has {len(budget)} units"
+    for unit, amount in budget.items():
+        if type(unit) is not str or not is_unit(unit):
+            return Reason.MALFORMED, f"budget has a unit that is not a word of at most {UNIT_CHARACTERS} characters"
+        if type(amount) is not int or amount < 0:
+            return Reason.MALFORMED, "budget has an amount that is no integer from 0 on"
+    return Reason.MALFORMED, "" if budget else "budget is empty"
+
+
+def is_unit(unit: str) -> bool:
+    """Say whether this can name what a budget counts: `usd_cents`, `calls`."""
+    return len(unit) <= UNIT_CHARACTERS and _UNIT.fullmatch(unit) is not None
+
+
 def _malformed(detail: str) -> NoReturn:
     raise TokenError(Reason.MALFORMED, detail)
 
@@ -328,3 +363,12 @@ def _checked_who(who: dict[Any, Any]) -> tuple[tuple[str, str], ...]:
     if list(who) != cbor.sorted_keys(who):
         raise TokenError(Reason.NOT_CANONICAL, "who out of order")
     return tuple(who.items())
+
+
+def _checked_budget(budget: dict[Any, Any]) -> tuple[tuple[str, int], ...]:
+    reason, wrong = check_budget(budget)
+    if wrong:
+        raise TokenError(reason, wrong)
+    if list(budget) != cbor.sorted_keys(budget):
+        raise TokenError(Reason.NOT_CANONICAL, "budget out of order")
+    return tuple(budget.items())

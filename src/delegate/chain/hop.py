@@ -28,6 +28,8 @@ class Hop:
         capabilities, caveats: as text; empty where this block says nothing.
         hops: how many later blocks may change the key; `None` where this block says nothing.
         who, why: facts about the holder, and the purpose, as the signer says.
+        budget: unit → how much all that is done below may spend of it together; empty where this block says nothing.
+        fresh: how old a verifier's revocation data may be, seconds; `None` where this block says nothing.
     """
 
     index: int
@@ -45,6 +47,8 @@ class Hop:
     hops: int | None
     who: tuple[tuple[str, str], ...]
     why: str
+    budget: tuple[tuple[str, int], ...]
+    fresh: int | None
 
     def __str__(self) -> str:
         return f"hop {self.index} ({self.signer} → {self.holder})"
@@ -73,4 +77,6 @@ def _hop(link: Link) -> Hop:
         hops=block.hops,
         who=block.who,
         why=block.why,
+        budget=block.budget,
+        fresh=block.fresh,
     )

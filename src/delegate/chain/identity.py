@@ -110,6 +110,8 @@ class Identity:
         tenant: str | None = None,
         who: Mapping[str, str] | None = None,
         why: str | None = None,
+        budget: Mapping[str, int] | None = None,
+        fresh: Duration | None = None,
         bearer: bool = False,
         now: Instant | None = None,
     ) -> Token | BearerToken:
@@ -129,6 +131,9 @@ class Identity:
             tenant: the one tenant where this is good.
             who: facts about the holder: at most 16 texts of 256 characters.
             why: the purpose, at most 256 characters, for people and the audit trail.
+            budget: a pool for all that is done below, such as `{"usd_cents": 10000, "calls": 50}`: at most 8 units,
+                each a word of a-z, 0-9, `_`, `.` and `-`, amounts from 0. A service without a ledger refuses it.
+            fresh: how old a service's revocation data may be.
             bearer: make a bearer token: no proof is needed to use it.
             now: the moment to start from; the system's clock if absent.
 
@@ -144,7 +149,7 @@ class Identity:
             raise TypeError(message)
         terms = Authority(
             can=can, ttl=ttl, expires=expires, caveats=caveats, not_before=not_before, audience=audience,
-            hops=hops, on_behalf_of=on_behalf_of, tenant=tenant, who=who, why=why, now=now,
+            hops=hops, on_behalf_of=on_behalf_of, tenant=tenant, who=who, why=why, budget=budget, fresh=fresh, now=now,
         )  # fmt: skip
         if to is not None:
             draft = self.draft_mint(to=to, **terms)
@@ -152,12 +157,12 @@ class Identity:
         if not audience:
             message = "a bearer token needs an audience: no service takes one without"
             raise ValueError(message)
-        fresh = Ed25519Signer.generate()
+        key = Ed25519Signer.generate()
 
         def wrap(blocks: tuple[bytes, ...], link: Link) -> BearerToken:
-            return BearerToken(blocks, fresh.seed_bytes(), link)
+            return BearerToken(blocks, key.seed_bytes(), link)
 
-        bearer_draft = draft_first(self.principal, None, wrap, bearer_key=fresh.public_key, **terms)
+        bearer_draft = draft_first(self.principal, None, wrap, bearer_key=key.public_key, **terms)
         return bearer_draft.assemble(self._signer.sign(bearer_draft.to_sign))
 
     def attenuate(
@@ -174,6 +179,8 @@ class Identity:
         hops: int | None = None,
         who: Mapping[str, str] | None = None,
         why: str | None = None,
+        budget: Mapping[str, int] | None = None,
+        fresh: Duration | None = None,
         now: Instant | None = None,
     ) -> Token:
         """Append a block that narrows; with `to`, also hand the chain to another principal. Needs no server.
@@ -190,6 +197,8 @@ class Identity:
             hops: cut to what is left; absent: what is left.
             who: facts about the new holder.
             why: the purpose.
+            budget: a narrower pool of this block's own; what is charged to it is charged to those above as well.
+            fresh: how old a service's revocation data may be.
             now: the moment to start from; the system's clock if absent.
 
         Raises:
@@ -203,7 +212,7 @@ class Identity:
         mine = self._held(token)
         draft = draft_next(
             mine.link, mine.blocks, to, Token, can=can, caveats=caveats, ttl=ttl, expires=expires,
-            not_before=not_before, audience=audience, hops=hops, who=who, why=why, now=now,
+            not_before=not_before, audience=audience, hops=hops, who=who, why=why, budget=budget, fresh=fresh, now=now,
         )  # fmt: skip
         return draft.assemble(self._signer.sign(draft.to_sign))
 

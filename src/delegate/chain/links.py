@@ -25,6 +25,23 @@ UNLIMITED_HOPS: Final = HOPS_MAX
 _new: Final = tuple.__new__
 
 
+class Pool(NamedTuple):
+    """What one block's budget holds of one unit, for all that is done below it.
+
+    Attributes:
+        hop, block_id: the block that has it.
+        unit: what is counted.
+        limit: how much there is in all.
+        until: when the chain down to that block is over.
+    """
+
+    hop: int
+    block_id: bytes
+    unit: str
+    limit: int
+    until: int
+
+
 class Link(NamedTuple):
     """One block and what the chain up to it adds up to. A tuple: built once a block on a cold check.
 
@@ -42,6 +59,8 @@ class Link(NamedTuple):
         is_bearer: whether any block so far is a bearer block.
         checks: what each block so far demands of a request; blocks that demand nothing are left out. Empty under
             an author.
+        pools: of every budget so far.
+        fresh: the least `fresh` so far: how old a verifier's revocation data may be, in seconds.
     """
 
     parent: Link | None
@@ -56,6 +75,8 @@ class Link(NamedTuple):
     names: Mapping[bytes, str]
     is_bearer: bool
     checks: tuple[Check, ...]
+    pools: tuple[Pool, ...] = ()
+    fresh: int | None = None
 
     def up(self) -> list[Link]:
         """List the links from block 0 to this one."""
@@ -104,6 +125,8 @@ def first_link(block: Block, block_id: bytes, root: PublicKey | None, compiler: 
         names,
         block.holder == BEARER,
         () if compiler is None else (_check(0, block, compiler),),
+        _pools(0, block_id, block, expires),
+        block.fresh,
     )
 
 
@@ -153,13 +176,22 @@ def next_link(parent: Link, block: Block, block_id: bytes, compiler: Compiler | 
     checks = parent.checks
     if compiler is not None and (block.caveats or block.can):
         checks = (*checks, _check(index, block, compiler))
+    pools, fresh = parent.pools, parent.fresh
+    if block.budget:
+        pools = (*pools, *_pools(index, block_id, block, expires))
+    if block.fresh is not None and (fresh is None or block.fresh < fresh):
+        fresh = block.fresh
     return _new(
         Link,
         (
             parent, index, block_id, block, handed_on, expires, begins, hops_left, audience, names, parent.is_bearer,
-            checks,
+            checks, pools, fresh,
         ),
     )  # fmt: skip
+
+
+def _pools(index: int, block_id: bytes, block: Block, expires: int) -> tuple[Pool, ...]:
+    return tuple(Pool(index, block_id, unit, limit, expires) for unit, limit in block.budget)
 
 
 def at_hop(error: DelegateError, index: int) -> DelegateError:

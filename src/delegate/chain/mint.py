@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypedDict, TypeVar
 
 from delegate.caveats import Caveat
-from delegate.chain.blocks import BEARER, TOKEN_ID_BYTES, Block, check_audience_name, check_who, encode
+from delegate.chain.blocks import BEARER, TOKEN_ID_BYTES, Block, check_audience_name, check_budget, check_who, encode
 from delegate.chain.capability import (
     Capability,
     capabilities,
@@ -31,7 +31,7 @@ from delegate.chain.times import Duration, Instant, instant, seconds
 from delegate.chain.token import Presentation, block_aad, proof_aad
 from delegate.errors import AttenuationError, Reason, TokenError, VerificationError
 from delegate.keys import Principal, PublicKey, check_name
-from delegate.limits import BLOCKS, HOPS_MAX, TIME_MAX, TOKEN_BYTES, WHY_CHARACTERS
+from delegate.limits import BLOCKS, HOPS_MAX, INTEGER_MAX, TIME_MAX, TOKEN_BYTES, WHY_CHARACTERS
 from delegate.wire import cbor, cose
 
 Capabilities: TypeAlias = str | Capability | Iterable[str | Capability]
@@ -56,6 +56,8 @@ class Narrowing(TypedDict, total=False):
     hops: int | None
     who: Mapping[str, str] | None
     why: str | None
+    budget: Mapping[str, int] | None
+    fresh: Duration | None
     now: Instant | None
 
 
@@ -105,6 +107,8 @@ def draft_first(
     tenant: str | None = None,
     who: Mapping[str, str] | None = None,
     why: str | None = None,
+    budget: Mapping[str, int] | None = None,
+    fresh: Duration | None = None,
     now: Instant | None = None,
     bearer_key: PublicKey | None = None,
     token_id: bytes | None = None,
@@ -143,6 +147,8 @@ def draft_first(
         token_id=os.urandom(TOKEN_ID_BYTES) if token_id is None else token_id,
         originator="" if on_behalf_of in (None, issuer.name) else on_behalf_of,
         tenant=tenant or "",
+        fresh=None if fresh is None else seconds(fresh),
+        budget=_budget(budget),
     )
     key = issuer.public_key
     protected = cose.protected_header(key.algorithm, key.thumbprint)
@@ -164,6 +170,8 @@ def draft_next(
     hops: int | None = None,
     who: Mapping[str, str] | None = None,
     why: str | None = None,
+    budget: Mapping[str, int] | None = None,
+    fresh: Duration | None = None,
     now: Instant | None = None,
     bearer_key: PublicKey | None = None,
 ) -> Draft[T]:
@@ -188,6 +196,8 @@ def draft_next(
         None if hops is None else _hops(hops, link.hops_left - (key != above.key)),
         _who(who) if who is not None else (),
         _why(why) if why is not None else "",
+        fresh=None if fresh is None else seconds(fresh),
+        budget=_budget(budget) if budget is not None else (),
     )
     check_effect(link, block, conditions)
     protected = cose.protected_header(above.key.algorithm)
@@ -298,6 +308,16 @@ def _who(who: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     if wrong:
         raise ValueError(wrong)
     return tuple((name, facts[name]) for name in cbor.sorted_keys(facts))
+
+
+def _budget(budget: Mapping[str, int] | None) -> tuple[tuple[str, int], ...]:
+    if budget is None:
+        return ()
+    pools: dict[Any, Any] = dict(budget)
+    _, wrong = check_budget(pools)
+    if wrong or max(pools.values()) > INTEGER_MAX:
+        raise ValueError(wrong or "budget has an amount beyond 64 bits")
+    return tuple((unit, pools[unit]) for unit in cbor.sorted_keys(pools))
 
 
 def _why(why: str | None) -> str:

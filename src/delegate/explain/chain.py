@@ -22,7 +22,7 @@ from delegate.chain.links import Link
 from delegate.chain.token import originator_of
 from delegate.explain.grants import grant_lines, grants_json, handing, open_note
 from delegate.explain.layout import WIDTH, escaped, hung, titled, wrapped
-from delegate.explain.moments import when_from
+from delegate.explain.moments import span, when_from
 
 _ARROW_COLUMN: Final = 40
 _TEXT_COLUMN: Final = 16
@@ -65,6 +65,12 @@ class HopView:
             lines += _said("from", when_from(hop.not_before, now))
         if hop.hops is not None:
             lines += _said("hands on", handing(hop.hops))
+        if hop.budget:
+            lines += _said(
+                "spends", f"at most {', '.join(f'{amount} {unit}' for unit, amount in hop.budget)}, all below"
+            )
+        if hop.fresh is not None:
+            lines += _said("fresh", f"revocation data at most {span(hop.fresh)} old")
         if hop.who:
             lines += _said("who", ", ".join(f"{escaped(name)}: {escaped(fact)}" for name, fact in hop.who))
         if hop.why:
@@ -91,6 +97,8 @@ class HopView:
             "caveats": list(hop.caveats),
             "hops": hop.hops,
             "hops_left": self.hops_left,
+            "budget": dict(hop.budget),
+            "fresh": hop.fresh,
             "who": dict(hop.who),
             "why": hop.why or None,
         }

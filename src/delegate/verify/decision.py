@@ -8,22 +8,26 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from delegate.chain.bearer import BearerToken
 from delegate.chain.links import at_hop
 from delegate.chain.request import Request
+from delegate.chain.revocations import Feed
 from delegate.chain.token import Presentation, Token, frame
-from delegate.errors import DelegateError, Reason, VerificationError
-from delegate.state.protocols import Charge, Claim, Outcome
+from delegate.errors import DelegateError, VerificationError
+from delegate.state import Claim
 from delegate.verify.authorization import Authorization, Decision, refused
 from delegate.verify.chain import check_now_and_here, verify_blocks
+from delegate.verify.effects import Effect, FindFeeds, FindRecords, Settle, Spend
 from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.generation import Generation
 from delegate.verify.possession import possession
+from delegate.verify.revocation import check_fresh, check_revoked, needs_freshness, subjects
 from delegate.verify.settings import Settings
+from delegate.verify.spending import charges, check_cost, refusal
 from delegate.verify.texts import keep, recall
 from delegate.verify.verified import VerifiedChain
 from delegate.wire.envelope import Envelope
@@ -31,27 +35,29 @@ from delegate.wire.envelope import Envelope
 Presented: TypeAlias = Presentation | BearerToken | Token | str | bytes
 
 
-class Spend(NamedTuple):
-    """Effect: claim these ids and charge these pools, all of it or nothing."""
+_new: Final = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
+T = TypeVar("T")
+Checking: TypeAlias = Generator[Effect, Any, T]
+Deciding: TypeAlias = Generator[Effect, Any, Authorization | Decision]
 
-    claims: tuple[Claim, ...]
-    charges: tuple[Charge, ...]
+
+class Asked(NamedTuple):
+    """What a service asks of its verifier, besides the presentation.
+
+    Attributes:
+        request: as it was normalised.
+        env: facts that the service vouches for.
+        cost: unit → what the request costs.
+        now: the verifier's clock.
+    """
+
+    request: Request
+    env: Mapping[str, Any]
+    cost: Mapping[str, int]
     now: int
 
 
-_new: Final = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
-Effect: TypeAlias = Spend
-Deciding: TypeAlias = Generator[Effect, Outcome, Authorization | Decision]
-
-
-def deciding(
-    presentation: Presented,
-    request: Request,
-    env: Mapping[str, Any],
-    generation: Generation,
-    settings: Settings,
-    now: int,
-) -> Deciding:
+def deciding(presentation: Presented, asked: Asked, generation: Generation, settings: Settings) -> Deciding:
     """Decide one request: yields effects, returns an authorization, or the decision that refuses.
 
     The driver sends back what an effect came to, or throws a `DelegateError` in where it failed.
@@ -59,6 +65,7 @@ def deciding(
     Raises:
         TypeError: `presentation` is of no type that could hold one.
     """
+    request, env, cost, now = asked
     chain: VerifiedChain | None = None
     try:
         text = presentation if isinstance(presentation, str) else None
@@ -69,24 +76,76 @@ def deciding(
         else:
             left = framed(presentation)  # SPEC 5.1
             chain, seen = verify_blocks(left.blocks, generation, settings)  # SPEC 5.2
+        link = chain.link
         check_now_and_here(chain, settings, now)  # SPEC 5.3, 5.4
+        if link.fresh is not None or settings.asks_revocations:
+            yield from checking_revocation(chain, settings, now)  # SPEC 5.4
         proof = None if left is None else possession(left, chain, request, settings, now)  # SPEC 5.5
         if seen and text is not None and left is not None:  # from the second time on: most chains have none
             keep(text, left, chain, generation, settings.tail_bytes)
         evaluate(chain, request, env, settings, now)  # SPEC 5.6, 5.7
         if proof is not None:  # SPEC 5.8
+            cost_of_all = charges(link, cost, has_ledger=settings.ledger is not None) if link.pools else ()
             until = proof.issued + settings.proof_window_s + settings.leeway_s
+            claim = _new(Claim, (proof.id, proof.issued, until))
             try:
-                claim = _new(Claim, (proof.id, proof.issued, until))
-                outcome = yield _new(Spend, ((claim,), (), now))
+                outcome = yield _new(Spend, ((claim,), cost_of_all, now))
             except VerificationError as error:
-                raise at_hop(error, chain.link.hop) from None
+                raise at_hop(error, link.hop) from None
             if outcome is not True:
-                raise VerificationError(Reason.REPLAYED, "this proof has been used", hop=chain.link.hop)
+                raise refusal(outcome, link, cost_of_all)
     except DelegateError as error:
         ask = None if chain is None else partial(asking, chain, request, env, settings, now)
         return refused(error, request, chain, ask)
     return Authorization(chain, request, settings, env, None if proof is None else proof.id)
+
+
+def checking_chain(token: Presented, generation: Generation, settings: Settings, now: int) -> Checking[VerifiedChain]:
+    """Check who signed a chain, and that it is good now and here (SPEC §5.1 to §5.4); yields the look-up."""
+    chain = verify_blocks(framed(token).blocks, generation, settings)[0]
+    check_now_and_here(chain, settings, now)
+    if chain.link.fresh is not None or settings.asks_revocations:
+        yield from checking_revocation(chain, settings, now)
+    return chain
+
+
+def previewing(token: Presented, asked: Asked, generation: Generation, settings: Settings) -> Checking[Decision]:
+    """Say what a chain would allow, without a proof, and spend nothing; yields the look-up."""
+    request, env, _, now = asked
+    chain: VerifiedChain | None = None
+    try:
+        chain = verify_blocks(framed(token).blocks, generation, settings)[0]
+        check_now_and_here(chain, settings, now)
+        if chain.link.fresh is not None or settings.asks_revocations:
+            yield from checking_revocation(chain, settings, now)
+        evaluate(chain, request, env, settings, now)
+    except DelegateError as error:
+        ask = None if chain is None else partial(asking, chain, request, env, settings, now)
+        return refused(error, request, chain, ask)
+    ask = partial(asking, chain, request, env, settings, now)
+    return Decision(allowed=True, request=request, chain=chain, _asking=ask)
+
+
+def settling(granted: Authorization, actual: Mapping[str, int], settings: Settings) -> Generator[Effect, Any, bool]:
+    """Give back to the budgets what a charge turned out not to need; yields the settlement."""
+    cost = check_cost(actual)
+    if granted.proof_id is None or not granted.chain.link.pools:
+        return False
+    return (yield Settle(granted.proof_id, cost, settings.now())) is True
+
+
+def checking_revocation(chain: VerifiedChain, settings: Settings, now: int) -> Checking[None]:
+    """Refuse what was taken back, and to decide by stale data; yields the look-up.
+
+    Raises:
+        VerificationError: REVOKED. StateError: REVOCATION_STALE, or what the driver throws in.
+    """
+    feeds: Sequence[Feed] = ()
+    if settings.revocations:  # one that says that it is empty holds neither records nor feeds
+        check_revoked(chain, (yield FindRecords(tuple(subjects(chain)))), settings, now)
+        if needs_freshness(chain, settings):
+            feeds = yield FindFeeds()
+    check_fresh(chain, feeds, settings, now)
 
 
 def framed(presentation: Presented) -> Envelope:

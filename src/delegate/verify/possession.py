@@ -49,6 +49,8 @@ def possession(found: Envelope, chain: VerifiedChain, request: Request, settings
         if found.kind is Kind.PRESENTATION:
             return _proof(found.proof, chain, request, settings, now)
         if found.kind is Kind.BEARER:
+            if chain.link.pools:
+                raise VerificationError(Reason.PROOF_MISSING, "a chain with a budget is charged by its proofs")
             _check_secret(found.secret, chain)
             return None
         raise VerificationError(Reason.PROOF_MISSING, "a chain without a proof; present it with prove")

@@ -10,6 +10,14 @@ from delegate.caveats import Condition
 from delegate.chain.rules import Compiler
 from delegate.keys import Principal
 from delegate.limits import Limits
+from delegate.state import (
+    AsyncLedger,
+    AsyncReplayStore,
+    AsyncRevocationStore,
+    Ledger,
+    ReplayStore,
+    RevocationStore,
+)
 
 Clock = Callable[[], float]
 
@@ -32,6 +40,16 @@ class Settings:
     clock: Clock
     limits: Limits
     compiler: Compiler
+    revokers: Mapping[bytes, str]  # thumbprint → name: whose word on any block or key counts
+    max_revocation_age_s: int | None
+    replay: ReplayStore | AsyncReplayStore
+    revocations: RevocationStore | AsyncRevocationStore | None
+    ledger: Ledger | AsyncLedger | None
+
+    @property
+    def asks_revocations(self) -> bool:
+        """Whether every chain is to be looked up; a store that says that it is empty is not asked."""
+        return bool(self.revocations) or self.max_revocation_age_s is not None
 
     def now(self) -> int:
         """Read the verifier's clock, in whole Unix seconds."""

@@ -10,9 +10,8 @@ The rules of this file:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import Any, Final
+from collections.abc import Generator, Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 from delegate.caveats import Caveat, compile_wire, to_wire
 from delegate.chain.blocks import check_audience_name
@@ -23,26 +22,34 @@ from delegate.chain.times import Duration, seconds
 from delegate.errors import DelegateError, Reason, StateError
 from delegate.keys import Principal
 from delegate.limits import Limits
-from delegate.state import AsyncReplayStore, MemoryReplay, Outcome, Refused, ReplayStore
-from delegate.verify.authorization import Authorization, Decision, refused
-from delegate.verify.chain import check_now_and_here, verify_blocks
-from delegate.verify.decision import Deciding, Presented, Spend, deciding, framed
-from delegate.verify.evaluate import asking, evaluate
-from delegate.verify.explanation import Asking
+from delegate.state import (
+    AsyncLedger,
+    AsyncReplayStore,
+    AsyncRevocationStore,
+    Ledger,
+    MemoryReplay,
+    ReplayStore,
+    RevocationStore,
+)
+from delegate.verify.authorization import Authorization, Decision
+from delegate.verify.decision import Asked, Presented, checking_chain, deciding, previewing, settling
+from delegate.verify.effects import Effect, Settle
 from delegate.verify.generation import generation
 from delegate.verify.roots import Trusted
 from delegate.verify.settings import SYSTEM_CLOCK, Clock, Settings, directory
+from delegate.verify.spending import check_cost
 from delegate.verify.texts import tail_bytes
 from delegate.verify.verified import VerifiedChain
 from delegate.wire.cose import ED25519, ESP256
 
+T = TypeVar("T")
 ALGORITHMS: Final = frozenset({ED25519, ESP256})
 
 
 class _Base:
     """What the sync and the async verifier share: everything but the effects."""
 
-    __slots__ = ("_cache_size", "_generation", "_replay", "_settings")
+    __slots__ = ("_cache_size", "_generation", "_settings")
 
     def __init__(
         self,
@@ -60,7 +67,11 @@ class _Base:
         clock: Clock = SYSTEM_CLOCK,
         limits: Limits | None = None,
         cache_size: int = 4096,
-        replay: Any = None,  # noqa: ANN401 - typed by the two classes below
+        replay: ReplayStore | AsyncReplayStore | None = None,
+        revocations: RevocationStore | AsyncRevocationStore | None = None,
+        revokers: Iterable[Principal] = (),
+        max_revocation_age: Duration | None = None,
+        ledger: Ledger | AsyncLedger | None = None,
     ) -> None:
         """Set up a verifier; one serves any number of threads.
 
@@ -80,6 +91,11 @@ class _Base:
             cache_size: how many verified blocks, and how many compiled capability and caveat lists, to keep; 0 keeps
                 none. Each block takes about 3 KB. A verdict never depends on it.
             replay: where used proofs are remembered; by default in this process's memory, see `MemoryReplay`.
+            revocations: where revoked blocks and keys are looked up; none by default.
+            revokers: whose word on any block or key counts. Beside them: a signer's on what it handed out, and a key's
+                own on itself.
+            max_revocation_age: how old the newest list of each revoker may be.
+            ledger: where budgets are charged; without one, a chain with a budget is refused.
 
         Raises:
             ValueError, TypeError: an argument out of its bounds.
@@ -96,6 +112,9 @@ class _Base:
             raise ValueError(message)
         several = (policy,) if isinstance(policy, (str, Caveat)) else tuple(policy)
         caveats = tuple(map(caveat, several))
+        if replay is None:
+            # A clock of the caller's own (a test, a look at old traffic) cannot be compared with this process's start.
+            replay = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay(since=0)
         self._settings = Settings(
             audience=audience,
             tail_bytes=tail_bytes(audience),
@@ -111,13 +130,14 @@ class _Base:
             clock=clock,
             limits=limits or Limits(),
             compiler=Compiler(cache_size),
+            revokers=directory(revokers),
+            max_revocation_age_s=None if max_revocation_age is None else seconds(max_revocation_age),
+            replay=replay,
+            revocations=revocations,
+            ledger=ledger,
         )
         self._cache_size = cache_size
         self._generation = generation(roots, cache_size)
-        if replay is None:
-            # A clock of the caller's own (a test, a look at old traffic) cannot be compared with this process's start.
-            replay = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay(since=0)
-        self._replay = replay
 
     @property
     def roots(self) -> tuple[Trusted, ...]:
@@ -133,57 +153,25 @@ class _Base:
         """This service's name."""
         return self._settings.audience
 
-    def verify_chain(self, token: Presented) -> VerifiedChain:
-        """Check who signed this chain, from a trusted root to its last block, and that it is good now and here.
-
-        Answers "is it genuine, in time and meant for this service?", never "is this request allowed?" and never
-        "does whoever presents it hold the key?": a chain is no secret. To decide a request, use `authorize`.
-
-        Args:
-            token: an envelope, its text or its bytes. A proof in it is not looked at.
-
-        Raises:
-            TokenError: the form is wrong.
-            VerificationError: UNKNOWN_ROOT, BAD_SIGNATURE, EXPIRED, …; `.hop` is the first failing block.
-
-        Cost: one signature check a block. Source: SPEC §5, steps 1 to 4.
-        """
-        chain = verify_blocks(framed(token).blocks, self._generation, self._settings)[0]
-        check_now_and_here(chain, self._settings, self._settings.now())
-        return chain
-
-    def preview(self, token: Presented, request: Request, *, env: Mapping[str, object] | None = None) -> Decision:
-        """Say what this chain would allow, without a proof and without effects. No service may act on it.
-
-        Raises nothing for what is in the token. Source: SPEC §5 without steps 5 and 8.
-        """
-        chain: VerifiedChain | None = None
-        ask: Callable[[], Asking] | None = None
-        settings, facts, now = self._settings, _facts(env), self._settings.now()
-        try:
-            chain = verify_blocks(framed(token).blocks, self._generation, settings)[0]
-            ask = partial(asking, chain, request, facts, settings, now)
-            check_now_and_here(chain, settings, now)
-            evaluate(chain, request, facts, settings, now)
-        except DelegateError as error:
-            return refused(error, request, chain, ask)
-        return Decision(allowed=True, request=request, chain=chain, _asking=ask)
-
-    def _deciding(self, presentation: Presented, request: Request, env: Mapping[str, object] | None) -> Deciding:
+    def _asked(self, request: Request, env: Mapping[str, object] | None, cost: Mapping[str, int] | None) -> Asked:
         if type(request) is not Request:
             message = f"a request is a Request, not {type(request).__name__}"
             raise TypeError(message)
-        return deciding(presentation, request, _facts(env), self._generation, self._settings, self._settings.now())
+        return Asked(request, _facts(env), check_cost(cost), self._settings.now())
 
 
 class Verifier(_Base):
     """Checks chains and decides requests, on the spot, with no server."""
 
     __slots__ = ()
-    _replay: ReplayStore
 
     def authorize(
-        self, presentation: Presented, request: Request, *, env: Mapping[str, object] | None = None
+        self,
+        presentation: Presented,
+        request: Request,
+        *,
+        env: Mapping[str, object] | None = None,
+        cost: Mapping[str, int] | None = None,
     ) -> Authorization:
         """Allow this request, or raise.
 
@@ -192,93 +180,170 @@ class Verifier(_Base):
                 or its bytes, at most 32 KiB.
             request: what is asked, as the service understands it; act on this same object afterwards.
             env: facts that the service vouches for, JSON values and bytes. Never what the caller said.
+            cost: unit → what this request costs the budgets of its chain: integers from 0. `calls` is 1 unless said;
+                every other unit that the chain has a budget in must be here.
 
         Returns:
             On whose authority, through whom, until when.
 
         Raises:
-            TokenError: not a token. VerificationError: not genuine, not now, not proven.
+            TokenError: not a token. VerificationError: not genuine, not now, revoked, not proven.
             Denied: genuine, and not allowed; `.decision` says more.
             StateError: a store failed.
             All are `DelegateError`, with `.reason`, `.hop`, and `.public_detail` for the caller's eyes.
 
         Cost: one signature check a block and one for the proof. Source: SPEC §5.
         """
-        answer = self._run(self._deciding(presentation, request, env))
+        asked = self._asked(request, env, cost)
+        answer = self._run(deciding(presentation, asked, self._generation, self._settings))
         if type(answer) is Authorization:
             return answer
         raise _error_of(answer)
 
-    def decide(self, presentation: Presented, request: Request, *, env: Mapping[str, object] | None = None) -> Decision:
+    def decide(
+        self,
+        presentation: Presented,
+        request: Request,
+        *,
+        env: Mapping[str, object] | None = None,
+        cost: Mapping[str, int] | None = None,
+    ) -> Decision:
         """Decide as `authorize`, and return the decision: raises nothing for what a caller sent."""
-        return _as_decision(self._run(self._deciding(presentation, request, env)))
+        asked = self._asked(request, env, cost)
+        return _as_decision(self._run(deciding(presentation, asked, self._generation, self._settings)))
 
-    def _run(self, deciding: Deciding) -> Authorization | Decision:
+    def verify_chain(self, token: Presented) -> VerifiedChain:
+        """Check who signed this chain, from a trusted root to its last block, and that it is good now and here.
+
+        Answers "is it genuine, in time, unrevoked and meant for this service?", never "is this request allowed?" and
+        never "does whoever presents it hold the key?": a chain is no secret. To decide a request, use `authorize`.
+
+        Args:
+            token: an envelope, its text or its bytes. A proof in it is not looked at.
+
+        Raises:
+            TokenError: the form is wrong.
+            VerificationError: UNKNOWN_ROOT, BAD_SIGNATURE, EXPIRED, REVOKED, …; `.hop` is the first failing block.
+            StateError: the revocation store did not answer, or its data is stale.
+
+        Cost: one signature check a block. Source: SPEC §5, steps 1 to 4.
+        """
+        return self._run(checking_chain(token, self._generation, self._settings, self._settings.now()))
+
+    def preview(self, token: Presented, request: Request, *, env: Mapping[str, object] | None = None) -> Decision:
+        """Say what this chain would allow, without a proof; nothing is claimed or charged. No service may act on it.
+
+        Raises nothing for what is in the token. Source: SPEC §5 without steps 5 and 8.
+        """
+        return self._run(previewing(token, self._asked(request, env, None), self._generation, self._settings))
+
+    def settle(self, granted: Authorization, actual: Mapping[str, int]) -> bool:
+        """Give back to the budgets what a charge turned out not to need; once.
+
+        Args:
+            granted: what `authorize` gave.
+            actual: unit → what the request really cost, at most the `cost` that was charged. A unit that is not
+                named stays as charged.
+
+        Returns:
+            `True` the first time; `False` where it was settled before, or nothing was charged.
+
+        Raises:
+            ValueError: more than was charged. StateError: the ledger did not answer.
+
+        Source: SPEC §10.3.
+        """
+        return self._run(settling(granted, actual, self._settings))
+
+    def _run(self, effects: Generator[Effect, Any, T]) -> T:
         try:
-            effect = next(deciding)
+            effect = next(effects)
             while True:
                 try:
-                    result = self._spend(effect)
+                    result = self._perform(effect)
                 except DelegateError as error:
-                    effect = deciding.throw(error)
+                    effect = effects.throw(error)
                 else:
-                    effect = deciding.send(result)
+                    effect = effects.send(result)
         except StopIteration as done:
-            answer: Authorization | Decision = done.value
+            answer: T = done.value
             return answer
 
-    def _spend(self, effect: Spend) -> Outcome:
+    def _perform(self, effect: Effect) -> object:
         try:
-            return _answer(self._replay.claim(effect.claims, now=effect.now))
+            return effect.answer(effect.ask(self._settings))
         except DelegateError:
             raise
         except Exception as error:
-            raise _store_failed(error) from error
+            raise _failed(effect, error) from error
 
 
 class AsyncVerifier(_Base):
     """`Verifier` with `await`: for stores that are awaited."""
 
     __slots__ = ()
-    _replay: ReplayStore | AsyncReplayStore
 
     async def authorize(
-        self, presentation: Presented, request: Request, *, env: Mapping[str, object] | None = None
+        self,
+        presentation: Presented,
+        request: Request,
+        *,
+        env: Mapping[str, object] | None = None,
+        cost: Mapping[str, int] | None = None,
     ) -> Authorization:
         """Allow this request, or raise; see `Verifier.authorize`."""
-        answer = await self._run(self._deciding(presentation, request, env))
+        asked = self._asked(request, env, cost)
+        answer = await self._run(deciding(presentation, asked, self._generation, self._settings))
         if type(answer) is Authorization:
             return answer
         raise _error_of(answer)
 
     async def decide(
-        self, presentation: Presented, request: Request, *, env: Mapping[str, object] | None = None
+        self,
+        presentation: Presented,
+        request: Request,
+        *,
+        env: Mapping[str, object] | None = None,
+        cost: Mapping[str, int] | None = None,
     ) -> Decision:
         """Decide as `authorize`, and return the decision; see `Verifier.decide`."""
-        return _as_decision(await self._run(self._deciding(presentation, request, env)))
+        asked = self._asked(request, env, cost)
+        return _as_decision(await self._run(deciding(presentation, asked, self._generation, self._settings)))
 
-    async def _run(self, deciding: Deciding) -> Authorization | Decision:
+    async def verify_chain(self, token: Presented) -> VerifiedChain:
+        """Check who signed this chain, and that it is good now and here; see `Verifier.verify_chain`."""
+        return await self._run(checking_chain(token, self._generation, self._settings, self._settings.now()))
+
+    async def preview(self, token: Presented, request: Request, *, env: Mapping[str, object] | None = None) -> Decision:
+        """Say what this chain would allow, without a proof; see `Verifier.preview`."""
+        return await self._run(previewing(token, self._asked(request, env, None), self._generation, self._settings))
+
+    async def settle(self, granted: Authorization, actual: Mapping[str, int]) -> bool:
+        """Give back to the budgets what a charge turned out not to need; see `Verifier.settle`."""
+        return await self._run(settling(granted, actual, self._settings))
+
+    async def _run(self, effects: Generator[Effect, Any, T]) -> T:
         try:
-            effect = next(deciding)
+            effect = next(effects)
             while True:
                 try:
-                    result = await self._spend(effect)
+                    result = await self._perform(effect)
                 except DelegateError as error:
-                    effect = deciding.throw(error)
+                    effect = effects.throw(error)
                 else:
-                    effect = deciding.send(result)
+                    effect = effects.send(result)
         except StopIteration as done:
-            answer: Authorization | Decision = done.value
+            answer: T = done.value
             return answer
 
-    async def _spend(self, effect: Spend) -> Outcome:
+    async def _perform(self, effect: Effect) -> object:
         try:
-            result = self._replay.claim(effect.claims, now=effect.now)
-            return _answer(await result if inspect.isawaitable(result) else result)
+            given = effect.ask(self._settings)
+            return effect.answer(await given if inspect.isawaitable(given) else given)
         except DelegateError:
             raise
         except Exception as error:
-            raise _store_failed(error) from error
+            raise _failed(effect, error) from error
 
 
 def _error_of(decision: Authorization | Decision) -> DelegateError:
@@ -292,18 +357,11 @@ def _as_decision(answer: Authorization | Decision) -> Decision:
     return answer if isinstance(answer, Decision) else answer.as_decision()
 
 
-def _answer(answer: object) -> Outcome:
-    """Take a store's answer; anything but the two that there are is no answer."""
-    if answer is True:
-        return True
-    if type(answer) is Refused:
-        return answer
-    message = f"a store answered {type(answer).__name__}"
-    raise TypeError(message)
-
-
-def _store_failed(error: Exception) -> StateError:
-    return StateError(Reason.STATE_UNAVAILABLE, f"the replay store raised {type(error).__name__}")
+def _failed(effect: Effect, error: Exception) -> Exception:
+    """Say what a store's exception comes to: it did not answer, unless the caller wanted too much back."""
+    if type(effect) is Settle and isinstance(error, ValueError):
+        return ValueError(*error.args)
+    return StateError(Reason.STATE_UNAVAILABLE, f"a store raised {type(error).__name__}")
 
 
 def _facts(env: Mapping[str, object] | None) -> Mapping[str, Any]:

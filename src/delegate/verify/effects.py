@@ -1,0 +1,95 @@
+"""What a decision needs of the outside: each effect is one call of one store (SPEC §10).
+
+The rules of this file:
+
+- `ask` calls the store, and gives what it gives: an answer, or something to await. `answer` takes the answer, and
+  nothing else for one: a store that answers something of another kind has not answered.
+- Whatever a store raises, but for a `DelegateError`, is no answer either: the drivers see to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, NoReturn, TypeAlias
+
+from delegate.chain.revocations import Feed, Record
+from delegate.state import Charge, Claim, Outcome, Refused
+from delegate.verify.settings import Settings
+
+
+class Spend(NamedTuple):
+    """Claim these ids and charge these pools, all of it or nothing."""
+
+    claims: tuple[Claim, ...]
+    charges: tuple[Charge, ...]
+    now: int
+
+    def ask(self, settings: Settings) -> object:
+        """Ask the ledger where there is something to charge; it remembers ids itself. Else the replay store."""
+        if self.charges and settings.ledger is not None:
+            return settings.ledger.charge(self.claims, self.charges, now=self.now)
+        return settings.replay.claim(self.claims, now=self.now)
+
+    def answer(self, given: object) -> Outcome:
+        """Take `True`, or why not."""
+        if given is True:
+            return True
+        if type(given) is Refused:
+            return given
+        _no_answer(given)
+
+
+class FindRecords(NamedTuple):
+    """Find every record about any of these block ids and keys."""
+
+    subjects: tuple[bytes, ...]
+
+    def ask(self, settings: Settings) -> object:
+        """Ask the revocation store."""
+        return () if settings.revocations is None else settings.revocations.look_up(self.subjects)
+
+    def answer(self, given: object) -> Sequence[Record]:
+        """Take records."""
+        if isinstance(given, (list, tuple)) and all(type(each) is Record for each in given):
+            return given
+        _no_answer(given)
+
+
+class FindFeeds(NamedTuple):
+    """Find every signer's newest feed."""
+
+    def ask(self, settings: Settings) -> object:
+        """Ask the revocation store."""
+        return () if settings.revocations is None else settings.revocations.feeds()
+
+    def answer(self, given: object) -> Sequence[Feed]:
+        """Take feeds."""
+        if isinstance(given, (list, tuple)) and all(type(each) is Feed for each in given):
+            return given
+        _no_answer(given)
+
+
+class Settle(NamedTuple):
+    """Give back what a charge turned out not to need."""
+
+    claim_id: bytes
+    actual: Mapping[str, int]
+    now: int
+
+    def ask(self, settings: Settings) -> object:
+        """Ask the ledger."""
+        return False if settings.ledger is None else settings.ledger.settle(self.claim_id, self.actual, now=self.now)
+
+    def answer(self, given: object) -> bool:
+        """Take whether this was the first time."""
+        if type(given) is bool:
+            return given
+        _no_answer(given)
+
+
+Effect: TypeAlias = Spend | FindRecords | FindFeeds | Settle
+
+
+def _no_answer(given: object) -> NoReturn:
+    message = f"a store answered with {type(given).__name__}"
+    raise TypeError(message)
