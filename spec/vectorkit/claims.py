@@ -174,8 +174,6 @@ def _keys_of_the_map(maker: Maker) -> None:
     refuse("negative", "claim -1", {-1: 1})
     refuse("large", "claim 38, of two bytes", {38: 1})
     refuse("need", "a third-party caveat, which this version does not have", {"need": cbor([])})
-    refuse("budget", "a budget, which this version does not have", {"budget": {"calls": 1}})
-    refuse("fresh", "a bound on the age of revocation data, which this version does not have", {"fresh": 60})
     refuse("number-as-text", "`4` as text", {"4": LATER})
     refuse("capitals", "`Can` for `can`", {"Can": listed(["files.read"])})
     maker.add(
@@ -376,6 +374,29 @@ def _words(maker: Maker) -> None:
     ]
     for name, who, reason in facts:
         refuse(f"who-{name}", f"who is {str(who)[:30]!r}", reason, who=who)
+    budgets: list[tuple[str, Any, str]] = [
+        ("empty", {}, "malformed"),
+        ("text", {"calls": "5"}, "malformed"),
+        ("negative", {"calls": -1}, "malformed"),
+        ("double", {"calls": 5.0}, "malformed"),
+        ("true", {"calls": True}, "malformed"),
+        ("null", {"calls": None}, "malformed"),
+        ("65-bits", {"calls": 2**63}, "malformed"),
+        ("number-key", {1: 5}, "malformed"),
+        ("capitals", {"Calls": 5}, "malformed"),
+        ("blank", {"us cents": 5}, "malformed"),
+        ("empty-unit", {"": 5}, "malformed"),
+        ("65", {"u" * 65: 5}, "malformed"),
+        ("9", {f"u{n}": n for n in range(9)}, "limit_exceeded"),
+        ("out-of-order", {"usd_cents": 1, "calls": 2}, "not_canonical"),
+        ("list", [["calls", 5]], "malformed"),
+        ("integer", 5, "malformed"),
+    ]
+    for name, budget, reason in budgets:
+        refuse(f"budget-{name}", f"budget is {str(budget)[:30]}", reason, budget=budget)
+    for name, age in (("zero", 0), ("negative", -1), ("double", 60.0), ("true", True), ("text", "60s"), ("null", None)):
+        refuse(f"fresh-{name}", f"fresh is {age!r}", fresh=age)
+    refuse("fresh-after-9999", "fresh is beyond the greatest time", fresh=253_402_300_800)
     maker.add(
         "who-same-key",
         "4.1",
