@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple, NoReturn, TypeAlias
 
 from delegate.caveats import Condition, Run, Scope, compile_run, compile_wire
+from delegate.chain.needs import NeedRule, compile_needs
 from delegate.chain.request import Request
 from delegate.chain.text import shown
 from delegate.errors import CaveatError, Reason, TokenError
@@ -78,14 +79,15 @@ def permits(rules: tuple[Rule, ...], request: Request, scope: Scope) -> bool:
 
 
 class Compiler:
-    """Compiles `can` and `if`, and keeps what it compiled by the bytes: bounded, least recently used out first."""
+    """Compiles `can`, `if` and `need`, and keeps the outcome by the bytes: bounded, least recently used out first."""
 
-    __slots__ = ("capabilities", "caveats")
+    __slots__ = ("capabilities", "caveats", "needs")
 
     def __init__(self, size: int) -> None:
         """`size` entries of each are kept; 0 keeps none."""
         self.capabilities: Callable[[bytes], tuple[Rule, ...]] = lru_cache(size)(compile_capabilities)
         self.caveats: Callable[[bytes], tuple[Caveat, ...]] = lru_cache(size)(compile_caveats)
+        self.needs: Callable[[bytes], tuple[NeedRule, ...]] = lru_cache(size)(compile_needs)
 
 
 def compile_capabilities(data: bytes) -> tuple[Rule, ...]:

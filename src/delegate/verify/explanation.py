@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from delegate.caveats import Scope, compile_wire, explain_failure, to_wire
 from delegate.caveats import format as format_caveat
@@ -23,7 +23,10 @@ from delegate.chain.links import Link
 from delegate.chain.request import Request
 from delegate.chain.rules import compile_capabilities
 from delegate.errors import CaveatError, DelegateError, Denied, Reason
+from delegate.verify.discharges import Confirmed, judged
 from delegate.verify.verified import VerifiedChain
+
+_CONFIRMING: Final = frozenset({Reason.DISCHARGE_MISSING, Reason.DISCHARGE_REFUSED})
 
 
 class Asking(NamedTuple):
@@ -32,6 +35,8 @@ class Asking(NamedTuple):
     request: Request
     variables: Mapping[str, Any]
     steps: int
+    confirmed: tuple[Confirmed, ...] = ()
+    third_parties: Mapping[bytes, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +112,10 @@ def explain(error: DelegateError | None, chain: VerifiedChain | None, asking: As
     asked = error is None or isinstance(error, Denied)
     verdicts: tuple[Verdict, ...] = ()
     if asked and chain is not None and asking is not None:
-        verdicts = tuple(_verdict(link, asking) for link in chain.link.up())
+        verdicts = tuple(_verdict(chain, link, asking) for link in chain.link.up())
     refusing = next((each for each in verdicts if not each.permits), None)
     grants = refusing is not None and error is not None and error.hop == refusing.hop and refusing.signer != BEARER
+    grants = grants and error is not None and error.reason not in _CONFIRMING  # asks say who can help there
     return Explanation(
         reason=None if error is None else error.reason,
         hop=None if error is None else error.hop,
@@ -126,12 +132,12 @@ def explain(error: DelegateError | None, chain: VerifiedChain | None, asking: As
     )
 
 
-def _verdict(link: Link, asking: Asking) -> Verdict:
-    permits, words = _asked_alone(link, asking)
+def _verdict(chain: VerifiedChain, link: Link, asking: Asking) -> Verdict:
+    permits, words = _asked_alone(chain, link, asking)
     return Verdict(hop=link.hop, signer=link.signer, holder=link.block.holder, permits=permits, words=words)
 
 
-def _asked_alone(link: Link, asking: Asking) -> tuple[bool, str]:
+def _asked_alone(chain: VerifiedChain, link: Link, asking: Asking) -> tuple[bool, str]:
     scope = Scope(dict(asking.variables), asking.steps)
     covered = "whatever the hops above permit"
     if link.block.can:
@@ -155,8 +161,18 @@ def _asked_alone(link: Link, asking: Asking) -> tuple[bool, str]:
             return False, f"{format_caveat(expression)}: {error.detail}"
         if value is not True:
             return False, explain_failure(expression, asking.variables)
-    count = len(caveats)
-    return True, f"{covered}{f' · {count} caveats hold' if count > 1 else ' · 1 caveat holds' if count else ''}"
+    needs = [need for need in chain.link.needs if need.hop == link.hop]
+    for need in needs:
+        reason, words = judged(chain, need, asking.confirmed, scope)
+        if reason is not None:
+            return False, words
+    return True, covered + _counted(len(caveats), "caveat", "holds", "hold") + _counted(
+        len(needs), "need", "is met", "are met"
+    )
+
+
+def _counted(count: int, what: str, one: str, several: str) -> str:
+    return f" · {count} {what}s {several}" if count > 1 else f" · 1 {what} {one}" if count else ""
 
 
 def _condition_holds(capability: Capability, scope: Scope) -> str | None:

@@ -36,7 +36,7 @@ from delegate.verify.decision import Asked, Presented, checking_chain, deciding,
 from delegate.verify.effects import Effect, Settle
 from delegate.verify.generation import generation
 from delegate.verify.roots import Trusted
-from delegate.verify.settings import SYSTEM_CLOCK, Clock, Settings, directory
+from delegate.verify.settings import SYSTEM_CLOCK, Clock, Settings, by_kid, directory
 from delegate.verify.spending import check_cost
 from delegate.verify.texts import tail_bytes
 from delegate.verify.verified import VerifiedChain
@@ -72,6 +72,7 @@ class _Base:
         revokers: Iterable[Principal] = (),
         max_revocation_age: Duration | None = None,
         ledger: Ledger | AsyncLedger | None = None,
+        third_parties: Iterable[Principal] = (),
     ) -> None:
         """Set up a verifier; one serves any number of threads.
 
@@ -96,6 +97,8 @@ class _Base:
                 own on itself.
             max_revocation_age: how old the newest list of each revoker may be.
             ledger: where budgets are charged; without one, a chain with a budget is refused.
+            third_parties: whose discharges count, where a need of a chain names their keys. No key of theirs comes
+                from a token.
 
         Raises:
             ValueError, TypeError: an argument out of its bounds.
@@ -112,6 +115,8 @@ class _Base:
             raise ValueError(message)
         several = (policy,) if isinstance(policy, (str, Caveat)) else tuple(policy)
         caveats = tuple(map(caveat, several))
+        known, takers = tuple(third_parties), tuple(revokers)
+        directory((*known, *takers))  # one key under two names would be two parties
         if replay is None:
             # A clock of the caller's own (a test, a look at old traffic) cannot be compared with this process's start.
             replay = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay(since=0)
@@ -130,7 +135,9 @@ class _Base:
             clock=clock,
             limits=limits or Limits(),
             compiler=Compiler(cache_size),
-            revokers=directory(revokers),
+            revokers=directory(takers),
+            third_parties=directory(known),
+            dischargers=by_kid((*known, *takers)),
             max_revocation_age_s=None if max_revocation_age is None else seconds(max_revocation_age),
             replay=replay,
             revocations=revocations,
