@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final, TypeAlias
 
-from delegate.chain.revocations import Record
+from delegate.chain.revocations import Feed, Record
 
 _CAPACITY: Final = 100_000  # subjects; about 20 MB
 Ask: TypeAlias = Callable[[Sequence[bytes]], Iterable[Record]]
@@ -22,12 +22,13 @@ Ask: TypeAlias = Callable[[Sequence[bytes]], Iterable[Record]]
 class Memo:
     """Keeps answers to look-ups. Safe under threads: each works on the answers of the version that it began with."""
 
-    __slots__ = ("_capacity", "_kept")
+    __slots__ = ("_capacity", "_feeds", "_kept")
 
     def __init__(self, *, capacity: int = _CAPACITY) -> None:
         """Start with no answer; beyond `capacity` subjects it starts again."""
         self._capacity = capacity
         self._kept: tuple[Hashable, dict[bytes, tuple[Record, ...]]] = (None, {})
+        self._feeds: tuple[Hashable, Sequence[Feed]] = (None, ())
 
     def look_up(self, version: Hashable, subjects: Sequence[bytes], ask: Ask) -> list[Record]:
         """Give every record about any of these subjects, and ask the store only about those not seen before."""
@@ -52,3 +53,10 @@ class Memo:
                 answers.clear()
             answers.update(fresh)
         return found
+
+    def feeds(self, version: Hashable, ask: Callable[[], Sequence[Feed]]) -> Sequence[Feed]:
+        """Give the newest feed of every signer, and ask the store only the first time."""
+        kept = self._feeds
+        if kept[0] != version:
+            self._feeds = kept = (version, ask())
+        return kept[1]

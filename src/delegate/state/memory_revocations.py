@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Final, TypeAlias
 
 from delegate.chain.revocations import Feed, Record
-from delegate.state.rules import KEPT_S, current, unavailable
+from delegate.state.rules import KEPT_S, current, merge, unavailable
 
 _CAPACITY: Final = 1_000_000  # about 600 MB
 _Word: TypeAlias = tuple[bytes, bool]  # signer, and whether it is about a key
@@ -40,8 +40,7 @@ class MemoryRevocations:
         taken = current(records, now)
         with self._lock:
             self._forget(now)
-            words = {(each.subject, (each.signer, each.is_key)) for each in taken}
-            added = sum(word not in self._records.get(subject, ()) for subject, word in words)
+            added = sum((each.signer, each.is_key) not in self._records.get(each.subject, ()) for each in taken)
             if self._count + added > self._capacity:
                 message = f"{self._count} revocations are kept; no room for {added} more"
                 raise unavailable(message)
@@ -87,8 +86,3 @@ class MemoryRevocations:
                     self._records[subject] = left
                 else:
                     del self._records[subject]
-
-
-def merge(known: Record, record: Record) -> Record:
-    """Make one of two words of one signer about one subject; what it says for people stays as it was."""
-    return known._replace(since=min(known.since, record.since), until=max(known.until, record.until))

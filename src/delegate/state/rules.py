@@ -36,6 +36,16 @@ def twice(claims: Sequence[Claim]) -> int | None:
     return None
 
 
+def check_current(claims: Sequence[Claim], now: int) -> None:
+    """Refuse ids that have lapsed by the verifier's own clock.
+
+    Raises:
+        VerificationError: PROOF_EXPIRED.
+    """
+    if any(each.until < now for each in claims):
+        raise lapsed()
+
+
 def check_charges(claims: Sequence[Claim], charges: Sequence[Charge]) -> None:
     """Refuse what no ledger can mean.
 
@@ -120,8 +130,18 @@ def unpack(data: bytes) -> str:
 
 
 def current(records: Sequence[Record], now: int) -> list[Record]:
-    """Leave out records of blocks whose chains have long been over: nothing needs them."""
-    return [each for each in records if each.is_key or each.until + KEPT_S >= now]
+    """Leave out records of blocks whose chains have long been over, and make one of several about the same."""
+    kept: dict[tuple[bytes, bytes, bool], Record] = {}
+    for each in records:
+        if each.is_key or each.until + KEPT_S >= now:
+            word = (each.subject, each.signer, each.is_key)
+            kept[word] = merge(kept[word], each) if word in kept else each
+    return list(kept.values())
+
+
+def merge(known: Record, record: Record) -> Record:
+    """Make one of two words of one signer about one subject; what it says for people stays as it was."""
+    return known._replace(since=min(known.since, record.since), until=max(known.until, record.until))
 
 
 def batches(records: Sequence[Record]) -> Iterator[tuple[Sequence[Record], bool]]:
