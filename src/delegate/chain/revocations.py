@@ -109,6 +109,7 @@ class RevocationList:
         blocks: Iterable[RevokedBlock] = (),
         keys: Iterable[RevokedKey] = (),
         previous: RevocationList | None = None,
+        after: int = 0,
         ttl: Duration = _LIFE,
         now: Instant | None = None,
     ) -> Self:
@@ -122,6 +123,7 @@ class RevocationList:
             blocks: what to revoke. One that is listed already keeps the later `until`.
             keys: the same; one that is listed already keeps the earlier `since`.
             previous: this identity's newest list.
+            after: the greatest sequence that verifiers have seen of it, where that list is lost.
             ttl: for how long verifiers may rely on it; sign the next one before.
             now: the moment to start from; the system's clock if absent.
 
@@ -132,7 +134,7 @@ class RevocationList:
         Cost: one signature and one check.
         """
         given = [_block_record(identity, block) for block in blocks] + [_key_record(identity, key) for key in keys]
-        return cls._next(identity, () if previous is None else (previous,), given, ttl, now)
+        return cls._next(identity, () if previous is None else (previous,), given, after, ttl, now)
 
     @classmethod
     def merge(
@@ -151,7 +153,7 @@ class RevocationList:
         if not found:
             message = "no lists to merge"
             raise ValueError(message)
-        return cls._next(identity, found, (), ttl, now)
+        return cls._next(identity, found, (), 0, ttl, now)
 
     @classmethod
     def _next(
@@ -159,6 +161,7 @@ class RevocationList:
         identity: Identity,
         earlier: tuple[RevocationList, ...],
         given: Iterable[Record],
+        after: int,
         ttl: Duration,
         now: Instant | None,
     ) -> Self:
@@ -168,7 +171,7 @@ class RevocationList:
             raise ValueError(message)
         at = int(time.time()) if now is None else instant(now)
         until = min(at + seconds(ttl), TIME_MAX)
-        sequence = max((each.sequence for each in earlier), default=0) + 1
+        sequence = max((after, *(each.sequence for each in earlier))) + 1
         if sequence > INTEGER_MAX or until <= at:
             message = "no later list can follow"
             raise ValueError(message)

@@ -23,6 +23,8 @@ from delegate.cli.demo import demo
 from delegate.cli.keys import key
 from delegate.cli.look import check, inspect, verify
 from delegate.cli.output import Failure, ReaderGone, failure_of, print_failure
+from delegate.cli.revocations import revocations
+from delegate.cli.revoke import handed_out, revoke
 from delegate.cli.status import Status
 from delegate.errors import DelegateError
 
@@ -61,7 +63,7 @@ def delegate() -> None:
     """Narrow, short-lived authority for agents, verified offline back to its giver."""
 
 
-for _command in (key, mint, attenuate, seal, prove, inspect, verify, check, demo):
+for _command in (key, mint, attenuate, seal, prove, inspect, verify, check, handed_out, revoke, revocations, demo):
     delegate.add_command(_command)
 
 
