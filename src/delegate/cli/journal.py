@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 import click
 import platformdirs
 
+from delegate.chain.blocks import BEARER
 from delegate.chain.hop import hops_of
 from delegate.chain.records import Record
 from delegate.chain.request import parse_json
@@ -126,6 +127,13 @@ def places_of(token: ChainEnvelope) -> tuple[Place, ...]:
 def has_say(signer: bytes, places: Iterable[Place]) -> bool:
     """Say whether a key has a say over the last of these blocks: it signed that block or one above it."""
     return any(place.signer == signer for place in places)
+
+
+def handing_on(signer: str, holder: str) -> str:
+    """Name who handed to whom."""
+    if signer == holder != BEARER:
+        return f"{shown(holder)}, narrowing its own"
+    return " → ".join("whoever has it" if name == BEARER else shown(name) for name in (signer, holder))
 
 
 def entry_of(token: ChainEnvelope) -> Entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 
 import click
 
@@ -92,7 +93,7 @@ def merge(
     out = Output("revocations merge", as_json=as_json)
     at = clock(now)
     identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
-    with locked(list_file or "."):
+    with nullcontext() if list_file is None else locked(list_file):
         earlier = []
         for path in files:
             found = read_list(path)

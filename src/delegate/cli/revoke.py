@@ -1,4 +1,4 @@
-"""`delegate list`, `revoke`: what was handed out, and taking it back."""
+"""`delegate revoke`: taking back what was handed out."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import Final
 
 import click
 
-from delegate.chain.blocks import BEARER
 from delegate.chain.hop import hops_of
 from delegate.chain.identity import Identity
 from delegate.chain.revocations import RevocationList, RevokedBlock, RevokedKey
 from delegate.chain.text import shown
 from delegate.cli import journal
-from delegate.cli.journal import Entry, Place, has_say, is_revoked, places_of
-from delegate.cli.lists import locked, read_earlier, read_list, write_list
+from delegate.cli.journal import Place, handing_on, has_say, places_of
+from delegate.cli.lists import locked, read_earlier, write_list
 from delegate.cli.options import (
     FILE,
     clock,
@@ -33,15 +32,13 @@ from delegate.cli.sources import read_identity, read_principal, read_token
 from delegate.cli.status import Status
 from delegate.cli.stores import opened, state_option
 from delegate.errors import DelegateError, StateError
-from delegate.explain import WIDTH, when_from
-from delegate.explain.layout import escaped, hung, wrapped
+from delegate.explain import when_from
 from delegate.keys import Principal
 
 _ID: Final = re.compile(r"[0-9a-fA-F]{1,64}")
 _ID_DIGITS: Final = 64
 _LEAST_DIGITS: Final = 8
 _SHORT_DIGITS: Final = 16
-_COLUMN: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,41 +56,6 @@ class Target:
     until: int
     words: str
     places: tuple[Place, ...] | None
-
-
-@click.command(name="list", epilog=example("delegate list --revocations revoked.dlgr"))
-@click.option(
-    "--revocations", "list_files", type=FILE, multiple=True, metavar="FILE", help="A list of what was revoked. Repeat."
-)
-@click.option("--live", "live_only", is_flag=True, help="Leave out what is over or revoked.")
-@now_option
-@json_option
-def handed_out(
-    list_files: tuple[str, ...],
-    live_only: bool,  # noqa: FBT001
-    now: int | None,
-    as_json: bool,  # noqa: FBT001
-) -> None:
-    """List what was handed out from here: ids, holders, and what may be done.
-
-    It is what the journal has: mint and attenuate write it.
-    """
-    out = Output("list", as_json=as_json)
-    at = clock(now)
-    records = [record for path in list_files for record in read_list(path).records]
-    entries, skipped = journal.read()
-    if skipped:
-        out.warn(
-            f"{skipped} line{'s' if skipped > 1 else ''} of the journal cannot be read, and {_were(skipped)} skipped"
-        )
-    found = [(entry, _state(entry, at, revoked=is_revoked(entry, records))) for entry in entries]
-    if live_only:
-        found = [(entry, state) for entry, state in found if state == "live"]
-    lines = [line for entry, state in found for line in _entry_lines(entry, state, at)]
-    if not found:
-        out.note("nothing in the journal" if not entries else "nothing that is live")
-    data = {"entries": [{**entry.to_json(), "state": state} for entry, state in found], "skipped": skipped}
-    out.result(data, lines)
 
 
 @click.command(
@@ -135,10 +97,10 @@ def revoke(
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Take back a block that was handed out, and all below it; or a key.
+    """Take back a block and all below it, or a key.
 
-    ID is the begin of an id that delegate list shows, or a whole one. The list takes effect where it is imported;
-    with --state at once.
+    ID is the begin of one that delegate list shows, or a whole one. The list takes effect where it is imported; with
+    --state at once.
     """
     out = Output("revoke", as_json=as_json)
     at = clock(now)
@@ -183,17 +145,13 @@ def apply(out: Output, url: str, made: RevocationList, at: int, data: dict[str, 
             new = state.revocations.add(made.feed, made.records, now=at)
     except DelegateError as error:
         raise failure_of(error, None, data) from None
-    out.note(f"state: {count(new)} that {_were(new)} not there before")
+    out.note(f"state: {count(new)} that {'was' if new == 1 else 'were'} not there before")
     return new
 
 
 def count(number: int) -> str:
     """Count records."""
     return f"{number} record{'' if number == 1 else 's'}"
-
-
-def _were(number: int) -> str:
-    return "was" if number == 1 else "were"
 
 
 def _seen(url: str, identity: Identity) -> int:
@@ -310,29 +268,3 @@ def _target_json(target: Target, identity: Identity) -> dict[str, object]:
         "until": target.until,
         "has_say": say,
     }
-
-
-def handing_on(signer: str, holder: str) -> str:
-    """Name who handed to whom."""
-    return f"{_party(signer)} → {_party(holder)}"
-
-
-def _party(name: str) -> str:
-    return "whoever has it" if name == BEARER else shown(name)
-
-
-def _state(entry: Entry, at: int, *, revoked: bool) -> str:
-    return "revoked" if revoked else "over" if entry.until <= at else "live"
-
-
-def _entry_lines(entry: Entry, state: str, at: int) -> list[str]:
-    """Write one entry: which, to whom, what, until when and why."""
-    head = entry.block_id.hex()[:_LEAST_DIGITS]
-    lines = hung(head, wrapped(f"{handing_on(entry.by, entry.to)}", WIDTH - _COLUMN), _COLUMN)
-    lines += hung("", [f"{state}, until {when_from(entry.until, at)}"], _COLUMN)
-    for word, texts in (("may", entry.may), ("if", entry.conditions)):
-        for text in texts:
-            lines += hung("", wrapped(f"{word:<4}{escaped(text)}", WIDTH - _COLUMN), _COLUMN)
-    if entry.why:
-        lines += hung("", wrapped(f'"{escaped(entry.why)}"', WIDTH - _COLUMN), _COLUMN)
-    return lines
