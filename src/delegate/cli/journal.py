@@ -221,7 +221,7 @@ def _entry(line: bytes) -> Entry | None:
     """Read one line; `None` for whatever is not one of ours."""
     try:
         said = parse_json(line)
-        if not isinstance(said, dict) or said.get("journal") != _VERSION:
+        if _checked(said["journal"], int) != _VERSION:
             return None
         above = [Place(_id(block_id), _id(signer)) for block_id, signer in said["above"]]
         by, to, why = (_checked(said[name], str) for name in _TEXTS)
