@@ -350,9 +350,10 @@ def test_a_folder_that_cannot_be_locked_is_no_obstacle(story: Desk, monkeypatch:
 def test_where_there_are_no_locks_none_is_taken(story: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A system of another kind."""
     entered = False
+    path = str(story.folder / "x")
     with monkeypatch.context() as patch:
         patch.setattr("delegate.cli.lists.os.name", "nt")
-        with lists.locked(str(story.folder / "x")):
+        with lists.locked(path):
             entered = True
     assert entered
 

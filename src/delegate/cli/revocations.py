@@ -49,7 +49,10 @@ def show(file: str, now: int | None, as_json: bool) -> None:  # noqa: FBT001
 @now_option
 @json_option
 def verify(file: str, signer_file: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT001
-    """Check a list FILE: its signature, whether it is fresh, and with --signer whose it is."""
+    """Check the signature and the freshness of a list FILE.
+
+    With --signer also whose it is.
+    """
     out = Output("revocations verify", as_json=as_json)
     at = clock(now)
     signer = None if signer_file is None else read_principal(signer_file)

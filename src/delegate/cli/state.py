@@ -53,29 +53,21 @@ def show(token: str | None, state_url: str | None, as_json: bool) -> None:  # no
     """Show what is spent of each budget of a chain, and what is left."""
     out = Output("budget show", as_json=as_json)
     given = read_token(token, out)
-    hops = cast("tuple[Pooled, ...]", hops_of(given.link))
-    pools = [(hop, unit, limit) for hop in hops for unit, limit in hop.budget]
+    hops = [hop for hop in cast("tuple[Pooled, ...]", hops_of(given.link)) if hop.budget]
     with opened(state_url) as state:
-        spent = state.ledger.spent([hop.block_id for hop in hops if hop.budget])
-    rows = []
-    lines = []
-    for hop, unit, limit in pools:
-        used = spent.get((hop.block_id, unit), 0)
-        rows.append(
-            {
-                "hop": hop.index,
-                "block_id": hop.block_id.hex(),
-                "unit": unit,
-                "spent": used,
-                "limit": limit,
-                "left": limit - used,
-            }
-        )
+        spent = state.ledger.spent([hop.block_id for hop in hops])
+    pools: list[dict[str, object]] = []
+    lines: list[str] = []
+    for hop in hops:
         lines.append(f"{hop.index:>2}  {handing_on(hop.signer, hop.holder)}")
-        lines.append(f"    {shown(unit)}: {used} of {limit} spent, {limit - used} left")
+        for unit, limit in hop.budget:
+            used = spent.get((hop.block_id, unit), 0)
+            lines.append(f"    {shown(unit)}: {used} of {limit} spent, {limit - used} left")
+            place = {"hop": hop.index, "block_id": hop.block_id.hex(), "unit": unit}
+            pools.append({**place, "spent": used, "limit": limit, "left": limit - used})
     if not pools:
         out.note("no block of it has a budget")
-    out.result({"pools": rows}, lines)
+    out.result({"pools": pools}, lines)
 
 
 @click.command(epilog=example("delegate doctor --state redis://localhost"))
