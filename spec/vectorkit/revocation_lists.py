@@ -190,6 +190,14 @@ def _cose(maker: Maker) -> None:
     refuse("no-purpose", "signed without external_aad", "bad_signature", aad=b"")
     refuse("other-place", "signed at another's place", "bad_signature", above=MALLORY.thumbprint)
     refuse("other-context", "signed as a COSE_Sign", "bad_signature", context="Signature")
+    refuse(
+        "payload-long-head",
+        "a payload's length in four bytes, where one will do",
+        "not_canonical",
+        assemble=lambda header, unprotected, payload, signature: cbor(
+            [header, Raw(unprotected), Raw(b"\x5a" + len(payload).to_bytes(4, "big") + payload), signature]
+        ),
+    )
     altered = {"alter_payload": lambda payload: payload[:-1] + bytes((payload[-1] ^ 1,))}
     maker.add("altered", "a number altered after it was signed", build(cose=altered), "bad_signature")
 
@@ -200,6 +208,8 @@ def _keys(maker: Maker) -> None:
     maker.add("no-cnf", "without its signer's key", build(cnf=LEFT_OUT), "malformed")
     maker.add("cnf-bytes", "the key as bytes, in no map", build(cnf=cbor(ALICE.cose)), "malformed")
     maker.add("cnf-kid", "a thumbprint for the key", build(cnf={3: ALICE.thumbprint}), "malformed")
+    maker.add("cnf-label", "the key under another label", build(cnf={2: ALICE.cose}), "malformed")
+    maker.add("cnf-array", "the key in an array", build(cnf=[ALICE.cose]), "malformed")
     maker.add("cnf-two", "a key and something else", build(cnf={1: ALICE.cose, 3: b"k"}), "malformed")
     maker.add("cnf-true", "true for the label of the key", build(cnf=Pairs(((True, ALICE.cose),))), "malformed", "3.6")
     maker.add("cnf-other", "another's key, under the header of its signer", build(cnf={1: MALLORY.cose}), "malformed")

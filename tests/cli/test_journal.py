@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import threading
@@ -109,6 +110,30 @@ def test_a_full_disk_is_a_warning(desk: Desk) -> None:
     ran = desk.run(*MINT)
     assert (ran.status, ran.out[:5]) == (0, "dlgt_")
     assert "warning: not in the journal: " in ran.err
+
+
+def test_half_a_line_is_a_warning_and_is_skipped_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk took a part of it: the next line is whole, and only the part is lost."""
+    path = desk.folder / "data" / "journal.jsonl"
+    with monkeypatch.context() as patch:
+        patch.setattr("delegate.cli.journal.os.fdopen", lambda handle, *_, **__: _Short(handle))
+        ran = desk.run(*MINT)
+    assert (ran.status, ran.out[:5]) == (0, "dlgt_")
+    assert "no space left on device" in ran.err
+    assert len(path.read_bytes()) == 20
+    desk.make("planner.token", *MINT)
+    entries, skipped = journal.read()
+    assert (len(entries), skipped) == (1, 1)
+
+
+class _Short(io.FileIO):
+    """A file that takes 20 bytes of what it is given."""
+
+    def __init__(self, handle: int) -> None:
+        super().__init__(handle, "r+b")
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 - whatever a file takes
+        return super().write(bytes(data)[:20])
 
 
 def test_the_journal_is_in_the_user_s_data_folder(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -267,6 +267,16 @@ def test_an_end_that_is_too_early_for_an_id_is_refused(story: Desk) -> None:
     assert kept(story).records[0].until == NOON + 9 * 3600
 
 
+def test_a_list_is_for_everybody(story: Desk) -> None:
+    """It is no secret: verifiers read it, whatever the mask of who wrote it."""
+    mask = os.umask(0o077)
+    try:
+        story.run(*REVOKE, "planner.token")
+    finally:
+        os.umask(mask)
+    assert (story.folder / "revoked.dlgr").stat().st_mode & 0o777 == 0o644
+
+
 def test_another_s_list_is_not_extended(story: Desk) -> None:
     """Status 4: it is another key that is missing; the list is as it was."""
     story.run("revoke", "planner.token", "--hop", "0", "--key", "planner.key", "--list", "revoked.dlgr")

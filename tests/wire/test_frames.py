@@ -182,10 +182,11 @@ def test_a_long_payload_is_a_list_s_and_no_block_s(size: int, algorithm: int) ->
 
 @pytest.mark.parametrize("kid", [b"", bytes(8)], ids=len)
 @pytest.mark.parametrize("size", [24, 70_000])
-def test_a_list_without_its_signer_s_thumbprint_is_refused(kid: bytes, size: int) -> None:
-    """No kid, or half of one, with a short and a long payload."""
+@pytest.mark.parametrize("byte", [b"\xaa", b"\x5a"], ids=bytes.hex)
+def test_a_list_without_its_signer_s_thumbprint_is_refused(kid: bytes, size: int, byte: bytes) -> None:
+    """No kid, or half of one, with a short and a long payload, and one of what looks like the head of a long one."""
     with pytest.raises(TokenError) as caught:
-        cose.open_list(signed(b"\xaa" * size, kid))
+        cose.open_list(signed(byte * size, kid))
     assert caught.value.reason is Reason.MALFORMED
 
 

@@ -208,11 +208,9 @@ def _malformed(detail: str) -> NoReturn:
 
 def _key(confirmation: object) -> PublicKey:
     """Read `cnf`. Encoding it again shows `True` for `1`; the payload was canonical."""
-    if not isinstance(confirmation, dict):
-        _malformed("a list needs cnf")
     encoded = cbor.encode_sorted(confirmation)
     if encoded[:2] != b"\xa1\x01":
-        _malformed("cnf holds something other than a COSE_Key")
+        _malformed("cnf is absent, or holds something other than a COSE_Key")
     return PublicKey.from_cose(encoded[2:])
 
 
