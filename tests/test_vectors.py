@@ -11,7 +11,7 @@ from pathlib import Path
 import cbor2
 import pytest
 
-from delegate import BearerToken, Presentation, Reason, Request, Token, Verifier
+from delegate import BearerToken, Presentation, Reason, Request, RevocationList, Token, Verifier
 from delegate.chain.token import frame
 from delegate.chain.unverified import parse
 from delegate.errors import DelegateError
@@ -162,6 +162,71 @@ def test_every_field_of_a_vector_is_documented() -> None:
         for name in [*vector.fields, *vector.fields["verifier"]]:
             assert f"`{name}`" in readme
         assert ("token" in vector.fields) != ("presentation" in vector.fields)
+
+
+LISTS = vectors.load_lists()
+READABLE = [vector for vector in LISTS if vector.fields["expect"] in {"accept", "bad_signature"}]
+
+
+def read(source: str | bytes) -> tuple[str, dict[str, object] | None]:
+    """What comes of a revocation list, in the words of the vectors."""
+    try:
+        found = RevocationList.parse(source)
+    except DelegateError as error:
+        return f"{error.reason}{'' if error.hop is None else error.hop}", None
+    records = [
+        {
+            "key" if record.is_key else "block": record.subject.hex(),
+            **({"since": record.since} if record.is_key else {"until": record.until}),
+            **({"why": record.why} if record.why else {}),
+        }
+        for record in found.records
+    ]
+    said = {
+        "issuer": found.issuer,
+        "signer": found.signer.hex(),
+        "sequence": found.sequence,
+        "issued": found.issued,
+        "expires": found.expires,
+        "records": records,
+    }
+    return "accept", said
+
+
+@pytest.mark.parametrize("vector", LISTS, ids=lambda vector: vector.name)
+def test_every_vector_of_a_revocation_list_is_read_as_it_says(vector: vectors.ListVector) -> None:
+    """Text and bytes get the verdict that the vector expects, and say what it says."""
+    expected = (vector.fields["expect"], vector.fields["says"])
+    source = vector.source
+    assert read(source) == expected
+    if isinstance(source, str) and vector.fields["spec"] != "3.2":
+        assert read(armor.decode_revocations(source)) == expected
+
+
+@pytest.mark.parametrize("vector", READABLE, ids=lambda vector: vector.name)
+def test_a_revocation_list_that_can_be_read_fits_the_schema(vector: vectors.ListVector) -> None:
+    """What is accepted, or refused for its signature alone, has the shape that `spec/delegate.cddl` says."""
+    assert isinstance(vector.source, str)
+    data = armor.decode_revocations(vector.source)
+    assert cddl.check("revocations", data)
+    header, _, payload, _ = cbor2.loads(cbor2.loads(data)[1])
+    assert cddl.pycddl_check("first-protected", header)
+    without_records = {name: value for name, value in cbor2.loads(payload).items() if not isinstance(value, list)}
+    assert cddl.pycddl_check("revocations-claims", cbor2.dumps(without_records))
+
+
+def test_the_counts_of_the_vectors_of_revocation_lists() -> None:
+    """At least 20, names unique, sections real, and every reason that a list can be refused with."""
+    assert len({vector.name for vector in LISTS}) == len(LISTS) >= 20
+    assert {vector.fields["expect"] for vector in LISTS} == {
+        "accept", "malformed", "truncated", "not_canonical", "limit_exceeded", "unsupported_version", "unknown_claim",
+        "unsupported_algorithm", "bad_signature", "weak_key",
+    }  # fmt: skip
+    spec = (ROOT / "spec" / "SPEC.md").read_text(encoding="utf-8")
+    readme = (vectors.FOLDER / "README.md").read_text(encoding="utf-8")
+    for vector in LISTS:
+        assert f"# {vector.fields['spec']} " in spec
+        assert all(f"`{name}`" in readme for name in [*vector.fields, *(vector.fields["says"] or {})])
 
 
 def test_the_generator_reproduces_the_files_byte_for_byte() -> None:

@@ -13,6 +13,7 @@ from delegate.chain.token import frame
 from delegate.verify import AsyncVerifier
 
 FOLDER = Path(__file__).parents[1] / "spec" / "vectors"
+LISTS = FOLDER / "revocation_lists.json"
 
 
 class Vector(NamedTuple):
@@ -101,12 +102,32 @@ def principal(written: dict[str, Any]) -> Principal:
 
 @cache
 def load() -> tuple[Vector, ...]:
-    """Every vector of every file, in order."""
+    """Every vector of every file, in order; those of revocation lists are of another kind."""
     return tuple(
         Vector(each["name"], each)
         for path in sorted(FOLDER.glob("*.json"))
+        if path != LISTS
         for each in json.loads(path.read_text(encoding="utf-8"))
     )
+
+
+class ListVector(NamedTuple):
+    """One vector of a revocation list."""
+
+    name: str
+    fields: dict[str, Any]
+
+    @property
+    def source(self) -> str | bytes:
+        """What is read, text or bytes, as written."""
+        written: str = self.fields["list"]
+        return bytes.fromhex(written[4:]) if written.startswith("hex:") else written
+
+
+@cache
+def load_lists() -> tuple[ListVector, ...]:
+    """Every vector of a revocation list, in order."""
+    return tuple(ListVector(each["name"], each) for each in json.loads(LISTS.read_text(encoding="utf-8")))
 
 
 def accepted() -> tuple[Vector, ...]:

@@ -31,6 +31,7 @@ from delegate.chain.hop import Hop
 from delegate.chain.identity import Identity
 from delegate.chain.mint import Draft
 from delegate.chain.request import Request
+from delegate.chain.revocations import RevocationList, RevokedBlock, RevokedKey
 from delegate.chain.token import Presentation, Token
 from delegate.chain.unverified import UnverifiedToken
 from delegate.errors import (
@@ -73,6 +74,9 @@ __all__ = [
     "PublicKey",
     "Reason",
     "Request",
+    "RevocationList",
+    "RevokedBlock",
+    "RevokedKey",
     "Root",
     "Signer",
     "StateError",
