@@ -49,7 +49,10 @@ def decode(text: str) -> tuple[Kind, bytes]:
     kind = _KINDS.get(text[:PREFIX_CHARACTERS])
     if kind is None:
         raise TokenError(Reason.MALFORMED, "does not begin with dlgt_, dlgb_ or dlgp_")
-    return kind, _decode(text, PRESENTATION_BYTES if kind is Kind.PRESENTATION else TOKEN_BYTES)
+    most = PRESENTATION_BYTES if kind is Kind.PRESENTATION else TOKEN_BYTES
+    if len(text) - PREFIX_CHARACTERS > most * 4 // 3 + 3:
+        raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(text)} characters")
+    return kind, from_base64url(text[PREFIX_CHARACTERS:])
 
 
 def encode_revocations(data: bytes) -> str:
@@ -62,11 +65,7 @@ def decode_revocations(text: str) -> bytes:
     text = text.strip(" \t\r\n")
     if not text.startswith(REVOCATIONS_PREFIX):
         raise TokenError(Reason.MALFORMED, f"does not begin with {REVOCATIONS_PREFIX}")
-    return _decode(text, REVOCATIONS_BYTES)
-
-
-def _decode(text: str, most_bytes: int) -> bytes:
-    if len(text) - PREFIX_CHARACTERS > most_bytes * 4 // 3 + 3:
+    if len(text) - PREFIX_CHARACTERS > REVOCATIONS_BYTES * 4 // 3 + 3:
         raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(text)} characters")
     return from_base64url(text[PREFIX_CHARACTERS:])
 
