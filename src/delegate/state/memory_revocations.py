@@ -65,6 +65,10 @@ class MemoryRevocations:
         """Give the newest feed of every signer; see `RevocationStore.feeds`."""
         return tuple(self._feeds.values())
 
+    def __len__(self) -> int:
+        """Count records and feeds: a verifier asks nothing of a store that holds neither."""
+        return self._count + len(self._feeds)
+
     def _keep(self, record: Record) -> None:
         word = (record.signer, record.is_key)
         words = self._records.get(record.subject, {})
