@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from vectorkit import (
     bearer,
+    budgets,
     capabilities,
     caveats,
     claims,
@@ -21,6 +22,7 @@ from vectorkit import (
     limits,
     order,
     proof,
+    revocation,
     revocation_lists,
     signatures,
     time_place,
@@ -46,6 +48,8 @@ FILES: dict[str, Callable[[], Made]] = {
     "capabilities.json": capabilities.make,
     "caveats.json": caveats.make,
     "limits.json": limits.make,
+    "revocation.json": revocation.make,
+    "budgets.json": budgets.make,
     "revocation_lists.json": revocation_lists.make,
 }
 FOLDER = Path(__file__).parent / "vectors"

@@ -17,18 +17,18 @@ from delegate.chain.unverified import parse
 from delegate.errors import DelegateError
 from delegate.wire import armor, envelope
 from tests import cddl, vectors
-from tests.vectors import Outcome, Vector
+from tests.vectors import Vector, Verdict
 
 ALL = vectors.load()
 ROOT = Path(__file__).parents[1]
 Presented = str | bytes | Token | BearerToken | Presentation
 
 
-def judge(verifier: Verifier, vector: Vector, source: Presented) -> Outcome:
+def judge(verifier: Verifier, vector: Vector, source: Presented) -> Verdict:
     """What `verify_chain` or `authorize` says of it, as the vector asks."""
     if vector.judged_as_chain:
         return vectors.outcome(lambda: verifier.verify_chain(source))
-    return vectors.outcome(lambda: verifier.authorize(source, vector.request, env=vector.env))
+    return vectors.outcome(lambda: verifier.authorize(source, vector.request, **vector.facts))
 
 
 def fits(framed: envelope.Envelope) -> bool:
@@ -71,8 +71,8 @@ def test_every_vector_gets_its_verdict_in_every_form(vector: Vector) -> None:
         if not vector.judged_as_chain:
             again = vector.verifier()
             for _ in range(vector.times - 1):
-                again.decide(source, vector.request, env=vector.env)
-            decision = again.decide(source, vector.request, env=vector.env)
+                again.decide(source, vector.request, **vector.facts)
+            decision = again.decide(source, vector.request, **vector.facts)
             assert ("allow" if decision.allowed else decision.reason, decision.hop) == expected, form
 
 
@@ -80,7 +80,7 @@ def test_every_vector_gets_its_verdict_in_every_form(vector: Vector) -> None:
 def test_the_asynchronous_verifier_gives_the_same_verdict(vector: Vector) -> None:
     """`AsyncVerifier` drives the same decision."""
 
-    async def run() -> Outcome:
+    async def run() -> Verdict:
         verifier = vector.async_verifier()
         if vector.judged_as_chain:
             try:
@@ -88,10 +88,10 @@ def test_the_asynchronous_verifier_gives_the_same_verdict(vector: Vector) -> Non
             except DelegateError as error:
                 return str(error.reason), error.hop
             return "allow", None
-        last: Outcome = ("", None)
+        last: Verdict = ("", None)
         for _ in range(vector.times):
             try:
-                await verifier.authorize(vector.source, vector.request, env=vector.env)
+                await verifier.authorize(vector.source, vector.request, **vector.facts)
                 last = ("allow", None)
             except DelegateError as error:
                 last = (str(error.reason), error.hop)
@@ -110,7 +110,7 @@ def test_an_allowed_vector_is_allowed_by_preview_and_again_from_a_warm_cache(vec
     else:
         for _ in range(2):
             assert verifier.preview(vector.source, request, env=vector.env).allowed
-        assert verifier.authorize(vector.source, request, env=vector.env).allows(request)
+        assert verifier.authorize(vector.source, request, **vector.facts).allows(request)
 
 
 @pytest.mark.parametrize("vector", vectors.accepted(), ids=lambda vector: vector.name)
