@@ -8,11 +8,36 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
-from vectorkit import bearer, capabilities, caveats, claims, form, limits, order, proof, signatures, time_place
+from vectorkit import (
+    bearer,
+    budgets,
+    capabilities,
+    caveats,
+    claims,
+    form,
+    limits,
+    order,
+    proof,
+    revocation,
+    revocation_lists,
+    signatures,
+    time_place,
+)
 
-FILES = {
+
+class Made(Protocol):
+    """Vectors of either kind."""
+
+    @property
+    def made(self) -> list[dict[str, Any]]:
+        """The vectors."""
+
+
+FILES: dict[str, Callable[[], Made]] = {
     "form.json": form.make,
     "signatures.json": signatures.make,
     "claims.json": claims.make,
@@ -23,6 +48,9 @@ FILES = {
     "capabilities.json": capabilities.make,
     "caveats.json": caveats.make,
     "limits.json": limits.make,
+    "revocation.json": revocation.make,
+    "budgets.json": budgets.make,
+    "revocation_lists.json": revocation_lists.make,
 }
 FOLDER = Path(__file__).parent / "vectors"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # The same examples on every run and machine: a red run can be repeated. No deadline: a slow machine is no
@@ -20,3 +22,11 @@ settings.register_profile(
 # `make fuzz`: other examples on every run, and many more of them.
 settings.register_profile("fuzz", parent=settings.get_profile("suite"), derandomize=False, max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No command of a test notes anything in its user's journal."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DELEGATE_DATA", str(tmp_path_factory.mktemp("data")))
+        yield

@@ -19,6 +19,11 @@ def test_a_slice_of_the_campaign_finds_nothing(seed: int) -> None:
         "signed caveat_error",
         "signed allow",
         "unsigned bad_signature",
+        "list signed accept",
+        "list signed not_canonical",
+        "list signed malformed",
+        "list unsigned truncated",
+        "list unsigned bad_signature",
     ):
         assert result.outcomes[word] > 0, word
 

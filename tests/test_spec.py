@@ -14,7 +14,7 @@ import pytest
 from delegate import Identity, Reason, Request, Token, errors, limits, when
 from delegate.caveats import Op, parse, scope, to_wire
 from delegate.caveats.nodes import FLAT_OPS, GENERAL
-from delegate.chain import blocks
+from delegate.chain import blocks, revocations
 from delegate.chain.text import is_plain
 from delegate.cli.status import STATUS_OF, status_of
 from delegate.keys import ed25519
@@ -125,6 +125,18 @@ def test_the_claims_table_is_the_code_s() -> None:
         name = _quoted(key)[0] if "`" in key else int(key)
         table.append((name, kinds[re.split(r"[\s:,]", kind)[0]], others == "never"))
     assert tuple(table) == blocks._ORDER
+
+
+def test_the_claims_table_of_revocation_lists_is_the_code_s() -> None:
+    """§10.2 has the claims of a list, in the order of their encoding, with their types and which must be there."""
+    kinds = {"text": str, "array": list, "time": int, "integer": int, "map": dict}
+    rows = _rows("revocation-claims")
+    keys = [_quoted(key)[0].strip('"') if "`" in key else int(key) for key, *_ in rows]
+    table = {key: kinds[re.split(r"[\s:,]", row[2])[0]] for key, row in zip(keys, rows, strict=True)}
+    assert table == revocations._TYPES
+    assert list(table) == sorted(table, key=cbor2.dumps)
+    needed = [key for key, row in zip(keys, rows, strict=True) if row[3] == "always"]
+    assert needed == list(revocations._NEEDED)
 
 
 def test_the_claims_of_section_4_are_in_the_order_of_their_encoding() -> None:

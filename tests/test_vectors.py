@@ -11,24 +11,24 @@ from pathlib import Path
 import cbor2
 import pytest
 
-from delegate import BearerToken, Presentation, Reason, Request, Token, Verifier
+from delegate import BearerToken, Presentation, Reason, Request, RevocationList, Token, Verifier
 from delegate.chain.token import frame
 from delegate.chain.unverified import parse
 from delegate.errors import DelegateError
 from delegate.wire import armor, envelope
 from tests import cddl, vectors
-from tests.vectors import Outcome, Vector
+from tests.vectors import Vector, Verdict
 
 ALL = vectors.load()
 ROOT = Path(__file__).parents[1]
 Presented = str | bytes | Token | BearerToken | Presentation
 
 
-def judge(verifier: Verifier, vector: Vector, source: Presented) -> Outcome:
+def judge(verifier: Verifier, vector: Vector, source: Presented) -> Verdict:
     """What `verify_chain` or `authorize` says of it, as the vector asks."""
     if vector.judged_as_chain:
         return vectors.outcome(lambda: verifier.verify_chain(source))
-    return vectors.outcome(lambda: verifier.authorize(source, vector.request, env=vector.env))
+    return vectors.outcome(lambda: verifier.authorize(source, vector.request, **vector.facts))
 
 
 def fits(framed: envelope.Envelope) -> bool:
@@ -71,8 +71,8 @@ def test_every_vector_gets_its_verdict_in_every_form(vector: Vector) -> None:
         if not vector.judged_as_chain:
             again = vector.verifier()
             for _ in range(vector.times - 1):
-                again.decide(source, vector.request, env=vector.env)
-            decision = again.decide(source, vector.request, env=vector.env)
+                again.decide(source, vector.request, **vector.facts)
+            decision = again.decide(source, vector.request, **vector.facts)
             assert ("allow" if decision.allowed else decision.reason, decision.hop) == expected, form
 
 
@@ -80,7 +80,7 @@ def test_every_vector_gets_its_verdict_in_every_form(vector: Vector) -> None:
 def test_the_asynchronous_verifier_gives_the_same_verdict(vector: Vector) -> None:
     """`AsyncVerifier` drives the same decision."""
 
-    async def run() -> Outcome:
+    async def run() -> Verdict:
         verifier = vector.async_verifier()
         if vector.judged_as_chain:
             try:
@@ -88,10 +88,10 @@ def test_the_asynchronous_verifier_gives_the_same_verdict(vector: Vector) -> Non
             except DelegateError as error:
                 return str(error.reason), error.hop
             return "allow", None
-        last: Outcome = ("", None)
+        last: Verdict = ("", None)
         for _ in range(vector.times):
             try:
-                await verifier.authorize(vector.source, vector.request, env=vector.env)
+                await verifier.authorize(vector.source, vector.request, **vector.facts)
                 last = ("allow", None)
             except DelegateError as error:
                 last = (str(error.reason), error.hop)
@@ -110,7 +110,7 @@ def test_an_allowed_vector_is_allowed_by_preview_and_again_from_a_warm_cache(vec
     else:
         for _ in range(2):
             assert verifier.preview(vector.source, request, env=vector.env).allowed
-        assert verifier.authorize(vector.source, request, env=vector.env).allows(request)
+        assert verifier.authorize(vector.source, request, **vector.facts).allows(request)
 
 
 @pytest.mark.parametrize("vector", vectors.accepted(), ids=lambda vector: vector.name)
@@ -162,6 +162,71 @@ def test_every_field_of_a_vector_is_documented() -> None:
         for name in [*vector.fields, *vector.fields["verifier"]]:
             assert f"`{name}`" in readme
         assert ("token" in vector.fields) != ("presentation" in vector.fields)
+
+
+LISTS = vectors.load_lists()
+READABLE = [vector for vector in LISTS if vector.fields["expect"] in {"accept", "bad_signature"}]
+
+
+def read(source: str | bytes) -> tuple[str, dict[str, object] | None]:
+    """What comes of a revocation list, in the words of the vectors."""
+    try:
+        found = RevocationList.parse(source)
+    except DelegateError as error:
+        return f"{error.reason}{'' if error.hop is None else error.hop}", None
+    records = [
+        {
+            "key" if record.is_key else "block": record.subject.hex(),
+            **({"since": record.since} if record.is_key else {"until": record.until}),
+            **({"why": record.why} if record.why else {}),
+        }
+        for record in found.records
+    ]
+    said = {
+        "issuer": found.issuer,
+        "signer": found.signer.hex(),
+        "sequence": found.sequence,
+        "issued": found.issued,
+        "expires": found.expires,
+        "records": records,
+    }
+    return "accept", said
+
+
+@pytest.mark.parametrize("vector", LISTS, ids=lambda vector: vector.name)
+def test_every_vector_of_a_revocation_list_is_read_as_it_says(vector: vectors.ListVector) -> None:
+    """Text and bytes get the verdict that the vector expects, and say what it says."""
+    expected = (vector.fields["expect"], vector.fields["says"])
+    source = vector.source
+    assert read(source) == expected
+    if isinstance(source, str) and vector.fields["spec"] != "3.2":
+        assert read(armor.decode_revocations(source)) == expected
+
+
+@pytest.mark.parametrize("vector", READABLE, ids=lambda vector: vector.name)
+def test_a_revocation_list_that_can_be_read_fits_the_schema(vector: vectors.ListVector) -> None:
+    """What is accepted, or refused for its signature alone, has the shape that `spec/delegate.cddl` says."""
+    assert isinstance(vector.source, str)
+    data = armor.decode_revocations(vector.source)
+    assert cddl.check("revocations", data)
+    header, _, payload, _ = cbor2.loads(cbor2.loads(data)[1])
+    assert cddl.pycddl_check("first-protected", header)
+    without_records = {name: value for name, value in cbor2.loads(payload).items() if not isinstance(value, list)}
+    assert cddl.pycddl_check("revocations-claims", cbor2.dumps(without_records))
+
+
+def test_the_counts_of_the_vectors_of_revocation_lists() -> None:
+    """At least 20, names unique, sections real, and every reason that a list can be refused with."""
+    assert len({vector.name for vector in LISTS}) == len(LISTS) >= 20
+    assert {vector.fields["expect"] for vector in LISTS} == {
+        "accept", "malformed", "truncated", "not_canonical", "limit_exceeded", "unsupported_version", "unknown_claim",
+        "unsupported_algorithm", "bad_signature", "weak_key",
+    }  # fmt: skip
+    spec = (ROOT / "spec" / "SPEC.md").read_text(encoding="utf-8")
+    readme = (vectors.FOLDER / "README.md").read_text(encoding="utf-8")
+    for vector in LISTS:
+        assert f"# {vector.fields['spec']} " in spec
+        assert all(f"`{name}`" in readme for name in [*vector.fields, *(vector.fields["says"] or {})])
 
 
 def test_the_generator_reproduces_the_files_byte_for_byte() -> None:

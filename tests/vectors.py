@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from delegate import DelegateError, Limits, Principal, PublicKey, Request, Root, Verifier
 from delegate.chain.token import frame
+from delegate.state import Charge, Claim, MemoryLedger, MemoryReplay, MemoryRevocations, Outcome, Refused
 from delegate.verify import AsyncVerifier
 
 FOLDER = Path(__file__).parents[1] / "spec" / "vectors"
+LISTS = FOLDER / "revocation_lists.json"
 
 
 class Vector(NamedTuple):
@@ -52,8 +54,10 @@ class Vector(NamedTuple):
         """The verifier's arguments."""
         fields = self.fields
         chosen = dict(fields["verifier"])
-        if "principals" in chosen:
-            chosen["principals"] = [principal(each) for each in chosen["principals"]]
+        for several in chosen.keys() & {"principals", "revokers"}:
+            chosen[several] = [principal(each) for each in chosen[several]]
+        if chosen.pop("ledger", False):
+            chosen["ledger"] = MemoryLedger(since=0)
         if "limits" in chosen:
             chosen["limits"] = Limits(**chosen["limits"])
         roots = [
@@ -69,18 +73,69 @@ class Vector(NamedTuple):
             **chosen,
         }
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the service says of the request: `env` and `cost`."""
+        return {"env": self.env, "cost": self.fields.get("cost")}
+
+    def stores(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings with stores that hold what came before."""
+        settings = {"replay": MemoryReplay(since=0), "revocations": MemoryRevocations(), **settings}
+        first = Verifier(**settings)
+        for each in self.fields.get("revocations", ()):
+            first.accept_revocations(each)
+        for each in self.fields.get("before", ()):
+            first.decide(each, self.request, **self.facts)
+        return settings
+
     def verifier(self, **more: object) -> Verifier:
         """A fresh verifier, as the vector describes it."""
-        return Verifier(**{**self.settings(), **more})
+        return Verifier(**self.stores({**self.settings(), **more}))
+
+    def without_memory(self, **more: object) -> Verifier:
+        """A verifier for judging one presentation many times; only for a vector that is about none before it."""
+        stores = EachAlone()
+        ledger = {"ledger": stores} if self.fields["verifier"].get("ledger") else {}
+        return self.verifier(**{"replay": stores, **ledger, **more})
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing was presented before."""
+        return self.times == 1 and "before" not in self.fields
 
     def async_verifier(self, **more: object) -> AsyncVerifier:
         """The same, asynchronous."""
-        return AsyncVerifier(**{**self.settings(), **more})
+        return AsyncVerifier(**self.stores({**self.settings(), **more}))
 
     @property
     def times(self) -> int:
         """How many times it is presented to one verifier; the last outcome counts."""
         return int(self.fields.get("times", 1))
+
+
+class EachAlone:
+    """Stores without a memory, for judging one presentation many times: all is new, and every pool is full."""
+
+    def claim(self, claims: Sequence[Claim], *, now: int) -> Outcome:
+        """Say that it is the first time."""
+        del claims, now
+        return True
+
+    def charge(self, claims: Sequence[Claim], charges: Sequence[Charge], *, now: int) -> Outcome:
+        """Charge a full pool."""
+        del claims, now
+        short = (Refused(place, each.limit) for place, each in enumerate(charges) if each.amount > each.limit)
+        return next(short, True)
+
+    def settle(self, claim_id: bytes, actual: Mapping[str, int], *, now: int) -> bool:
+        """Nothing was charged."""
+        del claim_id, actual, now
+        return False
+
+    def spent(self, block_ids: Sequence[bytes]) -> Mapping[tuple[bytes, str], int]:
+        """Nothing was."""
+        del block_ids
+        return {}
 
 
 def values(written: Any) -> Any:  # noqa: ANN401 - JSON is any of its types
@@ -101,12 +156,32 @@ def principal(written: dict[str, Any]) -> Principal:
 
 @cache
 def load() -> tuple[Vector, ...]:
-    """Every vector of every file, in order."""
+    """Every vector of every file, in order; those of revocation lists are of another kind."""
     return tuple(
         Vector(each["name"], each)
         for path in sorted(FOLDER.glob("*.json"))
+        if path != LISTS
         for each in json.loads(path.read_text(encoding="utf-8"))
     )
+
+
+class ListVector(NamedTuple):
+    """One vector of a revocation list."""
+
+    name: str
+    fields: dict[str, Any]
+
+    @property
+    def source(self) -> str | bytes:
+        """What is read, text or bytes, as written."""
+        written: str = self.fields["list"]
+        return bytes.fromhex(written[4:]) if written.startswith("hex:") else written
+
+
+@cache
+def load_lists() -> tuple[ListVector, ...]:
+    """Every vector of a revocation list, in order."""
+    return tuple(ListVector(each["name"], each) for each in json.loads(LISTS.read_text(encoding="utf-8")))
 
 
 def accepted() -> tuple[Vector, ...]:
@@ -119,10 +194,10 @@ def blocks(vector: Vector) -> tuple[bytes, ...]:
     return frame(vector.source).blocks
 
 
-Outcome = tuple[str, int | None]
+Verdict = tuple[str, int | None]
 
 
-def outcome(attempt: Callable[[], object]) -> Outcome:
+def outcome(attempt: Callable[[], object]) -> Verdict:
     """What came of it, in the words of the vectors: `allow`, or the reason and the hop."""
     try:
         attempt()

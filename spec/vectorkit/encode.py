@@ -213,6 +213,14 @@ def sign_with_r_of_low_order(key: Key, message: bytes) -> bytes:
     return IDENTITY_POINT + s.to_bytes(32, "little")
 
 
+def sign_with_another_nonce(key: Key, message: bytes) -> bytes:
+    """A second right signature over the same message: whoever has the key can make any number of them."""
+    nonce = int.from_bytes(hashlib.sha512(b"another" + message).digest(), "little") % GROUP_ORDER
+    r = crypto_scalarmult_ed25519_base_noclamp(nonce.to_bytes(32, "little"))
+    s = (nonce + _hash(r, key.raw, message) * key.scalar()) % GROUP_ORDER
+    return r + s.to_bytes(32, "little")
+
+
 def sign_with_mixed_r(key: Key, message: bytes) -> bytes:
     """A signature that holds only if the equation is multiplied by the cofactor: R has a part of order 8."""
     nonce = int.from_bytes(hashlib.sha512(b"mixed" + message).digest(), "little") % GROUP_ORDER

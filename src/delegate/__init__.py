@@ -34,6 +34,7 @@ from delegate.chain.identity import Identity
 from delegate.chain.mint import Draft
 from delegate.chain.needs import Need, need
 from delegate.chain.request import Request
+from delegate.chain.revocations import RevocationList, RevokedBlock, RevokedKey
 from delegate.chain.token import Presentation, Token
 from delegate.chain.unverified import UnverifiedToken
 from delegate.errors import (
@@ -79,6 +80,9 @@ __all__ = [
     "PublicKey",
     "Reason",
     "Request",
+    "RevocationList",
+    "RevokedBlock",
+    "RevokedKey",
     "Root",
     "Signer",
     "StateError",

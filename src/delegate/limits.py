@@ -62,6 +62,11 @@ INTEGER_MIN = -(2**63)
 INTEGER_MAX = 2**63 - 1
 EXACT_DOUBLE = 2**53  # up to here an integral double is one integer and no other
 
+# Revocation lists. They travel between services, not with requests: as many records as a bad day has, and few enough
+# to be read within a second.
+REVOCATIONS_BYTES = 4 * 1024 * 1024
+REVOCATIONS = 65_536
+
 # CBOR items nest no deeper than an expression in a capability in a list, with room to spare.
 CBOR_DEPTH = 40
 

@@ -5,14 +5,12 @@ Every single bit flipped, every truncation, every block dropped, swapped, double
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from delegate.chain.token import frame
 from delegate.errors import DelegateError, Reason
-from delegate.state import Claim
 from delegate.wire import armor, envelope
 from delegate.wire.envelope import Envelope, Kind
 from tests import vectors
@@ -23,20 +21,12 @@ each_accepted = pytest.mark.parametrize("vector", ACCEPTED, ids=lambda vector: v
 Accepts = Callable[[str | bytes], bool]
 
 
-class Forgetful:
-    """Takes every proof again and again, so that no attempt is refused for being the second."""
-
-    def claim(self, claims: Sequence[Claim], *, now: int) -> Literal[True]:
-        """It is always the first time."""
-        return True
-
-
 def judge(vector: Vector) -> Accepts:
     """One verifier for many attempts; says whether it accepts. What it remembers of the vector must not help."""
-    verifier = vector.verifier(replay=Forgetful())
-    request, env = vector.request, vector.env
+    verifier = vector.without_memory()
+    request, facts = vector.request, vector.facts
     if not vector.judged_as_chain:
-        return lambda source: verifier.decide(source, request, env=env).allowed
+        return lambda source: verifier.decide(source, request, **facts).allowed
 
     def genuine(source: str | bytes) -> bool:
         try:
@@ -104,7 +94,7 @@ def test_a_cut_off_token_is_truncated_and_not_forged(vector: Vector) -> None:
     verifier = vector.verifier()
     pieces: list[str | bytes] = [data[:size] for size in range(len(data))]
     pieces += [text[:size] for size in range(armor.PREFIX_CHARACTERS, len(text))]
-    reasons = {verifier.decide(piece, vector.request, env=vector.env).reason for piece in pieces}
+    reasons = {verifier.decide(piece, vector.request, **vector.facts).reason for piece in pieces}
     assert reasons == {Reason.TRUNCATED}
     assert not any(map(judge(vector), (text[:size] for size in range(armor.PREFIX_CHARACTERS))))
 
@@ -181,5 +171,5 @@ def test_a_chain_alone_authorizes_nothing(vector: Vector) -> None:
     """A thief who copied the chain, and neither key nor secret, presents it bare."""
     found = frame(vector.source)
     bare = envelope.build(Envelope(Kind.TOKEN, found.blocks))
-    decision = vector.verifier().decide(bare, vector.request, env=vector.env)
+    decision = vector.verifier().decide(bare, vector.request, **vector.facts)
     assert decision.reason is Reason.PROOF_MISSING

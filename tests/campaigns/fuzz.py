@@ -2,7 +2,8 @@
 
 `python -m tests.campaigns.fuzz --count 200000 --seed 1`. Half of the inputs are mutated below the signatures and
 signed again with the right keys, so that what reads claims, capabilities and conditions meets them; the other half are
-mutated envelopes, and noise. What was mutated above the signatures must never be allowed.
+mutated envelopes, and noise. What was mutated above the signatures must never be allowed. One input in ten is a
+revocation list, mutated in the same two ways; every input is offered to the reader of lists too.
 """
 
 # ruff: noqa: ANN401, T201 - what is mutated may be anything; a command prints
@@ -19,7 +20,20 @@ from typing import Any, NamedTuple
 
 import cbor2
 
-from delegate import DelegateError, Identity, Principal, Request, Root, UnverifiedToken, Verifier, can, when
+from delegate import (
+    DelegateError,
+    Identity,
+    Principal,
+    Request,
+    RevocationList,
+    RevokedBlock,
+    RevokedKey,
+    Root,
+    UnverifiedToken,
+    Verifier,
+    can,
+    when,
+)
 from delegate.chain.text import is_plain
 from delegate.chain.token import block_aad, frame, proof_aad
 from delegate.wire import armor, cose, envelope
@@ -39,6 +53,7 @@ CAPABILITIES = [
     "**  **",
     "** ** if args.to == 'bob'",
 ]
+LIST_AAD = b"\x58\x37delegate/1 revocations\0"
 CONDITIONS = [
     "args.amount <= 500 && action in ['files.read', 'files.list']",
     "resource.startsWith('/reports/') || args.missing == 1",
@@ -62,10 +77,11 @@ class Result(NamedTuple):
 
 
 class Input(NamedTuple):
-    """One input, and whether its signatures are right."""
+    """One input, whether its signatures are right, and whether it is meant for the reader of lists."""
 
     source: str | bytes
     signed: bool
+    is_list: bool = False
 
 
 class Fuzzer:
@@ -76,6 +92,16 @@ class Fuzzer:
         self.envelopes = [envelope.build(frame(vector.source)) for vector in vectors.accepted()]
         self.issued = set(self.envelopes)
         self.depths = {depth: self.chain(depth) for depth in range(1, 5)}
+        self.lists = [
+            RevocationList.make(
+                ROOT,
+                blocks=[RevokedBlock(bytes((n, size)) * 16, NOW + n, "why" * n) for n in range(size)],
+                keys=[RevokedKey(bytes((size, n)) * 16, n) for n in range(size // 2)],
+                now=NOW,
+            ).to_bytes()
+            for size in range(4)
+        ]
+        self.issued |= set(self.lists)
 
     def chain(self, depth: int) -> Envelope:
         """A presentation whose chain has every claim somewhere."""
@@ -105,7 +131,15 @@ class Fuzzer:
 
     def input(self) -> Input:
         """One input: signed again in half of the cases."""
-        if self.random.random() < 0.5:
+        pick = self.random.random()
+        if pick < 0.05:
+            return Input(self.resigned_list(), signed=True, is_list=True)
+        if pick < 0.1:
+            data = self.mutate(self.random.choice(self.lists))
+            return Input(
+                data if self.random.random() < 0.5 else armor.encode_revocations(data), signed=False, is_list=True
+            )
+        if pick < 0.55:
             return Input(self.resigned(), signed=True)
         return Input(self.unsigned(), signed=False)
 
@@ -164,6 +198,21 @@ class Fuzzer:
             above = cose.structure_id(structure)
             signed.append(cose.assemble(parts.protected, item, signer.signer.sign(structure)))
         return cbor2.dumps([3, signed[:-1], signed[-1], []])
+
+    def resigned_list(self) -> bytes:
+        """A revocation list with mutated claims, its signature right."""
+        parts = cose.open_list(envelope.parse_revocations(self.random.choice(self.lists)))
+        claims: dict[Any, Any] = cbor2.loads(parts.payload)
+        arrays = [name for name in ("keys", "blocks") if name in claims]
+        if arrays and self.random.random() < 0.7:
+            name = self.random.choice(arrays)
+            claims[name] = self.mutated_tree(claims[name], 0)
+        elif self.random.random() < 0.7:
+            claims[self.random.choice([*claims, "keys", "blocks", 5, "x"])] = self.value(0)
+        payload = cbor2.dumps(claims, canonical=self.random.random() < 0.9)
+        item = cbor2.dumps(self.mutate(payload) if self.random.random() < 0.2 else payload)
+        structure = cose.sig_structure(parts.protected, LIST_AAD + parts.kid, item)
+        return cbor2.dumps([6, cose.assemble(parts.protected, item, ROOT.signer.sign(structure))])
 
     def mutated_payload(self, payload: bytes) -> bytes:
         """Claims with a fault: in their bytes, in a value, in a key, or deep in a capability or condition."""
@@ -279,10 +328,12 @@ def run(count: int, seed: int) -> Result:
     faults: list[str] = []
     began = time.monotonic()
     for number in range(count):
-        source, signed = fuzzer.input()
+        source, signed, is_list = fuzzer.input()
         half = "signed" if signed else "unsigned"
         try:
-            outcomes[f"{half} {_through(verifier, source, allowable=signed, issued=fuzzer.issued)}"] += 1
+            word = _through(verifier, source, allowable=signed and not is_list, issued=fuzzer.issued)
+            listed = _as_list(source, acceptable=signed and is_list, issued=fuzzer.issued)
+            outcomes[f"list {half} {listed}" if is_list else f"{half} {word}"] += 1
         except Exception as error:  # noqa: BLE001 - this is what is looked for
             shown = source if isinstance(source, str) else source.hex()
             faults.append(f"seed {seed} number {number}: {type(error).__name__}: {error}: {shown!r}")
@@ -310,6 +361,24 @@ def _through(verifier: Verifier, source: str | bytes, *, allowable: bool, issued
         str(error)
     verifier.preview(source, REQUEST)
     return "allow" if decision.allowed else str(decision.reason)
+
+
+def _as_list(source: str | bytes, *, acceptable: bool, issued: set[bytes]) -> str:
+    """The door for revocation lists."""
+    try:
+        found = RevocationList.parse(source)
+    except DelegateError as error:
+        if not is_plain(str(error)):
+            message = f"outside text that is not escaped: {error.detail!r}"
+            raise AssertionError(message) from None
+        return str(error.reason)
+    if not acceptable and found.to_bytes() not in issued:
+        message = "a list, though nobody signed it"
+        raise AssertionError(message)
+    if RevocationList.parse(found.to_text()) != found:
+        message = "a list that reads differently as text"
+        raise AssertionError(message)
+    return "accept"
 
 
 def main(arguments: list[str]) -> int:

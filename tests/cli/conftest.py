@@ -74,10 +74,12 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """A folder with a key pair of each, and no token in the environment."""
+    """A folder with a key pair of each and a journal of its own, and no token in the environment."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DELEGATE_TOKEN", raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("DELEGATE_STATE", raising=False)
+    monkeypatch.setenv("DELEGATE_DATA", str(tmp_path / "data"))
     return Desk(tmp_path, capsys, monkeypatch)
 
 

@@ -25,6 +25,7 @@ OPTIONS = [
         "--tenant",
         "--policy",
     ),
+    *("--hop", "--list", "--holder", "--since", "--revocations", "--signer", "--state", "--live", "--no-journal"),
     *("--bearer", "--json", "--explain", "--dry-run", "--speaks-for", "--principal", "--passphrase-file", "-", "--"),
 ]
 WORDS = [
@@ -43,6 +44,7 @@ WORDS = [
         "agent:x",
         "é=\u202e",
     ),
+    *("l", "ab" * 32, "abcdef01", "dlgr_", "dlgr_AAAA", "sqlite:///x", "nothing://x"),
     *("2026-12-01T12:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+23:59", "2026-13-01T00:00Z", "\x00", "\udcff"),
     *("args.x == a", '"', "dlgt_", "dlgt_AAAA", "a=1e999", "a=NaN", "a=" + "9" * 400, "a=" + "[" * 200, "1" * 300),
 ]
@@ -50,6 +52,8 @@ COMMANDS = [
     *(["mint"], ["attenuate"], ["seal"], ["prove"], ["inspect"], ["verify"], ["check"]),
     *(["key", "public"], ["key", "show"], ["mint", "--key", "alice.key", "--to", "planner.pub", "--ttl", "5m"]),
     *(["attenuate", "t", "--key", "planner.key"], ["prove", "t", "--key", "planner.key", *HERE]),
+    *(["list"], ["revoke"], ["revocations", "show"], ["revocations", "verify"], ["revocations", "merge"]),
+    *(["revocations", "import"], ["revoke", "t", "--key", "alice.key", "--list", "l"], ["doctor"], ["budget", "show"]),
     *(["verify", "t", "--root", "alice.pub", *HERE], ["check", "t", "--root", "alice.pub"], ["inspect", "t"]),
 ]
 IN_A_FIXTURE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -124,10 +128,48 @@ def test_bytes_for_a_key(token: Desk, data: bytes) -> None:
         assert ran.status == Status.FILES
 
 
+@settings(suppress_health_check=IN_A_FIXTURE)
+@given(data=st.binary(max_size=300) | st.binary(max_size=60).map(lambda rest: b"dlgr_" + rest))
+def test_bytes_for_a_list(token: Desk, data: bytes) -> None:
+    """Bytes that are no revocation list are status 3, and are not written over."""
+    (token.folder / "odd").write_bytes(data)
+    for command in (
+        ("revocations", "show", "odd"),
+        ("revocations", "verify", "odd"),
+        ("revocations", "merge", "odd", "--key", "alice.key", "--list", "odd"),
+        ("revoke", "t", "--key", "alice.key", "--list", "odd"),
+        ("list", "--revocations", "odd"),
+    ):
+        ran = token.run(*command)
+        ended(ran)
+        assert ran.status == Status.NOT_GENUINE
+    assert (token.folder / "odd").read_bytes() == data
+
+
+@settings(suppress_health_check=IN_A_FIXTURE)
+@given(data=st.binary(max_size=300))
+def test_bytes_for_a_journal(token: Desk, data: bytes) -> None:
+    """Bytes in the journal are skipped, and what is noted behind them is found."""
+    (token.folder / "data" / "journal.jsonl").write_bytes(data)
+    ran = token.run("list")
+    ended(ran)
+    assert ran.status == Status.DONE
+    token.make("t", "mint", "--key", "alice.key", "--to", "planner.pub", "--can", "a", "--ttl", "5m")
+    assert "agent:planner" in token.run("list").out
+
+
 def test_files_that_are_odd(token: Desk) -> None:
     """A folder, an endless device, a huge file: told, not read on."""
     (token.folder / "huge").write_bytes(b"A" * (1 << 20))
     os.mkfifo(token.folder / "fifo")
     for odd in (".", "huge", "/dev/zero"):
-        for command in (("inspect", odd), ("key", "show", odd), ("key", "public", odd), ("check", "t", "--args", odd)):
+        for command in (
+            ("inspect", odd),
+            ("key", "show", odd),
+            ("key", "public", odd),
+            ("check", "t", "--args", odd),
+            ("revocations", "show", odd),
+            ("revoke", "t", "--key", "alice.key", "--list", odd),
+            ("revoke", odd, "--key", "alice.key", "--list", "l"),
+        ):
             ended(token.run(*command, now=None))

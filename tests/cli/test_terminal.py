@@ -47,11 +47,17 @@ def test_json_everywhere(story: Desk, proven: Prove) -> None:
         ("verify", "summarizer.token", "--root", "alice.pub"),
         ("verify", "x.proof", "--root", "alice.pub", *HERE, *request),
         ("check", "summarizer.token", "--root", "alice.pub", *request),
+        ("list",),
+        ("revoke", "summarizer.token", "--key", "alice.key", "--list", "revoked.dlgr"),
+        ("revocations", "show", "revoked.dlgr"),
+        ("revocations", "verify", "revoked.dlgr", "--signer", "alice.pub"),
+        ("revocations", "merge", "revoked.dlgr", "--key", "alice.key"),
         ("demo",),
     ):
         ran = story.run(*command, "--json")
         assert (ran.status, ran.err) == (0, ""), command
-        assert (ran.json["version"], ran.json["command"], ran.json["exit"]) == (1, command[0], 0)
+        name = " ".join(command[:2]) if command[0] == "revocations" else command[0]
+        assert (ran.json["version"], ran.json["command"], ran.json["exit"]) == (1, name, 0)
     for command in (("key", "new", "agent:w"), ("key", "public", "w.key"), ("key", "show", "w.pub")):
         ran = story.run(*command, "--json", now=None)
         assert (ran.json["version"], ran.json["command"], ran.json["name"]) == (1, " ".join(command[:2]), "agent:w")
@@ -319,7 +325,13 @@ def test_a_fault_of_ours_is_told_without_a_traceback(
 
 def test_help_fits(desk: Desk) -> None:
     """Every command explains itself, in lines of at most 100 columns."""
-    for command in ((), ("key",), ("key", "new"), *((name,) for name in app.delegate.commands)):
+    for command in (
+        (),
+        ("key", "new"),
+        ("revocations", "import"),
+        ("budget", "show"),
+        *((name,) for name in app.delegate.commands),
+    ):
         ran = desk.run(*command, "--help", now=None)
         assert (ran.status, ran.err) == (0, "")
         assert max(map(len, ran.out.splitlines())) <= 100

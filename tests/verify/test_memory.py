@@ -13,7 +13,7 @@ from delegate import BearerToken, DelegateError, Identity, MemoryReplay, Reason,
 from delegate.state import Claim
 from delegate.verify.memory import Recent
 from tests import vectors
-from tests.vectors import Outcome, Vector
+from tests.vectors import Vector, Verdict
 
 NOW = 1_800_000_000
 AUDIENCE = "files.example.com"
@@ -28,21 +28,21 @@ class _NothingSeen:
         return True
 
 
-def _judge(verifier: Verifier, vector: Vector) -> Outcome:
+def _judge(verifier: Verifier, vector: Vector) -> Verdict:
     if vector.judged_as_chain:
         return vectors.outcome(lambda: verifier.verify_chain(vector.source))
-    return vectors.outcome(lambda: verifier.authorize(vector.source, vector.request, env=vector.env))
+    return vectors.outcome(lambda: verifier.authorize(vector.source, vector.request, **vector.facts))
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 4096])
 def test_every_vector_gets_its_verdict_whatever_is_remembered(size: int) -> None:
     """Cold, warm, with the cache off, with room for one block, and after other vectors have put blocks in."""
-    crowd = [vector for vector in vectors.load() if vector.times == 1 and not vector.judged_as_chain]
+    crowd = [vector for vector in vectors.load() if vector.is_first and not vector.judged_as_chain]
     for vector in vectors.load():
-        if vector.times > 1:
-            continue  # about the replay memory, which is stubbed here
+        if not vector.is_first:
+            continue  # about what stores remember, which are stubbed here
         expected = (vector.fields["expect"], vector.fields["hop"])
-        verifier = vector.verifier(cache_size=size, replay=_NothingSeen())
+        verifier = vector.without_memory(cache_size=size)
         assert _judge(verifier, vector) == expected, (vector.name, "cold")
         for other in crowd[:5]:
             verifier.decide(other.source, other.request)

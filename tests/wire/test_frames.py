@@ -6,7 +6,7 @@ import cbor2
 import pytest
 
 from delegate.errors import Reason, TokenError
-from delegate.limits import PRESENTATION_BYTES, TOKEN_BYTES
+from delegate.limits import PRESENTATION_BYTES, REVOCATIONS_BYTES, TOKEN_BYTES
 from delegate.wire import armor, cose, envelope
 from delegate.wire.envelope import Envelope, Kind
 
@@ -156,3 +156,80 @@ def test_every_character_outside_the_alphabet_is_refused() -> None:
             with pytest.raises(TokenError) as caught:
                 armor.from_base64url(changed)
             assert caught.value.reason is Reason.MALFORMED
+
+
+@pytest.mark.parametrize("size", [24, 255, 256, 65_535, 65_536, 70_000])
+@pytest.mark.parametrize("algorithm", [cose.ED25519, cose.ESP256])
+def test_a_long_payload_is_a_list_s_and_no_block_s(size: int, algorithm: int) -> None:
+    """A list's payload may be longer than 65,535 bytes; a block's is refused as before."""
+    data = signed(b"\xaa" * size, bytes(32), algorithm)
+    found = cose.open_list(data)
+    assert (found.algorithm, found.kid, found.payload, found.signature) == (
+        algorithm,
+        bytes(32),
+        b"\xaa" * size,
+        SIGNATURE,
+    )
+    assert cbor2.loads(found.payload_item) == found.payload
+    assert cbor2.loads(found.protected) == cbor2.loads(data)[0]
+    if size > 65_535:
+        with pytest.raises(TokenError) as caught:
+            cose.open_signed(data)
+        assert caught.value.reason is Reason.MALFORMED
+    else:
+        assert cose.open_signed(data) == found
+
+
+@pytest.mark.parametrize("kid", [b"", bytes(8)], ids=len)
+@pytest.mark.parametrize("size", [24, 70_000])
+@pytest.mark.parametrize("byte", [b"\xaa", b"\x5a"], ids=bytes.hex)
+def test_a_list_without_its_signer_s_thumbprint_is_refused(kid: bytes, size: int, byte: bytes) -> None:
+    """No kid, or half of one, with a short and a long payload, and one of what looks like the head of a long one."""
+    with pytest.raises(TokenError) as caught:
+        cose.open_list(signed(byte * size, kid))
+    assert caught.value.reason is Reason.MALFORMED
+
+
+def test_the_frame_of_a_long_list_has_no_room_for_anything_else() -> None:
+    """Each byte around a long payload, changed to each other value, is refused, or opens to another kid, alg or end."""
+    data = signed(b"\xaa" * 65_536, bytes(32))
+    original = cose.open_list(data)
+    for at in [*range(47), 47 + 65_536, 48 + 65_536]:
+        for byte in range(256):
+            changed = data[:at] + bytes((byte,)) + data[at + 1 :]
+            try:
+                opened = cose.open_list(changed)
+            except TokenError:
+                continue
+            assert (opened == original) == (changed == data)
+    for more in (data + b"\0", data[:-1], data[:46] + data[47:]):
+        with pytest.raises(TokenError):
+            cose.open_list(more)
+
+
+@pytest.mark.parametrize("item", [[7, b"x"], [0, b"x"], [-1, b"x"], [2**40, b"x"]], ids=repr)
+def test_a_number_that_no_envelope_has_is_a_version(item: list[object]) -> None:
+    """An envelope of a later version, where a list is wanted."""
+    with pytest.raises(TokenError) as caught:
+        envelope.parse_revocations(cbor2.dumps(item))
+    assert caught.value.reason is Reason.UNSUPPORTED_VERSION
+
+
+@pytest.mark.parametrize(
+    "item", [[6], [6, "x"], [6, b"x", b"y"], [1, b"x"], [3], [], 6, {6: b"x"}, [6.0, b"x"]], ids=repr
+)
+def test_what_is_not_six_and_bytes_is_no_list(item: object) -> None:
+    """Other shapes, other types, and the numbers of chains."""
+    with pytest.raises(TokenError) as caught:
+        envelope.parse_revocations(cbor2.dumps(item, canonical=True))
+    assert caught.value.reason is Reason.MALFORMED
+
+
+def test_the_size_of_a_list_is_checked_first() -> None:
+    """One byte over, in bytes and in text."""
+    with pytest.raises(TokenError) as caught:
+        envelope.parse_revocations(b"\xff" * (REVOCATIONS_BYTES + 1))
+    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+    with pytest.raises(TokenError) as caught:
+        armor.decode_revocations("dlgr_" + "!" * (REVOCATIONS_BYTES * 4 // 3 + 4))
+    assert caught.value.reason is Reason.LIMIT_EXCEEDED

@@ -22,6 +22,7 @@ from delegate.limits import (
     AUDIENCES,
     BUDGET_UNITS,
     HOPS_MAX,
+    INTEGER_MAX,
     NAME_CHARACTERS,
     TIME_MAX,
     UNIT_CHARACTERS,
@@ -321,8 +322,8 @@ def check_budget(budget: dict[Any, Any]) -> tuple[Reason, str]:
     for unit, amount in budget.items():
         if type(unit) is not str or not is_unit(unit):
             return Reason.MALFORMED, f"budget has a unit that is not a word of at most {UNIT_CHARACTERS} characters"
-        if type(amount) is not int or amount < 0:
-            return Reason.MALFORMED, "budget has an amount that is no integer from 0 on"
+        if type(amount) is not int or not 0 <= amount <= INTEGER_MAX:
+            return Reason.MALFORMED, "budget has an amount that is no integer of 63 bits"
     return Reason.MALFORMED, "" if budget else "budget is empty"
 
 

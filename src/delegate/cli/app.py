@@ -21,8 +21,12 @@ from delegate.chain.text import shown
 from delegate.cli.author import attenuate, mint, prove, seal
 from delegate.cli.demo import demo
 from delegate.cli.keys import key
+from delegate.cli.listing import handed_out
 from delegate.cli.look import check, inspect, verify
 from delegate.cli.output import Failure, ReaderGone, failure_of, print_failure
+from delegate.cli.revocations import revocations
+from delegate.cli.revoke import revoke
+from delegate.cli.state import budget, doctor
 from delegate.cli.status import Status
 from delegate.errors import DelegateError
 
@@ -61,7 +65,10 @@ def delegate() -> None:
     """Narrow, short-lived authority for agents, verified offline back to its giver."""
 
 
-for _command in (key, mint, attenuate, seal, prove, inspect, verify, check, demo):
+_AUTHORING = (key, mint, attenuate, seal, prove)
+_LOOKING = (inspect, verify, check)
+_TAKING_BACK = (handed_out, revoke, revocations, budget, doctor)
+for _command in (*_AUTHORING, *_LOOKING, *_TAKING_BACK, demo):
     delegate.add_command(_command)
 
 

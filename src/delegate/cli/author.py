@@ -14,6 +14,7 @@ from delegate.chain.links import Link
 from delegate.chain.mint import Authority, Narrowing
 from delegate.chain.text import shown
 from delegate.chain.token import Token
+from delegate.cli.journal import journal_option, note
 from delegate.cli.options import (
     FILE,
     clock,
@@ -43,6 +44,7 @@ T = TypeVar("T")
 @narrowing_options
 @click.option("--on-behalf-of", metavar="NAME", help="Whose authority this is, where it is not the key's own.")
 @click.option("--tenant", metavar="TENANT", help="The one tenant where it is good.")
+@journal_option
 @passphrase_options
 @now_option
 @json_option
@@ -52,6 +54,7 @@ def mint(
     bearer: bool,  # noqa: FBT001
     on_behalf_of: str | None,
     tenant: str | None,
+    journal: bool,  # noqa: FBT001
     ask: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
@@ -79,6 +82,8 @@ def mint(
         token = _authored(lambda: identity.mint(bearer=True, **shared))
     else:
         token = _authored(lambda: identity.mint(to=holder, **shared))
+    if journal:
+        note(out, token)
     _print_token(out, token, at)
 
 
@@ -95,6 +100,7 @@ def mint(
 @click.option("--to", "to_file", type=FILE, metavar="FILE", help="Hand it on: the public key of who gets it.")
 @narrowing_options
 @click.option("--dry-run", is_flag=True, help="Show what would come of it; print no token.")
+@journal_option
 @passphrase_options
 @now_option
 @json_option
@@ -103,6 +109,7 @@ def attenuate(
     key_file: str | None,
     to_file: str | None,
     dry_run: bool,  # noqa: FBT001
+    journal: bool,  # noqa: FBT001
     ask: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
@@ -134,8 +141,10 @@ def attenuate(
         longer = _authored(lambda: identity.attenuate(named, to=holder, **terms))
     if dry_run:
         _print_dry_run(out, longer.link, at)
-    else:
-        _print_token(out, longer, at)
+        return
+    if journal:
+        note(out, longer)
+    _print_token(out, longer, at)
 
 
 @click.command(

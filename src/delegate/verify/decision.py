@@ -15,14 +15,14 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from delegate.chain.bearer import BearerToken
 from delegate.chain.links import at_hop
 from delegate.chain.request import Request
-from delegate.chain.revocations import Feed, Record
+from delegate.chain.revocations import Feed, Record, RevocationList
 from delegate.chain.token import Presentation, Token, frame
 from delegate.errors import DelegateError, VerificationError
 from delegate.state import Claim
 from delegate.verify.authorization import Authorization, Decision, refused
 from delegate.verify.chain import check_now_and_here, verify_blocks
 from delegate.verify.discharges import Confirmed, discharged, hinted, staples
-from delegate.verify.effects import Effect, FindFeeds, FindRecords, Settle, Spend
+from delegate.verify.effects import AddRevocations, Effect, FindFeeds, FindRecords, Settle, Spend
 from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.generation import Generation
 from delegate.verify.possession import possession
@@ -148,6 +148,12 @@ def previewing(token: Presented, asked: Asked, generation: Generation, settings:
     return Decision(allowed=True, request=request, chain=chain, _asking=ask)
 
 
+def accepting(source: RevocationList | str | bytes, settings: Settings) -> Generator[Effect, Any, int]:
+    """Take over a revocation list; yields the addition."""
+    found = source if isinstance(source, RevocationList) else RevocationList.parse(source)
+    return int((yield AddRevocations(found, settings.now())))
+
+
 def settling(granted: Authorization, actual: Mapping[str, int], settings: Settings) -> Generator[Effect, Any, bool]:
     """Give back to the budgets what a charge turned out not to need; yields the settlement."""
     cost = check_cost(actual)
@@ -171,7 +177,7 @@ def checking_revocation(
     """
     records: Sequence[Record] = ()
     feeds: Sequence[Feed] = ()
-    if settings.revocations:  # one that says that it is empty holds neither records nor feeds
+    if settings.has_revocations:
         wanted = subjects(chain)
         if discharges:
             wanted += hinted(discharges, settings)

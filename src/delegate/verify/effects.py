@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, NoReturn, TypeAlias
 
-from delegate.chain.revocations import Feed, Record
+from delegate.chain.revocations import Feed, Record, RevocationList
 from delegate.state import Charge, Claim, Outcome, Refused
 from delegate.verify.settings import Settings
 
@@ -46,7 +46,7 @@ class FindRecords(NamedTuple):
 
     def ask(self, settings: Settings) -> object:
         """Ask the revocation store."""
-        return () if settings.revocations is None else settings.revocations.look_up(self.subjects)
+        return settings.revocations.look_up(self.subjects)
 
     def answer(self, given: object) -> Sequence[Record]:
         """Take records."""
@@ -60,11 +60,28 @@ class FindFeeds(NamedTuple):
 
     def ask(self, settings: Settings) -> object:
         """Ask the revocation store."""
-        return () if settings.revocations is None else settings.revocations.feeds()
+        return settings.revocations.feeds()
 
     def answer(self, given: object) -> Sequence[Feed]:
         """Take feeds."""
         if isinstance(given, (list, tuple)) and all(type(each) is Feed for each in given):
+            return given
+        _no_answer(given)
+
+
+class AddRevocations(NamedTuple):
+    """Take over a revocation list."""
+
+    found: RevocationList
+    now: int
+
+    def ask(self, settings: Settings) -> object:
+        """Give it to the revocation store."""
+        return settings.revocations.add(self.found.feed, self.found.records, now=self.now)
+
+    def answer(self, given: object) -> int:
+        """Take how many records are new."""
+        if type(given) is int:
             return given
         _no_answer(given)
 
@@ -87,7 +104,7 @@ class Settle(NamedTuple):
         _no_answer(given)
 
 
-Effect: TypeAlias = Spend | FindRecords | FindFeeds | Settle
+Effect: TypeAlias = Spend | FindRecords | FindFeeds | AddRevocations | Settle
 
 
 def _no_answer(given: object) -> NoReturn:

@@ -15,6 +15,7 @@ from delegate.state import (
     AsyncReplayStore,
     AsyncRevocationStore,
     Ledger,
+    MemoryRevocations,
     ReplayStore,
     RevocationStore,
 )
@@ -45,13 +46,18 @@ class Settings:
     dischargers: Mapping[bytes, Principal]  # kid → third party or revoker
     max_revocation_age_s: int | None
     replay: ReplayStore | AsyncReplayStore
-    revocations: RevocationStore | AsyncRevocationStore | None
+    revocations: RevocationStore | AsyncRevocationStore
     ledger: Ledger | AsyncLedger | None
 
     @property
+    def has_revocations(self) -> bool:
+        """Whether there may be anything to look up: an empty store of this process is not asked."""
+        return type(self.revocations) is not MemoryRevocations or len(self.revocations) > 0
+
+    @property
     def asks_revocations(self) -> bool:
-        """Whether every chain is to be looked up; a store that says that it is empty is not asked."""
-        return bool(self.revocations) or self.max_revocation_age_s is not None
+        """Whether every chain is to be looked up, or every decision to rest on fresh data."""
+        return self.has_revocations or self.max_revocation_age_s is not None
 
     def now(self) -> int:
         """Read the verifier's clock, in whole Unix seconds."""

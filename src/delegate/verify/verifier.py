@@ -10,164 +10,22 @@ The rules of this file:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Generator, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Generator, Mapping
+from typing import Any, TypeVar
 
-from delegate.caveats import Caveat, compile_wire, to_wire
-from delegate.chain.blocks import check_audience_name
-from delegate.chain.capability import caveat
-from delegate.chain.request import Request, normalise
-from delegate.chain.rules import Compiler
-from delegate.chain.times import Duration, seconds
+from delegate.chain.request import Request
+from delegate.chain.revocations import RevocationList
 from delegate.errors import DelegateError, Reason, StateError
-from delegate.keys import Principal
-from delegate.limits import Limits
-from delegate.state import (
-    AsyncLedger,
-    AsyncReplayStore,
-    AsyncRevocationStore,
-    Ledger,
-    MemoryReplay,
-    ReplayStore,
-    RevocationStore,
-)
 from delegate.verify.authorization import Authorization, Decision
-from delegate.verify.decision import Asked, Presented, checking_chain, deciding, previewing, settling
+from delegate.verify.base import Base
+from delegate.verify.decision import Presented, accepting, checking_chain, deciding, previewing, settling
 from delegate.verify.effects import Effect, Settle
-from delegate.verify.generation import generation
-from delegate.verify.roots import Trusted
-from delegate.verify.settings import SYSTEM_CLOCK, Clock, Settings, by_kid, directory
-from delegate.verify.spending import check_cost
-from delegate.verify.texts import tail_bytes
 from delegate.verify.verified import VerifiedChain
-from delegate.wire.cose import ED25519, ESP256
 
 T = TypeVar("T")
-ALGORITHMS: Final = frozenset({ED25519, ESP256})
 
 
-class _Base:
-    """What the sync and the async verifier share: everything but the effects."""
-
-    __slots__ = ("_cache_size", "_generation", "_settings")
-
-    def __init__(
-        self,
-        roots: Iterable[Trusted],
-        *,
-        audience: str,
-        tenant: str | None = None,
-        policy: str | Caveat | Iterable[str | Caveat] = (),
-        bearer: bool = False,
-        principals: Iterable[Principal] = (),
-        algorithms: Iterable[int] = ALGORITHMS,
-        max_lifetime: Duration | None = None,
-        leeway: Duration | None = "30s",
-        proof_window: Duration = "60s",
-        clock: Clock = SYSTEM_CLOCK,
-        limits: Limits | None = None,
-        cache_size: int = 4096,
-        replay: ReplayStore | AsyncReplayStore | None = None,
-        revocations: RevocationStore | AsyncRevocationStore | None = None,
-        revokers: Iterable[Principal] = (),
-        max_revocation_age: Duration | None = None,
-        ledger: Ledger | AsyncLedger | None = None,
-        third_parties: Iterable[Principal] = (),
-    ) -> None:
-        """Set up a verifier; one serves any number of threads.
-
-        Args:
-            roots: whom to trust to start chains: principals, each for itself, or `Root`s.
-            audience: this service's name; proofs and `aud` claims must name it.
-            tenant: the tenant that it serves; with one, chains without are refused, and the other way round.
-            policy: conditions of the service's own, as text or `when(…)`; all must hold.
-            bearer: whether chains with a bearer block are taken at all.
-            principals: names and keys that this verifier vouches for; only these confirm `holder.name`.
-            algorithms: COSE numbers to accept: -19 Ed25519, -9 ESP256.
-            max_lifetime: the longest `exp - iat` of block 0.
-            leeway: how far ahead a signer's clock may be: for `iat` and `nbf`, never for `exp`. `None`: not at all.
-            proof_window: how old a proof may be.
-            clock: gives Unix seconds.
-            limits: less than the format's own bounds.
-            cache_size: how many verified blocks, and how many compiled capability and caveat lists, to keep; 0 keeps
-                none. Each block takes about 3 KB. A verdict never depends on it.
-            replay: where used proofs are remembered; by default in this process's memory, see `MemoryReplay`.
-            revocations: where revoked blocks and keys are looked up; none by default.
-            revokers: whose word on any block or key counts. Beside them: a signer's on what it handed out, and a key's
-                own on itself.
-            max_revocation_age: how old the newest list of each revoker may be.
-            ledger: where budgets are charged; without one, a chain with a budget is refused.
-            third_parties: whose discharges count, where a need of a chain names their keys. No key of theirs comes
-                from a token.
-
-        Raises:
-            ValueError, TypeError: an argument out of its bounds.
-        """
-        if not check_audience_name(audience):
-            message = "audience is one name of 1 to 200 visible ASCII characters"
-            raise ValueError(message)
-        if tenant is not None and not check_audience_name(tenant):
-            message = "a tenant is 1 to 200 visible ASCII characters"
-            raise ValueError(message)
-        accepted = frozenset(algorithms)
-        if not accepted or not accepted <= ALGORITHMS:
-            message = f"algorithms are among {sorted(ALGORITHMS)}"
-            raise ValueError(message)
-        several = (policy,) if isinstance(policy, (str, Caveat)) else tuple(policy)
-        caveats = tuple(map(caveat, several))
-        known, takers = tuple(third_parties), tuple(revokers)
-        directory((*known, *takers))  # one key under two names would be two parties
-        if replay is None:
-            # A clock of the caller's own (a test, a look at old traffic) cannot be compared with this process's start.
-            replay = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay(since=0)
-        self._settings = Settings(
-            audience=audience,
-            tail_bytes=tail_bytes(audience),
-            tenant=tenant or "",
-            policy=tuple(compile_wire(to_wire(each.expression)) for each in caveats),
-            policy_texts=tuple(map(str, caveats)),
-            bearer=bearer,
-            names=directory(principals),
-            algorithms=accepted,
-            max_lifetime_s=None if max_lifetime is None else seconds(max_lifetime),
-            leeway_s=0 if leeway is None else seconds(leeway),
-            proof_window_s=seconds(proof_window),
-            clock=clock,
-            limits=limits or Limits(),
-            compiler=Compiler(cache_size),
-            revokers=directory(takers),
-            third_parties=directory(known),
-            dischargers=by_kid((*known, *takers)),
-            max_revocation_age_s=None if max_revocation_age is None else seconds(max_revocation_age),
-            replay=replay,
-            revocations=revocations,
-            ledger=ledger,
-        )
-        self._cache_size = cache_size
-        self._generation = generation(roots, cache_size)
-
-    @property
-    def roots(self) -> tuple[Trusted, ...]:
-        """Whom this verifier trusts. Assign to replace them all at once; calls under way keep what they saw."""
-        return tuple(self._generation.by_thumbprint.values())
-
-    @roots.setter
-    def roots(self, roots: Iterable[Trusted]) -> None:
-        self._generation = generation(roots, self._cache_size)
-
-    @property
-    def audience(self) -> str:
-        """This service's name."""
-        return self._settings.audience
-
-    def _asked(self, request: Request, env: Mapping[str, object] | None, cost: Mapping[str, int] | None) -> Asked:
-        if type(request) is not Request:
-            message = f"a request is a Request, not {type(request).__name__}"
-            raise TypeError(message)
-        return Asked(request, _facts(env), check_cost(cost), self._settings.now())
-
-
-class Verifier(_Base):
+class Verifier(Base):
     """Checks chains and decides requests, on the spot, with no server."""
 
     __slots__ = ()
@@ -244,6 +102,23 @@ class Verifier(_Base):
         """
         return self._run(previewing(token, self._asked(request, env, None), self._generation, self._settings))
 
+    def accept_revocations(self, source: RevocationList | str | bytes) -> int:
+        """Take over a revocation list; from now on every decision heeds it. Nothing is ever un-revoked.
+
+        Its signature is checked. Whose list it is does not matter: a record counts only against chains over which its
+        signer has a say.
+
+        Returns:
+            How many of its records are new.
+
+        Raises:
+            TokenError, VerificationError: it is no list, or its signature does not hold.
+            StateError: the store did not take it.
+
+        Source: SPEC §10.2.
+        """
+        return self._run(accepting(source, self._settings))
+
     def settle(self, granted: Authorization, actual: Mapping[str, int]) -> bool:
         """Give back to the budgets what a charge turned out not to need; once.
 
@@ -285,7 +160,7 @@ class Verifier(_Base):
             raise _failed(effect, error) from error
 
 
-class AsyncVerifier(_Base):
+class AsyncVerifier(Base):
     """`Verifier` with `await`: for stores that are awaited."""
 
     __slots__ = ()
@@ -324,6 +199,10 @@ class AsyncVerifier(_Base):
     async def preview(self, token: Presented, request: Request, *, env: Mapping[str, object] | None = None) -> Decision:
         """Say what this chain would allow, without a proof; see `Verifier.preview`."""
         return await self._run(previewing(token, self._asked(request, env, None), self._generation, self._settings))
+
+    async def accept_revocations(self, source: RevocationList | str | bytes) -> int:
+        """Take over a revocation list; see `Verifier.accept_revocations`."""
+        return await self._run(accepting(source, self._settings))
 
     async def settle(self, granted: Authorization, actual: Mapping[str, int]) -> bool:
         """Give back to the budgets what a charge turned out not to need; see `Verifier.settle`."""
@@ -369,12 +248,3 @@ def _failed(effect: Effect, error: Exception) -> Exception:
     if type(effect) is Settle and isinstance(error, ValueError):
         return ValueError(*error.args)
     return StateError(Reason.STATE_UNAVAILABLE, f"a store raised {type(error).__name__}")
-
-
-def _facts(env: Mapping[str, object] | None) -> Mapping[str, Any]:
-    if not env:
-        return {}
-    try:
-        return normalise(env, "env")
-    except DelegateError as error:  # the service's own words: its mistake, and nobody's refusal
-        raise ValueError(error.detail) from None

@@ -13,12 +13,13 @@ import binascii
 from typing import Final
 
 from delegate.errors import Reason, TokenError
-from delegate.limits import PRESENTATION_BYTES, TOKEN_BYTES
+from delegate.limits import PRESENTATION_BYTES, REVOCATIONS_BYTES, TOKEN_BYTES
 from delegate.wire import cbor
 from delegate.wire.envelope import Kind
 
 PREFIXES: Final = {Kind.TOKEN: "dlgt_", Kind.BEARER: "dlgb_", Kind.PRESENTATION: "dlgp_"}
 _KINDS: Final = {prefix: kind for kind, prefix in PREFIXES.items()}
+REVOCATIONS_PREFIX: Final = "dlgr_"
 PREFIX_CHARACTERS: Final = 5
 _ALIEN: Final = 0x21  # "!" is in neither alphabet
 _FROM_URL: Final = bytes(
@@ -52,6 +53,21 @@ def decode(text: str) -> tuple[Kind, bytes]:
     if len(text) - PREFIX_CHARACTERS > most * 4 // 3 + 3:
         raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(text)} characters")
     return kind, from_base64url(text[PREFIX_CHARACTERS:])
+
+
+def encode_revocations(data: bytes) -> str:
+    """Give the text form of a revocation list's bytes."""
+    return REVOCATIONS_PREFIX + to_base64url(data)
+
+
+def decode_revocations(text: str) -> bytes:
+    """Take the text form of a revocation list apart; raises as `decode`."""
+    text = text.strip(" \t\r\n")
+    if not text.startswith(REVOCATIONS_PREFIX):
+        raise TokenError(Reason.MALFORMED, f"does not begin with {REVOCATIONS_PREFIX}")
+    if len(text) - PREFIX_CHARACTERS > REVOCATIONS_BYTES * 4 // 3 + 3:
+        raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(text)} characters")
+    return from_base64url(text[PREFIX_CHARACTERS:])
 
 
 def to_base64url(data: bytes) -> str:

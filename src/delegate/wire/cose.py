@@ -35,6 +35,7 @@ _COMMON_BYTES: Final = len(_COMMON_HEAD)
 _COMMON_ITEM: Final = _COMMON_BYTES - 1  # where the payload's item begins
 # The head of a Sig_structure under that header.
 COMMON_STRUCTURE: Final = _CONTEXT + _COMMON_HEAD[1:5]
+_LIST_PAYLOAD: Final = 42  # where the payload begins behind a header with a whole thumbprint
 _BARE_HEADERS: Final = {algorithm: header for header, algorithm in _BARE.items()}
 
 
@@ -50,13 +51,15 @@ class Signed(NamedTuple):
 
 
 def byte_string(data: bytes) -> bytes:
-    """Encode a byte string of at most 65,535 bytes."""
+    """Encode a byte string of less than 2^32 bytes."""
     length = len(data)
     if length < 24:
         return bytes((0x40 + length,)) + data
     if length < 256:
         return bytes((0x58, length)) + data
-    return b"\x59" + length.to_bytes(2) + data
+    if length < 65_536:
+        return b"\x59" + length.to_bytes(2) + data
+    return b"\x5a" + length.to_bytes(4) + data
 
 
 def text_string(text: str) -> bytes:
@@ -135,6 +138,35 @@ def open_signed(data: bytes) -> Signed:
             raise IndexError
         if (
             minimal
+            and data[0] == 0x84
+            and data[at] == 0xA0
+            and data[end : end + 2] == b"\x58\x40"
+            and len(data) == end + 2 + SIGNATURE_BYTES
+        ):
+            return Signed(algorithm, kid, data[1:at], data[start:end], data[at + 1 : end], data[end + 2 :])
+    except IndexError:
+        pass
+    _say_what_is_wrong(data)
+
+
+def open_list(data: bytes) -> Signed:
+    """Frame the COSE_Sign1 of a revocation list: its header has a whole thumbprint, its payload may be a long one.
+
+    Raises:
+        TokenError: as `open_signed`; MALFORMED for a header without the signer's thumbprint.
+    """
+    if data[_LIST_PAYLOAD : _LIST_PAYLOAD + 1] != b"\x5a":
+        signed = open_signed(data)
+        if len(signed.kid) != THUMBPRINT_BYTES:
+            raise TokenError(Reason.MALFORMED, "kid is not the signer's thumbprint")
+        return signed
+    try:
+        algorithm, kid, at = _header_with_kid(data)
+        start = at + 6
+        end = start + int.from_bytes(data[at + 2 : start])
+        if (
+            at + 1 == _LIST_PAYLOAD
+            and end - start > 65_535
             and data[0] == 0x84
             and data[at] == 0xA0
             and data[end : end + 2] == b"\x58\x40"

@@ -3,6 +3,7 @@
     token        = [1, [1*16 bstr]]
     bearer       = [2, [1*16 bstr], secret: bstr .size 32]
     presentation = [3, [1*16 bstr], proof: bstr, [*16 bstr]]
+    revocations  = [6, bstr]
 
 The rules of this file:
 
@@ -17,11 +18,12 @@ from enum import IntEnum
 from typing import Final, NamedTuple, NoReturn
 
 from delegate.errors import Reason, TokenError
-from delegate.limits import BLOCKS, DISCHARGES, PRESENTATION_BYTES, TOKEN_BYTES
+from delegate.limits import BLOCKS, DISCHARGES, PRESENTATION_BYTES, REVOCATIONS_BYTES, TOKEN_BYTES
 from delegate.wire import cbor
 from delegate.wire.cose import byte_string
 
 SECRET_BYTES: Final = 32
+REVOCATIONS: Final = 6  # the number of the one envelope without a chain
 
 
 class Kind(IntEnum):
@@ -101,6 +103,28 @@ def read_proof(data: bytes, rest: bytes) -> bytes | None:
     except (_UnframedError, IndexError):
         return None
     return proof if data.startswith(rest) and data[at:] == b"\x80" else None
+
+
+def build_revocations(signed: bytes) -> bytes:
+    """Encode the envelope of a revocation list."""
+    return bytes((0x82, REVOCATIONS)) + byte_string(signed)
+
+
+def parse_revocations(data: bytes) -> bytes:
+    """Frame a revocation list: give its COSE_Sign1, of which nothing is trusted yet.
+
+    Raises:
+        TokenError: LIMIT_EXCEEDED for size; UNSUPPORTED_VERSION for a number that no envelope has; TRUNCATED,
+            NOT_CANONICAL, MALFORMED.
+    """
+    if len(data) > REVOCATIONS_BYTES:
+        raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(data)} bytes")
+    match cbor.decode(data):
+        case [int() as number, bytes() as signed] if type(number) is int and number == REVOCATIONS:
+            return signed
+        case [int() as number, *_] if type(number) is int and number not in {*Kind, REVOCATIONS}:
+            raise TokenError(Reason.UNSUPPORTED_VERSION, f"envelope {number}")
+    raise TokenError(Reason.MALFORMED, "not a revocation list of this format")
 
 
 def _array(items: tuple[bytes, ...]) -> bytes:

@@ -1,0 +1,270 @@
+"""`delegate revoke`: taking back what was handed out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from delegate.chain.hop import hops_of
+from delegate.chain.identity import Identity
+from delegate.chain.revocations import RevocationList, RevokedBlock, RevokedKey
+from delegate.chain.text import shown
+from delegate.cli import journal
+from delegate.cli.journal import Place, handing_on, has_say, places_of
+from delegate.cli.lists import locked, read_earlier, write_list
+from delegate.cli.options import (
+    FILE,
+    clock,
+    duration,
+    example,
+    json_option,
+    moment,
+    now_option,
+    passphrase_options,
+)
+from delegate.cli.output import Failure, Output, failure_of
+from delegate.cli.sources import read_identity, read_principal, read_token
+from delegate.cli.status import Status
+from delegate.cli.stores import opened, state_option
+from delegate.errors import DelegateError, StateError
+from delegate.explain import when_from
+from delegate.keys import Principal
+
+_ID: Final = re.compile(r"[0-9a-fA-F]{1,64}")
+_ID_DIGITS: Final = 64
+_LEAST_DIGITS: Final = 8
+_SHORT_DIGITS: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A block that is to be revoked.
+
+    Attributes:
+        block_id: 32 bytes.
+        until: when its chain is over anyway.
+        words: who handed to whom; empty where nothing but the id is known.
+        places: the blocks down to this one; `None` where nothing but the id is known.
+    """
+
+    block_id: bytes
+    until: int
+    words: str
+    places: tuple[Place, ...] | None
+
+
+@click.command(
+    epilog=example(
+        "delegate revoke 3f9a1c07 --key alice.key --list revoked.dlgr --why 'laptop stolen'",
+        "delegate revoke --holder worker.pub --key worker.key --list revoked.dlgr",
+    )
+)
+@click.argument("what", metavar="[ID|TOKEN]", required=False)
+@click.option(
+    "--hop", type=click.IntRange(min=0), metavar="N", help="Which block of TOKEN; if absent, the key's first."
+)
+@click.option("--key", "key_file", type=FILE, required=True, metavar="FILE", help="The private key that revokes.")
+@click.option(
+    "--list", "list_file", type=FILE, required=True, metavar="FILE", help="The key's list: extended, or made if absent."
+)
+@click.option("--holder", "holder_file", type=FILE, metavar="FILE", help="Revoke this key: worker.pub.")
+@click.option("--since", type=moment, metavar="TIME", help="Spare what --holder signed before: it could be back-dated.")
+@click.option("--until", type=moment, metavar="TIME", help="When the chain is over, for an ID that no journal knows.")
+@click.option("--why", metavar="TEXT", help="For people.")
+@click.option("--ttl", type=duration, default="24h", metavar="DURATION", help="How long the list is fresh: 24h.")
+@state_option
+@passphrase_options
+@now_option
+@json_option
+def revoke(
+    what: str | None,
+    hop: int | None,
+    key_file: str,
+    list_file: str,
+    holder_file: str | None,
+    since: int | None,
+    until: int | None,
+    why: str | None,
+    ttl: int,
+    state_url: str | None,
+    ask: bool,  # noqa: FBT001
+    passphrase_file: str | None,
+    now: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Take back a block and all below it, or a key.
+
+    ID is the begin of one that delegate list shows, or a whole one. The list takes effect where it is imported; with
+    --state at once.
+    """
+    out = Output("revoke", as_json=as_json)
+    at = clock(now)
+    if since is not None and holder_file is None:
+        message = "--since is about a key: --holder worker.pub"
+        raise click.UsageError(message)
+    holder = None if holder_file is None else read_principal(holder_file)
+    identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
+    target = None if what is None and holder is not None else _target(what, hop, until, identity, out)
+    blocks = [] if target is None else [RevokedBlock(target.block_id, target.until, why or "")]
+    keys = [] if holder is None else [RevokedKey(holder.public_key.thumbprint, since or 0, why or "")]
+    seen = 0 if state_url is None else _seen(state_url, identity)
+    with locked(list_file):
+        earlier = read_earlier(list_file)
+        made = _next(identity, list_file, earlier, blocks, keys, seen, ttl, at)
+        write_list(list_file, made)
+    _tell(out, identity, target, holder, at)
+    out.note(
+        f"list: {shown(list_file)}, number {made.sequence}, {count(len(made.records))}; "
+        f"to be signed again before {when_from(made.expires, at)}"
+    )
+    data: dict[str, object] = {
+        "block": None if target is None else _target_json(target, identity),
+        "key": None if holder is None else {"thumbprint": keys[0].thumbprint.hex(), "since": keys[0].since},
+        "list": {
+            "file": list_file,
+            "sequence": made.sequence,
+            "records": len(made.records),
+            "expires": made.expires,
+        },
+        "new_in_state": None,
+    }
+    if state_url is not None:
+        data["new_in_state"] = apply(out, state_url, made, at, data)
+    out.result(data, ())
+
+
+def apply(out: Output, url: str, made: RevocationList, at: int, data: dict[str, object]) -> int:
+    """Add a list to the verifiers' store; gives how many of its records are new there."""
+    try:
+        with opened(url) as state:
+            new = state.revocations.add(made.feed, made.records, now=at)
+    except DelegateError as error:
+        raise failure_of(error, None, data) from None
+    out.note(f"state: {count(new)} that {'was' if new == 1 else 'were'} not there before")
+    return new
+
+
+def count(number: int) -> str:
+    """Count records."""
+    return f"{number} record{'' if number == 1 else 's'}"
+
+
+def _seen(url: str, identity: Identity) -> int:
+    """Say which number verifiers have seen of a signer. A store that is down must not keep the list from being made."""
+    try:
+        with opened(url) as state:
+            feeds = state.revocations.feeds()
+    except StateError:
+        return 0
+    return max((feed.sequence for feed in feeds if feed.signer == identity.public_key.thumbprint), default=0)
+
+
+def _next(
+    identity: Identity,
+    path: str,
+    earlier: RevocationList | None,
+    blocks: Iterable[RevokedBlock],
+    keys: Iterable[RevokedKey],
+    seen: int,
+    ttl: int,
+    at: int,
+) -> RevocationList:
+    if earlier is not None and earlier.public_key != identity.public_key:
+        raise Failure(
+            Status.UNTRUSTED,
+            f"{shown(path)} is signed by another key, {shown(earlier.issuer)}; a list has one signer",
+            label="missing key",
+        )
+    try:
+        return RevocationList.make(identity, blocks=blocks, keys=keys, previous=earlier, after=seen, ttl=ttl, now=at)
+    except ValueError as error:
+        raise click.UsageError(shown(str(error), 300)) from None
+
+
+def _target(what: str | None, hop: int | None, until: int | None, identity: Identity, out: Output) -> Target:
+    """Find the block that is meant."""
+    if what is not None and _ID.fullmatch(what) and not Path(what).exists():
+        if hop is not None:
+            message = "--hop is for a token: an id is that of one block"
+            raise click.UsageError(message)
+        return _target_of_id(what.lower(), until, out)
+    token = read_token(what, out)
+    hops = hops_of(token.link)
+    places = places_of(token)
+    if hop is None:
+        mine = identity.public_key.thumbprint
+        hop = next((number for number, place in enumerate(places) if place.signer == mine), None)
+        if hop is None:
+            message = f"{identity.name} signed no block of it; say which with --hop"
+            raise click.UsageError(message)
+    if hop >= len(hops):
+        message = f"--hop {hop}: its last block is {len(hops) - 1}"
+        raise click.UsageError(message)
+    chosen = hops[hop]
+    expires = token.link.up()[hop].expires
+    _check_until(until, expires)
+    words = handing_on(chosen.signer, chosen.holder)
+    return Target(block_id=chosen.block_id, until=until or expires, words=words, places=places[: hop + 1])
+
+
+def _target_of_id(digits: str, until: int | None, out: Output) -> Target:
+    if len(digits) < _LEAST_DIGITS:
+        message = f"an id begins with at least {_LEAST_DIGITS} digits; see delegate list"
+        raise click.UsageError(message)
+    entries, _ = journal.read()
+    found = [entry for entry in entries if entry.block_id.hex().startswith(digits)]
+    if len(found) > 1:
+        message = f"{len(found)} ids begin with {digits}; see delegate list --json"
+        raise click.UsageError(message)
+    if found:
+        entry = found[0]
+        _check_until(until, entry.until)
+        words = handing_on(entry.by, entry.to)
+        return Target(block_id=entry.block_id, until=until or entry.until, words=words, places=entry.places)
+    if len(digits) < _ID_DIGITS:
+        message = "no id in the journal begins so; give the whole id, or the token"
+        raise click.UsageError(message)
+    if until is None:
+        message = "the journal does not know it: when is its chain over? --until TIME"
+        raise click.UsageError(message)
+    out.warn("the journal does not know it: whether this key has a say over it is not known")
+    return Target(block_id=bytes.fromhex(digits), until=until, words="", places=None)
+
+
+def _check_until(until: int | None, expires: int) -> None:
+    if until is not None and until < expires:
+        message = "--until is before the chain is over: it would live again"
+        raise click.UsageError(message)
+
+
+def _tell(out: Output, identity: Identity, target: Target | None, holder: Principal | None, at: int) -> None:
+    """Say what was revoked, and warn where it counts for less than it may seem."""
+    if target is not None:
+        words = f" {target.words}" if target.words else ""
+        out.note(f"revoked: {target.block_id.hex()[:_SHORT_DIGITS]}{words}, and all below it")
+        if target.until <= at:
+            out.warn("its chain is over anyway")
+        if target.places is not None and not has_say(identity.public_key.thumbprint, target.places):
+            out.warn(
+                f"{identity.name} signed neither that block nor one above it: "
+                "it counts only where this key is among the revokers"
+            )
+    if holder is not None:
+        out.note(f"revoked: the key {holder.public_key.thumbprint.hex()[:_SHORT_DIGITS]} of {holder.name}")
+        if holder.public_key != identity.public_key:
+            out.warn(f"the key of another: it counts only where {identity.name} is among the revokers")
+
+
+def _target_json(target: Target, identity: Identity) -> dict[str, object]:
+    say = None if target.places is None else has_say(identity.public_key.thumbprint, target.places)
+    return {
+        "id": target.block_id.hex(),
+        "hop": None if target.places is None else len(target.places) - 1,
+        "until": target.until,
+        "has_say": say,
+    }

@@ -1,0 +1,92 @@
+"""`delegate budget`, `doctor`: looking at the verifiers' store."""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+import click
+
+from delegate.chain.hop import hops_of
+from delegate.chain.text import shown
+from delegate.cli.journal import handing_on
+from delegate.cli.options import example, json_option, token_argument
+from delegate.cli.output import Failure, Output
+from delegate.cli.sources import read_token
+from delegate.cli.status import Status
+from delegate.cli.stores import opened, state_option
+
+
+class Pooled(Protocol):
+    """A hop that may have a budget."""
+
+    @property
+    def index(self) -> int:
+        """Which block."""
+
+    @property
+    def block_id(self) -> bytes:
+        """Its id: what its pools are known by."""
+
+    @property
+    def signer(self) -> str:
+        """Who signed it."""
+
+    @property
+    def holder(self) -> str:
+        """Whom it hands to."""
+
+    @property
+    def budget(self) -> tuple[tuple[str, int], ...]:
+        """Unit and limit of each pool."""
+
+
+@click.group(no_args_is_help=False)
+def budget() -> None:
+    """Look at budgets: show."""
+
+
+@budget.command(epilog=example("delegate budget show worker.token --state sqlite:///state.db"))
+@token_argument
+@state_option
+@json_option
+def show(token: str | None, state_url: str | None, as_json: bool) -> None:  # noqa: FBT001
+    """Show what is spent of each budget of a chain, and what is left."""
+    out = Output("budget show", as_json=as_json)
+    given = read_token(token, out)
+    hops = [hop for hop in cast("tuple[Pooled, ...]", hops_of(given.link)) if hop.budget]
+    with opened(state_url) as state:
+        spent = state.ledger.spent([hop.block_id for hop in hops])
+    pools: list[dict[str, object]] = []
+    lines: list[str] = []
+    for hop in hops:
+        lines.append(f"{hop.index:>2}  {handing_on(hop.signer, hop.holder)}")
+        for unit, limit in hop.budget:
+            used = spent.get((hop.block_id, unit), 0)
+            lines.append(f"    {shown(unit)}: {used} of {limit} spent, {limit - used} left")
+            place = {"hop": hop.index, "block_id": hop.block_id.hex(), "unit": unit}
+            pools.append({**place, "spent": used, "limit": limit, "left": limit - used})
+    if not pools:
+        out.note("no block of it has a budget")
+    out.result({"pools": pools}, lines)
+
+
+@click.command(epilog=example("delegate doctor --state redis://localhost"))
+@state_option
+@json_option
+def doctor(state_url: str | None, as_json: bool) -> None:  # noqa: FBT001
+    """Look at the settings of a store.
+
+    It names those that could lose a revocation or a charge.
+    """
+    out = Output("doctor", as_json=as_json)
+    with opened(state_url) as state:
+        findings = list(state.check())
+    data = {
+        "findings": [{"ok": finding.ok, "what": finding.what, "detail": finding.detail} for finding in findings],
+    }
+    lines = [f"{'✓' if each.ok else '✗'} {shown(each.what)}: {shown(each.detail, 300)}" for each in findings]
+    bad = sum(not finding.ok for finding in findings)
+    if bad:
+        out.show(lines)
+        raise Failure(Status.FILES, f"{bad} of {len(findings)} not as it should be", data=data)
+    out.result(data, lines)

@@ -1,0 +1,153 @@
+"""The same engines behind `await` (SPEC §10.4).
+
+The rules of this file:
+
+- A store is asked in a thread, of a pool that belongs to these stores alone: the loop never waits for a disk or a
+  server, and other work of the program never waits for them in a shared pool.
+- What waits for a thread is bounded in number and in time. Beyond that it is refused, and has not been asked.
+- `asyncio` is imported on use: it is a tenth of the time that `import delegate` takes.
+- A task that is cancelled stops waiting; what it asked may be done all the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from delegate.chain.revocations import Feed, Record
+from delegate.state.engines import DEADLINE_S, State, connect
+from delegate.state.findings import Finding
+from delegate.state.protocols import (
+    AsyncLedger,
+    AsyncReplayStore,
+    AsyncRevocationStore,
+    Charge,
+    Claim,
+    Outcome,
+)
+from delegate.state.rules import unavailable
+
+_T = TypeVar("_T")
+_THREADS: Final = 16
+_WAITING: Final = 1_000
+
+
+class _Threads:
+    """The pool, and how much waits for it. Used by one loop at a time."""
+
+    __slots__ = ("_deadline_s", "_pool", "_waiting")
+
+    def __init__(self, deadline_s: float) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - see above
+
+        self._deadline_s = deadline_s
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="delegate-async")
+        self._waiting = 0
+
+    async def run(self, question: Callable[[], _T]) -> _T:
+        import asyncio  # noqa: PLC0415 - see above
+
+        if self._waiting >= _WAITING:
+            message = f"{self._waiting} questions wait for the store already"
+            raise unavailable(message)
+        self._waiting += 1
+        latest = time.monotonic() + self._deadline_s
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._in_time, question, latest)
+        finally:
+            self._waiting -= 1
+
+    def _in_time(self, question: Callable[[], _T], latest: float) -> _T:
+        if time.monotonic() > latest:
+            message = f"no thread was free within {self._deadline_s * 1000:.0f} ms; the store was not asked"
+            raise unavailable(message)
+        return question()
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _AsyncStores:
+    """Revocations, replay and ledger of one `State`, awaited."""
+
+    __slots__ = ("_state", "_threads")
+
+    def __init__(self, state: State, threads: _Threads) -> None:
+        self._state = state
+        self._threads = threads
+
+    async def claim(self, claims: Sequence[Claim], *, now: int) -> Outcome:
+        return await self._threads.run(partial(self._state.replay.claim, claims, now=now))
+
+    async def charge(self, claims: Sequence[Claim], charges: Sequence[Charge], *, now: int) -> Outcome:
+        return await self._threads.run(partial(self._state.ledger.charge, claims, charges, now=now))
+
+    async def settle(self, claim_id: bytes, actual: Mapping[str, int], *, now: int) -> bool:
+        return await self._threads.run(partial(self._state.ledger.settle, claim_id, actual, now=now))
+
+    async def spent(self, block_ids: Sequence[bytes]) -> Mapping[tuple[bytes, str], int]:
+        return await self._threads.run(partial(self._state.ledger.spent, block_ids))
+
+    async def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
+        return await self._threads.run(partial(self._state.revocations.add, feed, records, now=now))
+
+    async def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
+        return await self._threads.run(partial(self._state.revocations.look_up, subjects))
+
+    async def feeds(self) -> Sequence[Feed]:
+        return await self._threads.run(self._state.revocations.feeds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsyncState:
+    """`State` with `await`, for every engine. An asynchronous context manager.
+
+    Attributes:
+        url: which engine; without its password.
+        revocations: what was revoked.
+        replay: which proofs were used.
+        ledger: what was spent.
+    """
+
+    url: str
+    revocations: AsyncRevocationStore
+    replay: AsyncReplayStore
+    ledger: AsyncLedger
+    _state: State = field(repr=False)
+    _threads: _Threads = field(repr=False)
+
+    async def check(self) -> tuple[Finding, ...]:
+        """Look at the engine's settings; see `State.check`."""
+        return await self._threads.run(self._state.check)
+
+    async def close(self) -> None:
+        """Close every file, connection and thread."""
+        import asyncio  # noqa: PLC0415 - see above
+
+        self._threads.close()
+        await asyncio.to_thread(self._state.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __str__(self) -> str:
+        return self.url
+
+
+async def connect_async(url: str, *, deadline: float = DEADLINE_S) -> AsyncState:
+    """Open the stores that a URL names, to be awaited; see `connect`."""
+    import asyncio  # noqa: PLC0415 - see above
+
+    state = await asyncio.to_thread(partial(connect, url, deadline=deadline))
+    threads = _Threads(state.deadline_s)
+    stores = _AsyncStores(state, threads)
+    return AsyncState(url=state.url, revocations=stores, replay=stores, ledger=stores, _state=state, _threads=threads)

@@ -1,0 +1,172 @@
+"""Which engine a URL names, and the three stores that it gives (SPEC §10.4).
+
+The rules of this file:
+
+- A driver is imported when a URL asks for it, in the one module that uses it.
+- A password is in the URL that the caller gives and in nothing that is printed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Protocol, Self
+from urllib.parse import unquote, urlsplit
+
+from delegate.state.findings import Finding
+from delegate.state.memory import MemoryReplay
+from delegate.state.memory_ledger import MemoryLedger
+from delegate.state.memory_revocations import MemoryRevocations
+from delegate.state.protocols import Ledger, ReplayStore, RevocationStore
+
+DEADLINE_S: Final = 0.25
+_SECRET: Final = re.compile(r"((?:password|passwd|sslpassword)=)[^&]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """All that a verifier must remember, in one engine.
+
+    Use it as a context manager, or call `close`. Safe under threads; after a `fork` parent and child go on with
+    connections of their own.
+
+    Attributes:
+        url: which engine; without its password.
+        revocations: what was revoked.
+        replay: which proofs were used.
+        ledger: what was spent.
+    """
+
+    url: str
+    revocations: RevocationStore
+    replay: ReplayStore
+    ledger: Ledger
+    deadline_s: float = DEADLINE_S
+    _check: Callable[[], tuple[Finding, ...]] = field(repr=False)
+    _close: Callable[[], None] = field(repr=False)
+
+    def check(self) -> tuple[Finding, ...]:
+        """Look at the settings of the engine that decide what it can lose; for the operator, not for every request."""
+        return self._check()
+
+    def close(self) -> None:
+        """Close every file and connection."""
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class _Store(RevocationStore, ReplayStore, Ledger, Protocol):
+    """One engine for all three concerns."""
+
+    def check(self) -> tuple[Finding, ...]: ...
+
+    def close(self) -> None: ...
+
+
+def connect(url: str, *, deadline: float = DEADLINE_S) -> State:
+    """Open the stores that a URL names.
+
+    Args:
+        url: one of
+            `memory://`: this process alone, and gone with it;
+            `sqlite:///file.db` (relative), `sqlite:////var/lib/x/file.db` (absolute): one machine's processes;
+            `redis://`, `rediss://` or `unix://`, as redis-py takes them: needs the extra `redis`;
+            `postgresql://`, as libpq takes it: needs the extra `postgres`.
+        deadline: how many seconds any call waits at most; beyond them it is refused.
+
+    Raises:
+        StateError: STATE_UNAVAILABLE: it cannot be opened now.
+        ValueError: no such engine, or a URL that has no sense.
+        ImportError: the engine's extra is not installed.
+    """
+    if not deadline > 0:
+        message = "a deadline is a number of seconds above 0"
+        raise ValueError(message)
+    try:
+        scheme, place, path, query, fragment = urlsplit(url)
+    except ValueError:
+        message = "a state URL has a host that cannot be read"
+        raise ValueError(message) from None
+    if scheme == "memory" and not (place or path or query or fragment):
+        return _in_memory(url, deadline)
+    if scheme == "sqlite" and not (place or query or fragment) and len(path) > 1:
+        return _state(url, deadline, _sqlite(unquote(path[1:]), deadline))
+    if scheme in {"redis", "rediss", "unix"}:
+        return _state(url, deadline, _redis(url, deadline))
+    if scheme in {"postgresql", "postgres"}:
+        return _state(url, deadline, _postgres(url, deadline))
+    message = "a state URL is memory://, sqlite:///path, redis://…, rediss://…, unix://… or postgresql://…"
+    raise ValueError(message)
+
+
+def masked(url: str) -> str:
+    """Give a URL without its password."""
+    head, sign, rest = url.partition("://")
+    place, slash, tail = rest.partition("/")
+    login, at, host = place.rpartition("@")
+    if at and ":" in login:
+        login = login.partition(":")[0] + ":***"
+    return _SECRET.sub(r"\1***", head + sign + login + at + host + slash + tail)
+
+
+def _state(url: str, deadline: float, store: _Store) -> State:
+    return State(
+        url=masked(url),
+        revocations=store,
+        replay=store,
+        ledger=store,
+        deadline_s=deadline,
+        _check=store.check,
+        _close=store.close,
+    )
+
+
+def _in_memory(url: str, deadline: float) -> State:
+    found = Finding(ok=False, what="memory", detail="of this process alone: a restart forgets revocations and budgets")
+    return State(
+        url=url,
+        revocations=MemoryRevocations(),
+        replay=MemoryReplay(),
+        ledger=MemoryLedger(),
+        deadline_s=deadline,
+        _check=lambda: (found,),
+        _close=lambda: None,
+    )
+
+
+def _sqlite(path: str, deadline: float) -> _Store:
+    from delegate.state.sqlite import SqliteStore  # noqa: PLC0415 - only who asks for a file needs SQLite
+
+    return SqliteStore(path, deadline=deadline)
+
+
+def _redis(url: str, deadline: float) -> _Store:
+    try:
+        from delegate.state.redis import RedisStore  # noqa: PLC0415 - the driver is an extra
+    except ImportError as error:
+        raise _missing("redis") from error
+    return RedisStore(url, deadline=deadline)
+
+
+def _postgres(url: str, deadline: float) -> _Store:
+    try:
+        from delegate.state.postgres import PostgresStore  # noqa: PLC0415 - the driver is an extra
+    except ImportError as error:
+        raise _missing("postgres") from error
+    return PostgresStore(url, deadline=deadline)
+
+
+def _missing(extra: str) -> ImportError:
+    return ImportError(f"this state URL needs an extra: pip install 'delegate-token[{extra}]'")

@@ -1,0 +1,222 @@
+"""One SQLite file for all that a verifier must remember: every process of one machine may share it (SPEC §10.4).
+
+The rules of this file:
+
+- Every change is one transaction that takes the write lock before it looks: what it saw still holds when it writes.
+- Charges, settlements and revocations are on the disk before they are answered. Claims alone are not flushed one by
+  one: a killed process loses none, a loss of power the last ones, whose proofs could then be used again for what is
+  left of their window.
+- Time is the verifiers' `now`: they share a machine and its clock. What lapsed is forgotten a little at each call,
+  and what was forgotten once is refused from then on, whatever the clock says.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from delegate.chain.revocations import Feed, Record
+from delegate.errors import StateError
+from delegate.state import sqlite_schema as sql
+from delegate.state.findings import Finding
+from delegate.state.memo import Memo
+from delegate.state.protocols import Charge, Claim, Outcome, Refused
+from delegate.state.rules import (
+    KEPT_S,
+    batches,
+    check_actual,
+    check_charges,
+    current,
+    lapsed,
+    pack,
+    pool_lapsed,
+    refunds,
+    twice,
+    unpack,
+)
+from delegate.state.sqlite_file import SqliteFile
+
+_FORGOTTEN_AT_ONCE: Final = 16  # of what has lapsed, at each call: more than a call can add
+_ASKED_AT_ONCE: Final = 100  # subjects in one statement
+_FREE_BYTES: Final = 64 * 1024 * 1024
+
+
+class SqliteStore:
+    """Replay protection, budgets and revocations in one file. Safe under threads, processes and `fork`."""
+
+    __slots__ = ("_file", "_memo", "_statements")
+
+    def __init__(self, path: Path | str, *, deadline: float = 0.25) -> None:
+        """Open or make the file.
+
+        Args:
+            path: where it is; it is made with mode 0600.
+            deadline: seconds that a call may wait for others.
+
+        Raises:
+            StateError: it cannot be opened and written, or is no state file.
+        """
+        self._file = SqliteFile(Path(path), deadline)
+        self._memo = Memo()
+        self._statements = tuple(map(sql.find_records, range(_ASKED_AT_ONCE + 1)))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def claim(self, claims: Sequence[Claim], *, now: int) -> Outcome:
+        """Claim these ids, atomically and once; see `ReplayStore.claim`."""
+        if (place := twice(claims)) is not None:
+            return Refused(place)
+        with self._file.transaction(durable=False) as writer:
+            refused = _claim_refusal(writer, claims, now)
+            if refused is not None:
+                return refused
+            _keep(writer, claims)
+        return True
+
+    def charge(self, claims: Sequence[Claim], charges: Sequence[Charge], *, now: int) -> Outcome:
+        """Claim these ids and charge these pools: all of it, or nothing; see `Ledger.charge`."""
+        check_charges(claims, charges)
+        if (place := twice(claims)) is not None:
+            return Refused(place)
+        with self._file.transaction(durable=True) as writer:
+            refused = _claim_refusal(writer, claims, now) or _charge_refusal(writer, charges, now)
+            if refused is not None:
+                return refused
+            _keep(writer, claims)
+            until = max((each.until for each in charges), default=0)
+            for each in charges:
+                unit = pack(each.unit)
+                writer.execute(sql.SPEND, (each.block_id, unit, each.amount, each.until))
+                writer.execute(sql.ADD_CHARGE, (claims[0].id, each.block_id, unit, each.amount, until))
+        return True
+
+    def settle(self, claim_id: bytes, actual: Mapping[str, int], *, now: int) -> bool:
+        """Give back to every pool what a charge turned out not to need; see `Ledger.settle`."""
+        check_actual(actual)
+        with self._file.transaction(durable=True) as writer:
+            _forget_charges(writer, now)
+            rows = writer.execute(sql.FIND_CHARGES, (claim_id,)).fetchall()
+            charged = [(block_id, unpack(unit), amount) for block_id, unit, amount in rows]
+            for block_id, unit, amount in refunds(charged, actual) if charged else ():
+                writer.execute(sql.GIVE_BACK, (amount, block_id, pack(unit)))
+            writer.execute(sql.DROP_CHARGES, (claim_id,))
+        return bool(charged)
+
+    def spent(self, block_ids: Sequence[bytes]) -> Mapping[tuple[bytes, str], int]:
+        """Say what has been charged to the pools of these blocks; see `Ledger.spent`."""
+
+        def ask(reader: sqlite3.Connection) -> dict[tuple[bytes, str], int]:
+            return {
+                (block_id, unpack(unit)): amount
+                for block_id in block_ids
+                for unit, amount in reader.execute(sql.SPENT, (block_id,))
+            }
+
+        return self._file.read(ask)
+
+    def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
+        """Take over a list whose signature held, for good; see `RevocationStore.add`."""
+        added = 0
+        for batch, is_last in batches(current(records, now)):
+            with self._file.transaction(durable=True) as writer:
+                gone = writer.execute(sql.LAPSED_RECORDS, (now - KEPT_S, _FORGOTTEN_AT_ONCE)).fetchall()
+                writer.executemany(sql.DROP_RECORD, gone)
+                rows = [
+                    (each.subject, each.signer, each.is_key, each.since, each.until, pack(each.why)) for each in batch
+                ]
+                before = writer.total_changes
+                writer.executemany(sql.ADD_RECORD, rows)
+                added += writer.total_changes - before
+                writer.executemany(sql.MERGE_RECORD, [row[:5] for row in rows])
+                if is_last:
+                    writer.execute(sql.ADD_FEED, feed)
+                writer.execute(sql.STEP_COUNTER, ("revocations",))
+        return added
+
+    def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
+        """Give every record about any of these; see `RevocationStore.look_up`.
+
+        One small read says whether anything was added since the last call, by whichever process.
+        """
+        return self._file.read(partial(self._look_up, subjects))
+
+    def _look_up(self, subjects: Sequence[bytes], reader: sqlite3.Connection) -> Sequence[Record]:
+        version = reader.execute(sql.COUNTER, ("revocations",)).fetchone()[0]
+        return self._memo.look_up(version, subjects, partial(self._find, reader))
+
+    def _find(self, reader: sqlite3.Connection, subjects: Sequence[bytes]) -> Iterable[Record]:
+        for start in range(0, len(subjects), _ASKED_AT_ONCE):
+            some = subjects[start : start + _ASKED_AT_ONCE]
+            for subject, signer, is_key, since, until, why in reader.execute(self._statements[len(some)], some):
+                yield Record(subject, signer, bool(is_key), since, until, unpack(why))
+
+    def feeds(self) -> Sequence[Feed]:
+        """Give the newest feed of every signer; see `RevocationStore.feeds`."""
+        return self._file.read(lambda reader: [Feed(*row) for row in reader.execute(sql.FEEDS)])
+
+    def check(self) -> tuple[Finding, ...]:
+        """Look at the file for the operator. Reads all of it."""
+        path = self._file.path
+        try:
+            journal = self._file.read(lambda reader: str(reader.execute("PRAGMA journal_mode").fetchone()[0]))
+            verdict = self._file.read(lambda reader: str(reader.execute("PRAGMA quick_check(1)").fetchone()[0]))
+            with self._file.transaction(durable=True) as writer:
+                flushed = writer.execute("PRAGMA synchronous").fetchone()[0]
+            mode = path.stat().st_mode & 0o777
+            free = shutil.disk_usage(path.parent).free
+        except (StateError, OSError) as error:
+            return (Finding(ok=False, what="answers", detail=str(error)),)
+        return (
+            Finding(ok=True, what="answers", detail="the state file can be read and written"),
+            Finding(ok=journal == "wal", what="journal_mode", detail=journal),
+            Finding(ok=flushed >= 2, what="synchronous", detail=f"{flushed}; 2 for charges and revocations"),
+            Finding(ok=verdict == "ok", what="quick_check", detail=verdict.splitlines()[0]),
+            Finding(ok=mode & 0o077 == 0, what="mode", detail=f"{mode:03o}; others should have no access"),
+            Finding(ok=free >= _FREE_BYTES, what="free disk space", detail=f"{free // 2**20} MiB"),
+        )
+
+
+def _claim_refusal(writer: sqlite3.Connection, claims: Sequence[Claim], now: int) -> Refused | None:
+    gone = writer.execute(sql.LAPSED_CLAIMS, (now, _FORGOTTEN_AT_ONCE)).fetchall()
+    if gone:
+        writer.execute(sql.SET_COUNTER, (gone[-1][0], "claims"))
+        writer.executemany(sql.DROP_CLAIM, [(id_,) for _, id_ in gone])
+    floor = max(now - 1, writer.execute(sql.COUNTER, ("claims",)).fetchone()[0])
+    for place, each in enumerate(claims):
+        if each.until <= floor:
+            raise lapsed()
+        if writer.execute(sql.FIND_CLAIM, (each.id,)).fetchone():
+            return Refused(place)
+    return None
+
+
+def _charge_refusal(writer: sqlite3.Connection, charges: Sequence[Charge], now: int) -> Refused | None:
+    _forget_charges(writer, now)
+    gone = writer.execute(sql.LAPSED_POOLS, (now, _FORGOTTEN_AT_ONCE)).fetchall()
+    if gone:
+        writer.execute(sql.SET_COUNTER, (gone[-1][0], "pools"))
+        writer.executemany(sql.DROP_POOL, [(block_id, unit) for _, block_id, unit in gone])
+    forgotten = writer.execute(sql.COUNTER, ("pools",)).fetchone()[0]
+    for place, each in enumerate(charges):
+        if each.until <= forgotten:
+            raise pool_lapsed()
+        found = writer.execute(sql.FIND_POOL, (each.block_id, pack(each.unit))).fetchone()
+        left = each.limit - (found[0] if found else 0)
+        if each.amount > left:
+            return Refused(place, max(0, left))
+    return None
+
+
+def _forget_charges(writer: sqlite3.Connection, now: int) -> None:
+    gone = writer.execute(sql.LAPSED_CHARGES, (now, _FORGOTTEN_AT_ONCE)).fetchall()
+    writer.executemany(sql.DROP_CHARGES, gone)
+
+
+def _keep(writer: sqlite3.Connection, claims: Sequence[Claim]) -> None:
+    writer.executemany(sql.ADD_CLAIM, [(each.id, each.until) for each in claims])

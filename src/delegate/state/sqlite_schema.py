@@ -1,0 +1,96 @@
+"""The tables of a state file, and the statements over them (SPEC §10.4).
+
+The rules of this file:
+
+- Ids and text are BLOBs: SQLite compares and collates nothing of ours.
+- A table is its primary key: one search finds a row.
+- Whatever changes here raises `VERSION`; a file of a later version is refused, never guessed at.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+APPLICATION_ID: Final = 0x646C6774  # "dlgt"
+VERSION: Final = 1
+
+_TABLES: Final = """
+CREATE TABLE claims (id BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+CREATE INDEX claims_until ON claims (until);
+
+CREATE TABLE pools (
+    block_id BLOB, unit BLOB, spent INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (block_id, unit)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX pools_until ON pools (until);
+
+CREATE TABLE charges (
+    claim_id BLOB, block_id BLOB, unit BLOB, amount INTEGER NOT NULL, until INTEGER NOT NULL,
+    PRIMARY KEY (claim_id, block_id, unit)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX charges_until ON charges (until);
+
+CREATE TABLE records (
+    subject BLOB, signer BLOB, is_key INTEGER, since INTEGER NOT NULL, until INTEGER NOT NULL, why BLOB NOT NULL,
+    PRIMARY KEY (subject, signer, is_key)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX records_until ON records (until) WHERE NOT is_key;
+
+CREATE TABLE feeds (
+    signer BLOB PRIMARY KEY, sequence INTEGER NOT NULL, issued INTEGER NOT NULL, expires INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+
+-- Of claims and pools: the latest `until` among those forgotten. Of revocations: how often they changed.
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+INSERT INTO counters VALUES ('claims', -1), ('pools', -1), ('revocations', 0)
+"""
+SCHEMA: Final = (
+    *_TABLES.split(";"),
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {VERSION}",
+)
+
+COUNTER: Final = "SELECT value FROM counters WHERE name = ?"
+SET_COUNTER: Final = "UPDATE counters SET value = max(value, ?) WHERE name = ?"
+STEP_COUNTER: Final = "UPDATE counters SET value = value + 1 WHERE name = ?"
+
+LAPSED_CLAIMS: Final = "SELECT until, id FROM claims WHERE until < ? ORDER BY until LIMIT ?"
+DROP_CLAIM: Final = "DELETE FROM claims WHERE id = ?"
+FIND_CLAIM: Final = "SELECT 1 FROM claims WHERE id = ?"
+ADD_CLAIM: Final = "INSERT INTO claims VALUES (?, ?)"
+
+LAPSED_POOLS: Final = "SELECT until, block_id, unit FROM pools WHERE until < ? ORDER BY until LIMIT ?"
+DROP_POOL: Final = "DELETE FROM pools WHERE block_id = ? AND unit = ?"
+FIND_POOL: Final = "SELECT spent FROM pools WHERE block_id = ? AND unit = ?"
+SPEND: Final = (
+    "INSERT INTO pools VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+    " SET spent = spent + excluded.spent, until = max(until, excluded.until)"
+)
+GIVE_BACK: Final = "UPDATE pools SET spent = spent - ? WHERE block_id = ? AND unit = ?"
+SPENT: Final = "SELECT unit, spent FROM pools WHERE block_id = ? AND spent > 0"
+
+ADD_CHARGE: Final = "INSERT INTO charges VALUES (?, ?, ?, ?, ?)"
+FIND_CHARGES: Final = "SELECT block_id, unit, amount FROM charges WHERE claim_id = ?"
+DROP_CHARGES: Final = "DELETE FROM charges WHERE claim_id = ?"
+LAPSED_CHARGES: Final = "SELECT DISTINCT claim_id FROM charges WHERE until < ? ORDER BY until LIMIT ?"
+
+LAPSED_RECORDS: Final = (
+    "SELECT subject, signer, is_key FROM records WHERE NOT is_key AND until < ? ORDER BY until LIMIT ?"
+)
+DROP_RECORD: Final = "DELETE FROM records WHERE subject = ? AND signer = ? AND is_key = ?"
+ADD_RECORD: Final = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)"
+MERGE_RECORD: Final = (
+    "UPDATE records SET since = min(since, ?4), until = max(until, ?5)"
+    " WHERE subject = ?1 AND signer = ?2 AND is_key = ?3 AND (since > ?4 OR until < ?5)"
+)
+ADD_FEED: Final = (
+    "INSERT INTO feeds VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+    " SET sequence = excluded.sequence, issued = excluded.issued, expires = excluded.expires"
+    " WHERE excluded.sequence > sequence"
+)
+FEEDS: Final = "SELECT signer, sequence, issued, expires FROM feeds"
+
+
+def find_records(count: int) -> str:
+    """Give the statement that finds the records of so many subjects."""
+    places = ",".join("?" * count)
+    return f"SELECT subject, signer, is_key, since, until, why FROM records WHERE subject IN ({places})"  # noqa: S608 - question marks alone

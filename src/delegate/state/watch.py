@@ -1,0 +1,120 @@
+"""Hearing of revocations as they are added, and noticing when one no longer would (SPEC §10.4).
+
+The rules of this file:
+
+- A version is relied on for a second after the server was last asked for it, and no longer: a feed that died, a
+  server that hangs or a network that is cut are noticed by their silence, not by an error.
+- News only says that something changed; what is so is always asked for. A piece of news that is lost is made up for
+  by the next beat.
+- Silence refuses nothing: it only means that every look-up asks the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Hashable
+from threading import Event, Lock, Thread
+from typing import Final, NamedTuple, Protocol
+
+_BEAT_S: Final = 0.25
+_RELIED_ON_S: Final = 1.0
+_AGAIN_S: Final = 0.2
+
+
+class Listener(Protocol):
+    """A connection to a feed. Anything it raises ends it."""
+
+    def wait(self, seconds: float) -> None:
+        """Return as soon as there is news, and after `seconds` at the latest."""
+        ...
+
+    def version(self) -> Hashable:
+        """Ask the server for what changes with every addition, and with every loss of data."""
+        ...
+
+    def close(self) -> None:
+        """Close it; may be called from another thread while it waits."""
+        ...
+
+
+class _Heard(NamedTuple):
+    at: float  # when the server was asked
+    version: Hashable
+
+
+class _Ear:
+    """One listening thread: of one process, until told to stop."""
+
+    __slots__ = ("listener", "pid", "stop")
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.stop = Event()
+        self.listener: Listener | None = None
+
+
+class Watch:
+    """Knows the version of what is revoked, or knows that it does not. Safe under threads and across `fork`."""
+
+    __slots__ = ("_ear", "_heard", "_listen", "_lock", "_not_before")
+
+    def __init__(self, listen: Callable[[], Listener]) -> None:
+        """Start nothing yet: the first question starts to listen."""
+        self._listen = listen
+        self._ear: _Ear | None = None
+        self._heard: _Heard | None = None
+        self._not_before = -1.0
+        self._lock = Lock()
+
+    def version(self) -> Hashable | None:
+        """Give the version, or `None` where the server must be asked."""
+        ear = self._ear
+        if ear is None or ear.pid != os.getpid():
+            self._start()
+            return None
+        heard = self._heard
+        if heard is None or heard.at <= self._not_before or time.monotonic() - heard.at > _RELIED_ON_S:
+            return None
+        return heard.version
+
+    def changed(self) -> None:
+        """Rely on nothing that was heard until now: this process itself has just added something."""
+        self._not_before = time.monotonic()
+
+    def close(self) -> None:
+        """Stop listening."""
+        ear, self._ear = self._ear, None
+        if ear is not None and ear.pid == os.getpid():
+            ear.stop.set()
+            if ear.listener is not None:
+                with contextlib.suppress(Exception):
+                    ear.listener.close()
+
+    def _start(self) -> None:
+        if self._ear is not None and self._ear.pid != os.getpid():
+            self._lock = Lock()  # a parent's thread may have held it
+            self._ear, self._heard = None, None
+        with self._lock:
+            if self._ear is None:
+                self._ear = ear = _Ear()
+                Thread(target=self._run, args=(ear,), name="delegate-feed", daemon=True).start()
+
+    def _run(self, ear: _Ear) -> None:
+        while not ear.stop.is_set():
+            with contextlib.suppress(Exception):  # whatever it is, it is silence, and heard as such
+                ear.listener = listener = self._listen()
+                try:
+                    self._hear(ear, listener)
+                finally:
+                    listener.close()
+            self._heard = None
+            ear.stop.wait(_AGAIN_S)
+
+    def _hear(self, ear: _Ear, listener: Listener) -> None:
+        while not ear.stop.is_set():
+            asked = time.monotonic()
+            version = listener.version()
+            self._heard = _Heard(asked, version)
+            listener.wait(_BEAT_S)

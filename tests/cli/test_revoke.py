@@ -1,0 +1,375 @@
+"""`delegate list` and `revoke`: what was handed out, and taking it back, line by line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from delegate import Identity, RevocationList, RevokedBlock, Token
+from delegate.cli import lists
+from tests.cli.conftest import HERE, NOW, Desk
+
+NOON = 1_796_126_400  # 2026-12-01T12:00Z
+ALICE = Identity.from_seed("user:alice@example.com", b"\x01" * 32)
+PLANNER = Identity.from_seed("agent:planner", b"\x02" * 32)
+REVOKE = ("revoke", "--key", "alice.key", "--list", "revoked.dlgr")
+
+
+def ids(desk: Desk) -> list[str]:
+    """The ids in the journal, oldest first."""
+    return [json.loads(line)["id"] for line in (desk.folder / "data" / "journal.jsonl").read_text().splitlines()]
+
+
+def kept(desk: Desk, file: str = "revoked.dlgr") -> RevocationList:
+    """The list in a file."""
+    return RevocationList.parse((desk.folder / file).read_text())
+
+
+def named(text: str, desk: Desk) -> str:
+    """A transcript with the ids that this run has in the place of 0, 1 and 2."""
+    block = dedent(text).lstrip("\n")
+    for number, each in enumerate(ids(desk)):
+        block = block.replace(f"<id-{number}>", each[:8]).replace(f"<long-id-{number}>", each[:16])
+    return block
+
+
+def test_list(story: Desk) -> None:
+    """Every hand-over: which, to whom, until when, what and why."""
+    ran = story.run("list")
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out == named(
+        """
+        <id-0>  user:alice@example.com → agent:planner
+                  live until 2026-12-01 20:00 UTC (in 8h)
+                  may files.read /data/**
+                  may pay(amount, currency) if args.amount <= 500
+                  may mail.send
+                  if  args.size < 1000000
+                  "quarterly report"
+        <id-1>  agent:planner → agent:researcher
+                  live until 2026-12-01 14:00 UTC (in 2h)
+                  may files.read /data/**
+                  if  action in ["files.read", "files.list"]
+        <id-2>  agent:researcher → agent:summarizer
+                  live until 2026-12-01 12:22 UTC (in 22m)
+                  may files.read /data/q3/**
+        """,
+        story,
+    )
+
+
+def test_list_says_what_is_over_and_what_is_revoked(story: Desk) -> None:
+    """With a list of what was revoked; what is below a revoked block is revoked too."""
+    assert story.run(*REVOKE, "researcher.token", "--hop", "1").status == 0
+    ran = story.run("list", "--revocations", "revoked.dlgr", now="2026-12-01T12:30Z")
+    states = [line.strip() for line in ran.out.splitlines() if line.strip().startswith(("live", "over", "revoked"))]
+    assert states == ["live until 2026-12-01 20:00 UTC (in 7h30m)", "revoked", "revoked"]
+    ran = story.run("list", now="2026-12-01T14:00Z")
+    assert "over since 2026-12-01 14:00 UTC (now)" in ran.out
+    assert "over since 2026-12-01 12:22 UTC (1h38m ago)" in ran.out
+    ran = story.run("list", "--live", "--json", "--revocations", "revoked.dlgr")
+    assert [(entry["id"], entry["state"]) for entry in ran.json["entries"]] == [(ids(story)[0], "live")]
+    ran = story.run("list", "--live", now="2027-12-01T14:00Z")
+    assert (ran.out, ran.err) == ("", "nothing of it is live\n")
+
+
+def test_list_of_nothing(desk: Desk) -> None:
+    """No journal is no failure."""
+    ran = desk.run("list")
+    assert (ran.status, ran.out, ran.err) == (0, "", "the journal is empty\n")
+    assert desk.run("list", "--json").json["entries"] == []
+
+
+def test_list_escapes_what_others_wrote(story: Desk) -> None:
+    """A journal that somebody got at does not act on the terminal."""
+    path = story.folder / "data" / "journal.jsonl"
+    path.write_text(path.read_text().replace("quarterly report", "\\u001b[2J\\u202e").replace("mail.send", "\\u0007"))
+    out = story.run("list").out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    assert '"\\x1b[2J\\u202e"' in out
+
+
+def test_revoke_by_id(story: Desk) -> None:
+    """The begin of an id: the list is made, numbered 1, and says who must be told what."""
+    ran = story.run(*REVOKE, ids(story)[0][:8], "--why", "laptop stolen")
+    assert (ran.status, ran.out) == (0, "")
+    assert ran.err == named(
+        """
+        revoked: <long-id-0> user:alice@example.com → agent:planner, and all below it
+        list: revoked.dlgr, number 1, 1 record; to be signed again before 2026-12-02 12:00 UTC (in 1d)
+        """,
+        story,
+    )
+    found = kept(story)
+    assert (found.sequence, found.issuer, found.issued) == (1, ALICE.name, NOON)
+    (record,) = found.records
+    assert (record.subject.hex(), record.until, record.why) == (ids(story)[0], NOON + 8 * 3600, "laptop stolen")
+    assert (story.folder / "revoked.dlgr").stat().st_mode & 0o777 == 0o644
+
+
+def test_revoke_extends_the_list(story: Desk) -> None:
+    """The next one has the next number and every record; a whole id will do, in either case."""
+    story.run(*REVOKE, ids(story)[0][:8])
+    ran = story.run(*REVOKE, ids(story)[1].upper())
+    assert ran.status == 0
+    assert "number 2, 2 records" in ran.err
+    assert {record.subject.hex() for record in kept(story).records} == set(ids(story)[:2])
+    assert [path.name for path in story.folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_revoke_a_token_takes_back_the_key_s_first_block(story: Desk) -> None:
+    """Text, file, stdin or the environment; planner takes back what planner handed on."""
+    token = (story.folder / "summarizer.token").read_text().strip()
+    for given, stdin in (("summarizer.token", b""), (token, b""), ("-", token.encode())):
+        ran = story.run("revoke", given, "--key", "planner.key", "--list", "p.dlgr", stdin=stdin)
+        assert ran.err.startswith(named("revoked: <long-id-1> agent:planner → agent:researcher", story))
+        assert "warning" not in ran.err
+    assert [record.subject.hex() for record in kept(story, "p.dlgr").records] == [ids(story)[1]]
+    assert kept(story, "p.dlgr").sequence == 3
+
+
+def test_revoke_the_token_of_the_environment(story: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As every command takes it."""
+    monkeypatch.setenv("DELEGATE_TOKEN", (story.folder / "summarizer.token").read_text().strip())
+    assert story.run(*REVOKE).status == 0
+    assert [record.subject.hex() for record in kept(story).records] == [ids(story)[0]]
+
+
+def test_revoke_a_block_of_a_token(story: Desk) -> None:
+    """`--hop` says which, and the record lasts as long as the chain did at that block."""
+    ran = story.run(*REVOKE, "summarizer.token", "--hop", "1", "--json")
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.json["block"] == {"id": ids(story)[1], "hop": 1, "until": NOON + 7200, "has_say": True}
+    assert ran.json["list"] == {"file": "revoked.dlgr", "sequence": 1, "records": 1, "expires": NOON + 86_400}
+    assert (ran.json["key"], ran.json["new_in_state"]) == (None, None)
+    assert kept(story).records[0].until == NOON + 7200
+
+
+def test_revoke_a_bearer_token(desk: Desk) -> None:
+    """Whoever has it: alice takes it back by its id or by the token."""
+    desk.make("b.token", "mint", "--key", "alice.key", "--bearer", "--can", "a", "--ttl", "5m", *HERE)
+    ran = desk.run(*REVOKE, "b.token")
+    assert "user:alice@example.com → whoever has it, and all below it" in ran.err
+
+
+def test_revoke_warns_where_the_key_has_no_say(story: Desk) -> None:
+    """It is done as told, and said what it is worth."""
+    ran = story.run("revoke", "planner.token", "--hop", "0", "--key", "buyer.key", "--list", "b.dlgr")
+    assert ran.status == 0
+    assert (
+        "warning: agent:buyer signed neither that block nor one above it: "
+        "it counts only where this key is among the revokers\n"
+    ) in ran.err
+    ran = story.run("revoke", "summarizer.token", "--hop", "0", "--key", "planner.key", "--list", "p.dlgr", "--json")
+    assert ran.json["block"]["has_say"] is False
+    assert "warning: agent:planner signed neither" in ran.err
+
+
+def test_revoke_warns_of_what_is_over(story: Desk) -> None:
+    """A record that nobody needs."""
+    ran = story.run(*REVOKE, ids(story)[0][:8], now="2026-12-01T20:00Z")
+    assert (ran.status, "warning: its chain is over anyway\n" in ran.err) == (0, True)
+
+
+def test_revoke_an_id_that_only_others_know(desk: Desk) -> None:
+    """From a log: the whole id and an end; whether the key has a say cannot be told."""
+    ran = desk.run(*REVOKE, "ab" * 32, "--until", "2026-12-02T12:00Z")
+    assert ran.status == 0
+    assert ran.err.startswith(
+        "warning: the journal does not know it: whether this key has a say over it is not known\n"
+    )
+    assert f"revoked: {'ab' * 8}, and all below it\n" in ran.err
+    assert desk.run(*REVOKE, "ab" * 32, "--until", "2026-12-02T12:00Z", "--json").json["block"]["has_say"] is None
+
+
+def test_revoke_a_key(desk: Desk) -> None:
+    """`--holder`: a key takes itself back from the beginning; another's key with a warning."""
+    ran = desk.run("revoke", "--holder", "clerk.pub", "--key", "clerk.key", "--list", "c.dlgr", "--why", "lost")
+    clerk = Identity.load(desk.folder / "clerk.key").public_key.thumbprint
+    assert ran.err == (
+        f"revoked: the key {clerk.hex()[:16]} of agent:clerk\n"
+        "list: c.dlgr, number 1, 1 record; to be signed again before 2026-12-02 12:00 UTC (in 1d)\n"
+    )
+    (record,) = kept(desk, "c.dlgr").records
+    assert (record.is_key, record.subject, record.since, record.why) == (True, clerk, 0, "lost")
+    ran = desk.run(*REVOKE, "--holder", "clerk.pub", "--since", "2026-12-01T11:00Z")
+    assert "warning: the key of another: it counts only where user:alice@example.com is among the revokers" in ran.err
+    assert kept(desk).records[0].since == NOON - 3600
+
+
+def test_revoke_a_block_and_a_key_at_once(story: Desk) -> None:
+    """Both records in one list."""
+    ran = story.run(*REVOKE, ids(story)[0][:8], "--holder", "planner.pub", "--json")
+    assert ran.json["key"] == {"thumbprint": PLANNER.public_key.thumbprint.hex(), "since": 0}
+    assert ran.json["block"]["id"] == ids(story)[0]
+    assert [record.is_key for record in kept(story).records] == [True, False]
+
+
+def test_the_lists_freshness_is_the_signer_s_choice(story: Desk) -> None:
+    """`--ttl`."""
+    story.run(*REVOKE, ids(story)[0][:8], "--ttl", "90m")
+    assert kept(story).expires == NOON + 5400
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        ((*REVOKE, "abc"), 2, "an id begins with at least 8 digits; see delegate list"),
+        ((*REVOKE, "deadbeef"), 2, "no id in the journal begins so; give the whole id, or the token"),
+        ((*REVOKE, "ab" * 32), 2, "the journal does not know it: when is its chain over? --until TIME"),
+        ((*REVOKE, "deadbeef", "--hop", "1"), 2, "--hop is for a token: an id is that of one block"),
+        ((*REVOKE, "planner.token", "--hop", "3"), 2, "--hop 3: its last block is 0"),
+        ((*REVOKE, "planner.token", "--until", "2026-12-01T13:00Z"), 2, "--until is before the chain is over"),
+        ((*REVOKE, "planner.token", "--since", "2026-12-01T13:00Z"), 2, "--since is about a key"),
+        ((*REVOKE, "planner.token", "--why", "x" * 257), 2, "why is at most 256 characters"),
+        ((*REVOKE, "planner.token", "--why", "a\nb"), 2, "why is at most 256 characters"),
+        ((*REVOKE, "missing.token"), 5, "no such file"),
+        ((*REVOKE, "alice.pub"), 3, ""),
+        ((*REVOKE,), 2, "no token"),
+        (("revoke", "planner.token", "--key", "buyer.key", "--list", "x.dlgr"), 2, "agent:buyer signed no block of it"),
+        (("revoke", "planner.token", "--key", "alice.pub", "--list", "x.dlgr"), 5, "a public key; give the .key"),
+        (("revoke", "planner.token", "--key", "alice.key"), 2, "missing option '--list'"),
+        (("revoke", "planner.token", "--key", "alice.key", "--list", "no/where.dlgr"), 5, "no such file or directory"),
+        (("revoke", "planner.token", "--key", "alice.key", "--list", "planner.token"), 3, "not a list: planner.token"),
+        ((*REVOKE, "--holder", "alice.key"), 5, "a private key; give the .pub"),
+    ],
+)
+def test_what_revoke_refuses(story: Desk, arguments: tuple[str, ...], status: int, words: str) -> None:
+    """Each with its status and one line; no list is made."""
+    ran = story.run(*arguments)
+    assert (ran.status, ran.out) == (status, "")
+    assert words in ran.err
+    assert ran.err.count("\n") == 1
+    assert not list(story.folder.glob("*.dlgr"))
+
+
+def test_an_id_that_begins_like_another_is_not_guessed(story: Desk) -> None:
+    """Two ids with the same eight digits: neither is revoked."""
+    path = story.folder / "data" / "journal.jsonl"
+    first, second, _ = ids(story)
+    path.write_text(path.read_text().replace(second, first[:8] + second[8:]))
+    ran = story.run(*REVOKE, first[:8])
+    assert (ran.status, "2 ids begin with" in ran.err) == (2, True)
+    assert story.run(*REVOKE, first).status == 0
+
+
+def test_an_end_that_is_too_early_for_an_id_is_refused(story: Desk) -> None:
+    """The chain would live again between the two; a later end is taken."""
+    assert story.run(*REVOKE, ids(story)[0][:8], "--until", "2026-12-01T13:00Z").status == 2
+    assert story.run(*REVOKE, ids(story)[0][:8], "--until", "2026-12-01T21:00Z").status == 0
+    assert kept(story).records[0].until == NOON + 9 * 3600
+
+
+def test_a_list_is_for_everybody(story: Desk) -> None:
+    """It is no secret: verifiers read it, whatever the mask of who wrote it."""
+    mask = os.umask(0o077)
+    try:
+        story.run(*REVOKE, "planner.token")
+    finally:
+        os.umask(mask)
+    assert (story.folder / "revoked.dlgr").stat().st_mode & 0o777 == 0o644
+
+
+def test_another_s_list_is_not_extended(story: Desk) -> None:
+    """Status 4: it is another key that is missing; the list is as it was."""
+    story.run("revoke", "planner.token", "--hop", "0", "--key", "planner.key", "--list", "revoked.dlgr")
+    before = (story.folder / "revoked.dlgr").read_bytes()
+    ran = story.run(*REVOKE, "planner.token")
+    assert (ran.status, ran.err) == (
+        4,
+        "missing key: revoked.dlgr is signed by another key, agent:planner; a list has one signer\n",
+    )
+    assert (story.folder / "revoked.dlgr").read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "empty"])
+def test_a_damaged_list_is_not_written_over(story: Desk, damage: str) -> None:
+    """A new one in its place would forget what was revoked: it is left for a person to look at."""
+    path = story.folder / "revoked.dlgr"
+    story.run(*REVOKE, "planner.token")
+    text = path.read_text()
+    path.write_text({"cut": text[:60], "changed": text[:60] + "AAAA" + text[64:], "empty": ""}[damage])
+    before = path.read_bytes()
+    ran = story.run(*REVOKE, "planner.token")
+    assert (ran.status, ran.err.startswith("not a list: revoked.dlgr: ")) == (3, True)
+    assert path.read_bytes() == before
+
+
+def test_a_list_that_is_a_link_is_written_where_it_points(story: Desk) -> None:
+    """The link stays one; a link to nothing is no absent list."""
+    (story.folder / "real").mkdir()
+    (story.folder / "revoked.dlgr").symlink_to("real/list.dlgr")
+    assert story.run(*REVOKE, "planner.token").status == 5
+    (story.folder / "real" / "list.dlgr").write_text(RevocationList.make(ALICE, now=NOON).to_text())
+    assert story.run(*REVOKE, "planner.token").status == 0
+    assert (story.folder / "revoked.dlgr").is_symlink()
+    assert kept(story, "real/list.dlgr").sequence == 2
+
+
+def test_a_disk_that_fails_leaves_the_old_list(story: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written beside, synced, renamed: whatever fails, the old list is whole and nothing lies about."""
+    story.run(*REVOKE, "planner.token")
+    before = (story.folder / "revoked.dlgr").read_bytes()
+    for name in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, _full)
+            patch.setattr(Path, "replace", _full)
+            ran = story.run(*REVOKE, "planner.token")
+        assert (ran.status, "no space left on device" in ran.err) == (5, True)
+        assert (story.folder / "revoked.dlgr").read_bytes() == before
+    assert [path.name for path in story.folder.iterdir() if path.name.startswith(".")] == []
+
+
+def _full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_commands_at_once_lose_no_record(desk: Desk) -> None:
+    """Six processes extend one list: all records are in it, and each number was given once."""
+    until = ("--until", "2026-12-03T12:00Z", "--now", NOW)
+    started = [
+        subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "delegate", *REVOKE, f"{number:064x}", *until],
+            cwd=desk.folder,
+            stderr=subprocess.PIPE,
+        )
+        for number in range(6)
+    ]
+    for process in started:
+        process.communicate()
+    assert {process.returncode for process in started} == {0}
+    found = kept(desk)
+    assert (found.sequence, len(found.records)) == (6, 6)
+
+
+def test_a_folder_that_cannot_be_locked_is_no_obstacle(story: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without locks: better no lock than no revocation."""
+    import fcntl  # noqa: PLC0415 - there is none on other systems
+
+    monkeypatch.setattr(fcntl, "flock", _full)
+    assert story.run(*REVOKE, "planner.token").status == 0
+
+
+def test_where_there_are_no_locks_none_is_taken(story: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system of another kind."""
+    entered = False
+    path = str(story.folder / "x")
+    with monkeypatch.context() as patch:
+        patch.setattr("delegate.cli.lists.os.name", "nt")
+        with lists.locked(path):
+            entered = True
+    assert entered
+
+
+def test_what_is_revoked_by_the_library_is_what_is_revoked_here(story: Desk) -> None:
+    """`RevocationList.make` and the command say the same of the same token."""
+    token = Token.parse((story.folder / "planner.token").read_text())
+    story.run(*REVOKE, "planner.token")
+    assert kept(story).records == RevocationList.make(ALICE, blocks=[RevokedBlock.of(token)], now=NOON).records
