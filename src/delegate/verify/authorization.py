@@ -95,7 +95,7 @@ class Authorization:
         """Say whether the same chain also allows another request, now: for lists, and for operations of two requests.
 
         The proof bound one request; that the holder stands behind this one too is the service's inference. Discharges
-        that serve one request serve no other.
+        for one request serve no other.
         """
         try:
             now = self._settings.now()

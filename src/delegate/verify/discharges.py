@@ -47,12 +47,6 @@ class Confirmed(NamedTuple):
     said: Statement
 
 
-class _Fault(NamedTuple):
-    reason: Reason
-    words: str
-    need: NeedAt | None = None
-
-
 # Of several faults, the one that is told: so it does not depend on the order of the discharges.
 _RANK: Final = (
     Reason.DISCHARGE_INVALID,
@@ -93,32 +87,39 @@ def discharged(
     Cost: one signature check a discharge whose signer something in the chain asks for.
     """
     judge = _Judge(chain, request, records, settings, now)
-    judged = [judge.judge(data) for data in discharges]
     confirmed: list[Confirmed] = []
-    faults: list[_Fault] = []
+    faults: list[tuple[VerificationError, NeedAt | None]] = []
     seen: set[tuple[bytes, object]] = set()
-    for each in judged:
-        if isinstance(each, _Fault):
-            faults.append(each)
-        elif (each.signer, each.need) in seen:
-            faults.append(_Fault(Reason.DISCHARGE_UNEXPECTED, f"{each.name} confirms one need twice", each.need))
+    for data in discharges:
+        need = None
+        try:
+            party, said, discharge_id = judge.genuine(data)
+            need = judge.need_of(party, said)
+            judge.check(party, said, need)
+            signer = party.public_key.thumbprint
+            if (signer, need) in seen:
+                raise VerificationError(Reason.DISCHARGE_UNEXPECTED, f"{party.name} confirms one need twice")
+        except VerificationError as error:
+            faults.append((error, need))
         else:
-            seen.add((each.signer, each.need))
-            confirmed.append(each)
-    if faults:
-        worst = min(faults, key=_rank)
-        words = worst.words if worst.need is None else f"{tally(worst.need, confirmed)}; {worst.words}"
-        hop = None if worst.need is None else worst.need.hop
-        return tuple(confirmed), VerificationError(worst.reason, words, hop=hop)
-    return tuple(confirmed), None
+            seen.add((signer, need))
+            confirmed.append(Confirmed(discharge_id, signer, party.name, need, said))
+    if not faults:
+        return tuple(confirmed), None
+    error, need = min(faults, key=_rank)
+    if need is not None:
+        error.hop = need.hop
+        error.detail = f"{tally(need, confirmed)}; {error.detail}"
+    return tuple(confirmed), error
 
 
-def _rank(fault: _Fault) -> tuple[int, int, str]:
-    return _RANK.index(fault.reason), -1 if fault.need is None else fault.need.hop, fault.words
+def _rank(fault: tuple[VerificationError, NeedAt | None]) -> tuple[int, int, str]:
+    error, need = fault
+    return _RANK.index(error.reason), -1 if need is None else need.hop, error.detail
 
 
 class _Judge:
-    """One presentation's discharges under judgement."""
+    """What the discharges of one presentation are judged by; each step raises what is wrong with one of them."""
 
     __slots__ = ("chain", "needs", "now", "records", "request", "settings", "wants_staples")
 
@@ -137,85 +138,75 @@ class _Judge:
             if each.is_key and (each.signer == each.subject or each.signer in settings.revokers)
         ]
 
-    def judge(self, data: bytes) -> Confirmed | _Fault:
-        """Say what a discharge confirms, or what is wrong with it."""
+    def genuine(self, data: bytes) -> tuple[Principal, Statement, bytes]:
+        """Say who signed a discharge, and only then what it says and its id (SPEC §14.2, steps 1 to 5)."""
         if not self.needs and not self.wants_staples:
-            return _Fault(Reason.DISCHARGE_UNEXPECTED, "no block of this chain asks for a discharge")
+            raise VerificationError(Reason.DISCHARGE_UNEXPECTED, "no block of this chain asks for a discharge")
         try:
             signed = cose.open_signed(data)
         except DelegateError as error:
-            return _Fault(Reason.DISCHARGE_INVALID, error.detail)
+            raise VerificationError(Reason.DISCHARGE_INVALID, error.detail) from None
         if len(signed.kid) != cose.KID_BYTES or len(data) > DISCHARGE_BYTES:
-            return _Fault(Reason.DISCHARGE_INVALID, "not signed as a discharge is, or too long")
+            raise VerificationError(Reason.DISCHARGE_INVALID, "not signed as a discharge is, or too long")
         party = self.settings.dischargers.get(signed.kid)
         if party is None:
-            return _Fault(Reason.DISCHARGE_UNEXPECTED, f"this verifier knows no key {signed.kid.hex()}…")
+            raise VerificationError(Reason.DISCHARGE_UNEXPECTED, f"this verifier knows no key {signed.kid.hex()}…")
         key = party.public_key
-        if not self._asks_for(key.thumbprint):
-            return _Fault(Reason.DISCHARGE_UNEXPECTED, f"nothing in this chain asks {party.name}")
+        if not self._asks(key.thumbprint):
+            raise VerificationError(Reason.DISCHARGE_UNEXPECTED, f"nothing in this chain asks {party.name}")
         if signed.algorithm != key.algorithm or signed.algorithm not in self.settings.algorithms:
-            return _Fault(Reason.DISCHARGE_INVALID, f"alg is {signed.algorithm}, the key's {int(key.algorithm)}")
+            raise VerificationError(Reason.DISCHARGE_INVALID, f"{party.name}'s has alg {signed.algorithm}")
         structure = cose.sig_structure(signed.protected, discharge_aad(key.thumbprint), signed.payload_item)
         try:
             key.verify(structure, signed.signature)
             said = read_statement(signed.payload)
         except DelegateError as error:
-            return _Fault(Reason.DISCHARGE_INVALID, f"not {party.name}'s: {error.detail or error.reason}")
+            detail = f"not {party.name}'s: {error.detail or error.reason}"
+            raise VerificationError(Reason.DISCHARGE_INVALID, detail) from None
         if said.issuer != party.name:
-            return _Fault(Reason.DISCHARGE_INVALID, f"signed by the key of {party.name} under another name")
-        return self._placed(party, said, cose.structure_id(structure))
+            raise VerificationError(Reason.DISCHARGE_INVALID, f"signed by the key of {party.name} under another name")
+        return party, said, cose.structure_id(structure)
 
-    def _asks_for(self, thumbprint: bytes) -> bool:
+    def _asks(self, thumbprint: bytes) -> bool:
         if self.wants_staples and thumbprint in self.settings.revokers:
             return True
         if thumbprint not in self.settings.third_parties:
             return False
         return any(thumbprint in need.rule.by for need in self.needs.values())
 
-    def _placed(self, party: Principal, said: Statement, discharge_id: bytes) -> Confirmed | _Fault:
-        """Say whether a genuine discharge is for this chain, this request and this moment."""
-        signer = party.public_key.thumbprint
-        need = None
-        if said.place is None:
-            if not self.wants_staples or signer not in self.settings.revokers:
-                return _Fault(Reason.DISCHARGE_UNEXPECTED, f"nobody asks {party.name} how fresh revocation is")
-            if said.block_id != self.chain.link.id:
-                return _Fault(Reason.DISCHARGE_MISMATCH, f"{party.name}'s is for another chain")
-        else:
+    def need_of(self, party: Principal, said: Statement) -> NeedAt | None:
+        """Say which need of this chain a discharge is for; `None` for a staple for this chain (step 6)."""
+        if said.place is not None:
             need = self.needs.get((said.block_id, said.place))
             if need is None:
-                return _Fault(Reason.DISCHARGE_MISMATCH, f"{party.name}'s is for another block or need")
-            if signer not in need.rule.by or signer not in self.settings.third_parties:
-                return _Fault(Reason.DISCHARGE_MISMATCH, f"{party.name}'s is for a need that does not name it", need)
-        fault = self._taken_back(party, said) or self._late(party, said, need) or self._bound(party, said, need)
-        return fault or Confirmed(discharge_id, signer, party.name, need, said)
-
-    def _taken_back(self, party: Principal, said: Statement) -> _Fault | None:
-        signer = party.public_key.thumbprint
-        if any(each.subject == signer and said.issued >= each.since for each in self.records):
-            need = None if said.place is None else self.needs[said.block_id, said.place]
-            return _Fault(Reason.REVOKED, f"the key of {party.name} was revoked", need)
+                raise VerificationError(Reason.DISCHARGE_MISMATCH, f"{party.name}'s is for another block or need")
+            return need
+        if not self.wants_staples or party.public_key.thumbprint not in self.settings.revokers:
+            raise VerificationError(Reason.DISCHARGE_UNEXPECTED, f"nobody asks {party.name} how fresh revocation is")
+        if said.block_id != self.chain.link.id:
+            raise VerificationError(Reason.DISCHARGE_MISMATCH, f"{party.name}'s is for another chain")
         return None
 
-    def _late(self, party: Principal, said: Statement, need: NeedAt | None) -> _Fault | None:
-        words = ""
-        if self.now >= said.expires:
-            words = f"expired {self.now - said.expires} s ago"
-        elif said.issued > self.now + self.settings.leeway_s:
-            words = f"is dated {said.issued - self.now} s ahead"
-        elif need is not None and need.rule.age is not None and self.now - said.issued > need.rule.age:
-            words = f"is {self.now - said.issued} s old, where {need.rule.age} s are the most"
-        return _Fault(Reason.DISCHARGE_EXPIRED, f"{party.name}'s {words}", need) if words else None
-
-    def _bound(self, party: Principal, said: Statement, need: NeedAt | None) -> _Fault | None:
-        words = ""
+    def check(self, party: Principal, said: Statement, need: NeedAt | None) -> None:
+        """Ask whether its signer may, whether it is good now, and whether it is for this request (steps 6 to 9)."""
+        name, signer, now = party.name, party.public_key.thumbprint, self.now
+        if need is not None and (signer not in need.rule.by or signer not in self.settings.third_parties):
+            raise VerificationError(Reason.DISCHARGE_MISMATCH, f"{name}'s is for a need that does not name it")
+        if any(each.subject == signer and said.issued >= each.since for each in self.records):
+            raise VerificationError(Reason.REVOKED, f"the key of {name} was revoked")
+        if now >= said.expires:
+            raise VerificationError(Reason.DISCHARGE_EXPIRED, f"{name}'s expired {now - said.expires} s ago")
+        if said.issued > now + self.settings.leeway_s:
+            raise VerificationError(Reason.DISCHARGE_EXPIRED, f"{name}'s is dated {said.issued - now} s ahead")
+        if need is not None and need.rule.age is not None and now - said.issued > need.rule.age:
+            old = f"{name}'s is {now - said.issued} s old, where {need.rule.age} s are the most"
+            raise VerificationError(Reason.DISCHARGE_EXPIRED, old)
         if need is not None and need.rule.each and (said.digest is None or said.last is None):
-            words = "is bound to no request"
-        elif said.digest is not None and said.digest != self.request.digest:
-            words = "is for another request"
-        elif said.last is not None and said.last != self.chain.link.id:
-            words = "is for another holder, or a chain narrowed otherwise"
-        return _Fault(Reason.DISCHARGE_MISMATCH, f"{party.name}'s {words}", need) if words else None
+            raise VerificationError(Reason.DISCHARGE_MISMATCH, f"{name}'s is bound to no request")
+        if said.digest is not None and said.digest != self.request.digest:
+            raise VerificationError(Reason.DISCHARGE_MISMATCH, f"{name}'s is for another request")
+        if said.last is not None and said.last != self.chain.link.id:
+            raise VerificationError(Reason.DISCHARGE_MISMATCH, f"{name}'s is for another holder, or another chain")
 
 
 def staples(confirmed: Iterable[Confirmed]) -> list[Feed]:
@@ -224,19 +215,14 @@ def staples(confirmed: Iterable[Confirmed]) -> list[Feed]:
 
 
 def still_good(confirmed: Iterable[Confirmed], request: Request, now: int) -> tuple[Confirmed, ...]:
-    """Give those that also serve another request of the same chain, now: none that serves one request alone."""
-    return tuple(
-        each
-        for each in confirmed
-        if each.said.digest in {None, request.digest}
-        and now < each.said.expires
-        and (
-            each.need is None
-            or (
-                not each.need.rule.each and (each.need.rule.age is None or now - each.said.issued <= each.need.rule.age)
-            )
-        )
-    )
+    """Give those that also serve another request of the same chain, now: none that is for one other request."""
+    found = []
+    for each in confirmed:
+        age = None if each.need is None else each.need.rule.age
+        good = now < each.said.expires and (age is None or now - each.said.issued <= age)
+        if good and each.said.digest in {None, request.digest}:
+            found.append(each)
+    return tuple(found)
 
 
 def check_needs(chain: VerifiedChain, confirmed: Sequence[Confirmed], scope: Scope) -> None:
@@ -246,15 +232,13 @@ def check_needs(chain: VerifiedChain, confirmed: Sequence[Confirmed], scope: Sco
         Denied: DISCHARGE_REFUSED, DISCHARGE_MISSING, LIMIT_EXCEEDED; `.hop` is the need's block.
     """
     for need in chain.link.needs:
-        reason, words = judged(chain, need, confirmed, scope)
-        if reason is not None:
-            raise Denied(reason, words, hop=need.hop)
+        refusal = unmet(chain, need, confirmed, scope)
+        if refusal is not None:
+            raise refusal
 
 
-def judged(
-    chain: VerifiedChain, need: NeedAt, confirmed: Sequence[Confirmed], scope: Scope
-) -> tuple[Reason | None, str]:
-    """Say whether a need is met: why not, in a word and in words."""
+def unmet(chain: VerifiedChain, need: NeedAt, confirmed: Sequence[Confirmed], scope: Scope) -> Denied | None:
+    """Give what refuses a request for one need; `None` where the need is met."""
     refused = []
     for each in confirmed:
         if each.need is need:
@@ -265,15 +249,16 @@ def judged(
                 value = need.rule.run(variables, inner)
             except CaveatError as error:
                 if error.reason is Reason.LIMIT_EXCEEDED:
-                    return Reason.LIMIT_EXCEEDED, error.detail
+                    return Denied(Reason.LIMIT_EXCEEDED, error.detail, hop=need.hop)
                 value = None
             scope.steps_left = inner.steps_left
             if value is not True:
                 refused.append(f"{each.name}'s: {_why_not(chain, need, variables)}")
     if refused:
-        return Reason.DISCHARGE_REFUSED, "; ".join(sorted(refused))
-    met = sum(each.need is need for each in confirmed) >= need.rule.of
-    return (None, "") if met else (Reason.DISCHARGE_MISSING, tally(need, confirmed))
+        return Denied(Reason.DISCHARGE_REFUSED, "; ".join(sorted(refused)), hop=need.hop)
+    if sum(each.need is need for each in confirmed) < need.rule.of:
+        return Denied(Reason.DISCHARGE_MISSING, tally(need, confirmed), hop=need.hop)
+    return None
 
 
 def tally(need: NeedAt, confirmed: Iterable[Confirmed]) -> str:

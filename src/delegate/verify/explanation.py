@@ -23,7 +23,7 @@ from delegate.chain.links import Link
 from delegate.chain.request import Request
 from delegate.chain.rules import compile_capabilities
 from delegate.errors import CaveatError, DelegateError, Denied, Reason
-from delegate.verify.discharges import Confirmed, judged
+from delegate.verify.discharges import Confirmed, unmet
 from delegate.verify.verified import VerifiedChain
 
 _CONFIRMING: Final = frozenset({Reason.DISCHARGE_MISSING, Reason.DISCHARGE_REFUSED})
@@ -163,9 +163,9 @@ def _asked_alone(chain: VerifiedChain, link: Link, asking: Asking) -> tuple[bool
             return False, explain_failure(expression, asking.variables)
     needs = [need for need in chain.link.needs if need.hop == link.hop]
     for need in needs:
-        reason, words = judged(chain, need, asking.confirmed, scope)
-        if reason is not None:
-            return False, words
+        refusal = unmet(chain, need, asking.confirmed, scope)
+        if refusal is not None:
+            return False, refusal.detail
     return True, covered + _counted(len(caveats), "caveat", "holds", "hold") + _counted(
         len(needs), "need", "is met", "are met"
     )
