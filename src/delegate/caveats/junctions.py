@@ -61,7 +61,14 @@ def _all_at_once(operands: list[Built], total: int) -> Run:
     if len(operands) == 2:
         (first, _, _), (second, _, _) = operands
 
-        def run_two(variables: Variables, scope: Scope) -> object:
+        def run_two(
+            variables: Variables,
+            scope: Scope,
+            operands: list[Built] = operands,
+            total: int = total,
+            first: Run = first,
+            second: Run = second,
+        ) -> object:
             left = scope.steps_left - total
             if left >= 0:
                 try:
@@ -76,7 +83,15 @@ def _all_at_once(operands: list[Built], total: int) -> Run:
     if len(operands) == 3:
         (first, _, _), (second, _, _), (third, _, _) = operands
 
-        def run_three(variables: Variables, scope: Scope) -> object:
+        def run_three(
+            variables: Variables,
+            scope: Scope,
+            operands: list[Built] = operands,
+            total: int = total,
+            first: Run = first,
+            second: Run = second,
+            third: Run = third,
+        ) -> object:
             left = scope.steps_left - total
             if left >= 0:
                 try:
