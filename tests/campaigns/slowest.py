@@ -77,6 +77,7 @@ def _numbered(text: str, count: int) -> list[str]:
 KNOWN: Final[tuple[Candidate, ...]] = (
     HAND_MADE,
     Candidate('l.all(x, net.within(x, "2001:db8::/32"))', {"l": ["2001:db8:1111:2222:3333:4444:5555:6666"] * 1500}),
+    Candidate('l.all(x, net.within(x, "::ffff:1.2.3.4/128"))', {"l": ["1:2:3:4:5:6:1.2.3.4"] * 1500}),
     Candidate('l.all(x, url.host(s) != "h")', {"l": [0] * 5000, "s": f"h://{'.'.join('a' * 126)}/"}),
     # An error's message is made, though the error is absorbed.
     Candidate("l.all(x, x.a)", {"l": [0] * 7000}),

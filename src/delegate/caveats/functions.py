@@ -39,7 +39,7 @@ from delegate.limits import INTEGER_MAX, INTEGER_MIN
 Implementation: TypeAlias = Callable[..., object]
 
 # One step pays for so many pairs of characters that a search may have to compare.
-_SEARCH_BITS = 13
+_SEARCH_BITS = 12
 # What writing a double, a timestamp or a duration costs.
 _WRITE_STEPS = 4
 
