@@ -51,7 +51,7 @@ def explained(decision: Decision) -> list[str]:
             [
                 "  hop 0     agent:planner  ✗ pay only if args.amount <= 500, and args.amount is 600",
                 "  hop 1     agent:worker   ✗ args.amount <= 200, and args.amount is 600",
-                "  user:alice@example.com can hand out pay without that condition;",
+                "  user:alice@example.com can hand out pay without those conditions;",
                 "    agent:planner, agent:worker cannot.",
             ],
         ),
