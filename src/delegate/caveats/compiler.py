@@ -5,6 +5,8 @@ Rules of this file:
 - It accepts what `codec.from_wire` accepts, and refuses the rest with the same reason; a test says so.
 - No `eval`, no `exec`, no tree in between: this is the hot path of a cold check. What repeats is kept by its
   bytes (the verifier does that).
+- What caveats mostly are is compiled without counting nodes and levels (`_quickly`); a test holds the two ways to the
+  same closures.
 - A closure's own segment is charged by who calls it (`scope.py`, `built.py`).
 """
 
@@ -67,7 +69,7 @@ def compile_run(encoded: object, names: frozenset[str] = CAVEAT_NAMES) -> tuple[
 def _quickly(encoded: object, names: frozenset[str]) -> Built | None:
     """Compile what caveats mostly are, a flat operator or a few joined by `&&`, or leave it to the walk.
 
-    Only what is right is taken, so that the walk names every fault. Saves 3 µs of 5 for three conditions.
+    Only what is right is taken, so that the walk names every fault. Saves 2.6 µs of 5.7 for three conditions.
     """
     if type(encoded) is not list or not encoded or type(encoded[0]) is not int:
         return None
