@@ -54,6 +54,7 @@ def test_every_hop_answers_and_the_grantor_is_whoever_narrowed_too_far() -> None
     assert explained.verdicts[0].words == "pay(amount) if args.amount <= 500"
     assert explained.verdicts[1].words == "whatever the hops above permit"
     assert explained.verdicts[2].words == "only mail.send"
+    assert [verdict.covered for verdict in explained.verdicts] == [True, True, False]
     assert (explained.reason, explained.hop) == (Reason.CAPABILITY_MISSING, 2)
     assert explained.grantor == "agent:buyer"
     assert explained.cannot == ("agent:clerk",)
