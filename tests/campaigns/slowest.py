@@ -100,6 +100,8 @@ KNOWN: Final[tuple[Candidate, ...]] = (
     # Each pattern is compiled once.
     Candidate("l.all(x, s.matches(x) || true)", {"s": "a", "l": _numbered("#", 900)}),
     Candidate("l.all(x, s.matches(x) || true)", {"s": "a", "l": _numbered("[\\pL\\pN\\pP\\pS]#", 100)}),
+    # What matches is searched from its end as well, so that the pattern is made ready twice.
+    Candidate("l.all(x, s.matches(x) || true)", {"s": "0123456789", "l": _numbered("(?i)[\\pL\\pN\\pS\\pM]#", 100)}),
     Candidate("l.all(x, s.matches(x) || true)", {"s": "a", "l": _numbered("(?i)[k-\u3000#]{30}", 100)}),
     Candidate("l.all(x, s.matches(x) || true)", {"s": "a", "l": _numbered(f"{'(' * 1900}#", 33)}),
     Candidate('s.matches("(?s)a.{60}!")', {"s": "".join(seeded(6).choices("ab", k=9_400))}),
@@ -276,7 +278,7 @@ class Search:
         heavy = weight(pattern)
         letters = self.random.choice(("ab", "abx", "aé", "漢字", "😀😁", "kKſs", "a\u2000\u2c01", "a -"))
         # The formula of the cost table, backwards.
-        room = (EVALUATION_STEPS - 64 - len(pattern) // 2 - 4 * heavy) * 128 // (heavy + 15)
+        room = (EVALUATION_STEPS - 64 - len(pattern) // 2 - 6 * heavy) * 128 // (heavy + 15)
         size = max(0, min(room, 65_000 // max(len(letter.encode()) for letter in letters)))
         return Candidate("s.matches(t)", {"s": "".join(self.random.choices(letters, k=size)), "t": pattern})
 
