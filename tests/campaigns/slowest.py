@@ -278,7 +278,7 @@ class Search:
         heavy = weight(pattern)
         letters = self.random.choice(("ab", "abx", "aé", "漢字", "😀😁", "kKſs", "a\u2000\u2c01", "a -"))
         # The formula of the cost table, backwards.
-        room = (EVALUATION_STEPS - 64 - len(pattern) // 2 - 6 * heavy) * 128 // (heavy + 15)
+        room = (EVALUATION_STEPS - 64 - len(pattern) // 2 - 8 * heavy) * 128 // (heavy + 15)
         size = max(0, min(room, 65_000 // max(len(letter.encode()) for letter in letters)))
         return Candidate("s.matches(t)", {"s": "".join(self.random.choices(letters, k=size)), "t": pattern})
 

@@ -44,7 +44,7 @@ _SEARCH_BITS = 12
 _WRITE_STEPS = 4
 
 _INTEGER = re.compile(r"-?[0-9]{1,64}", re.ASCII)
-_DOUBLE = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,9})?", re.ASCII)
+_DOUBLE = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,400})?", re.ASCII)
 _SPECIAL_DOUBLES = {"inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity", "nan", "NaN"}
 _BOOLS = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),

@@ -27,7 +27,7 @@ from delegate.limits import REGEX_CHARACTERS, REGEX_WEIGHT
 # What a pattern costs to read and make ready, besides what its length and weight add.
 _BASE_STEPS = 32
 # For each state: it is made once to find the end of a match, and once more, from behind, to find its beginning.
-_WEIGHT_STEPS = 6
+_WEIGHT_STEPS = 8
 _WIDE = 4
 _BEYOND = 8  # a class with characters beyond ASCII: its ranges are cut where the number of bytes changes
 _HEAVY = 256

@@ -35,7 +35,7 @@ string (code points), of bytes, of list items or of map entries, and `/` rounds 
 | `string` of a double, a timestamp, a duration | 4 | before |
 | timestamp accessors with a time zone | 4 | before |
 | `matches` | 32 and n of the pattern / 2 | before weighing it |
-| … of a pattern that weighs w (`regex.py`) | 6 * w and (n of the text + 1) * (w + 15) / 128 | before matching |
+| … of a pattern that weighs w (`regex.py`) | 8 * w and (n of the text + 1) * (w + 15) / 128 | before matching |
 | `glob.match` | ((n of the text + 1) * ((n of the pattern + 63) / 64) + 2 * n of the pattern) / 4 | before |
 | `path.within`, `url.host`, `url.scheme` | n of all arguments / 16, and 8 | before |
 | `net.within` | n of both arguments / 16, and 24 | before |
