@@ -28,8 +28,9 @@ _T = TypeVar("_T")
 # Connections of parent processes: kept from being closed.
 _LEFT_ALONE: Final[list[_Links]] = []
 _CACHE_KIB: Final = 65_536
-# What a damaged file can cause beside SQLite's own errors: a row that is missing, a value of another type.
-_FAILURES: Final = (sqlite3.Error, TypeError, UnicodeDecodeError)
+# What a damaged file can cause beside SQLite's own errors: a row that is missing, a value of another type. And a
+# number that no column can hold.
+_FAILURES: Final = (sqlite3.Error, TypeError, UnicodeDecodeError, OverflowError)
 
 
 class _Links:
