@@ -154,7 +154,7 @@ def kill_writers(kills: int, seed: int) -> Result:
             writers = range(first, min(first + WRITERS, kills))
             pids = [_start(url, folder, writer, began) for writer in writers]
             end = time.monotonic() + _PATIENCE_S
-            while not all((folder / f"notes-{writer}").exists() for writer in writers) and time.monotonic() < end:
+            while not all(_has_begun(folder, writer) for writer in writers) and time.monotonic() < end:
                 time.sleep(0.001)
             for pid in pids:
                 time.sleep(draw.random() * 0.05)
@@ -162,6 +162,11 @@ def kill_writers(kills: int, seed: int) -> Result:
             for pid in pids:
                 counts["kills"] += os.WIFSIGNALED(os.waitpid(pid, 0)[1])
         return _looked(url, folder, began, counts, started)
+
+
+def _has_begun(folder: Path, writer: int) -> bool:
+    notes = folder / f"notes-{writer}"
+    return notes.exists() and '"done"' in notes.read_text("utf-8")
 
 
 def kill_server(engine: str, kills: int, seed: int, *, flush: bool) -> Result:
