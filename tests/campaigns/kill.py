@@ -67,7 +67,7 @@ def write(url: str, folder: Path, writer: int, began: int) -> None:
     """Ask for one thing after the other until killed, or until the file `stop` is there."""
     draw = random.Random(writer)  # noqa: S311 - a load, no secret
     notes = os.open(folder / f"notes-{writer}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    state = _patiently(url)
+    state = _patiently(url, deadline=1.0)
     for step in range(1_000_000):
         if step % 16 == 0 and (folder / "stop").exists():
             break
@@ -114,11 +114,11 @@ def subject(number: int, place: int) -> bytes:
     return (number * 10 + place).to_bytes(32)
 
 
-def _patiently(url: str) -> State:
+def _patiently(url: str, deadline: float = _PATIENCE_S) -> State:
     end = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            return connect(url, deadline=1.0)
+            return connect(url, deadline=deadline)
         except StateError:
             if time.monotonic() > end:
                 raise

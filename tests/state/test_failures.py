@@ -276,6 +276,7 @@ def test_a_server_that_was_killed_refuses_until_it_is_back(server: servers.Serve
         server.kill()
         for operation in operations(state)[:5]:
             refuses(operation)
+        assert [finding.ok for finding in state.check()] == [False]
         server.start()
         again(state, 4)
         assert state.replay.claim([claim(1)], now=NOW) == Refused(0)

@@ -175,7 +175,12 @@ class SqliteFile:
 
     def _prepare(self, writer: sqlite3.Connection) -> None:
         end = time.monotonic() + self._deadline_s
-        self._is_ours(writer)
+        writer.execute("BEGIN")  # to see one state of it, while others may be making it
+        try:
+            self._is_ours(writer)
+        finally:
+            if writer.in_transaction:
+                writer.execute("ROLLBACK")
         while writer.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             try:  # unlike other locks, the one for this is not waited for
                 writer.execute("PRAGMA journal_mode = WAL")
