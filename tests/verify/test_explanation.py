@@ -112,10 +112,10 @@ def test_each_capability_that_covers_it_is_told() -> None:
     assert decision.explain().verdicts[0].words == f"{first}; {second}"
 
 
-def test_what_the_service_vouches_for_is_told_by_the_explanation() -> None:
-    """The line names the condition; the explanation has the value too. What did hold is in neither."""
+def test_what_the_service_vouches_for_is_told_too() -> None:
+    """The line has condition and value, and so has the explanation. What did hold is in neither."""
     decision = _first_hop("pay if args.amount < 50 && env.day == 'monday'", args={"amount": 9}, env={"day": "friday"})
-    assert decision.detail == '`pay` is permitted by pay only if env.day == "monday"'
+    assert decision.detail == '`pay` is permitted by pay only if env.day == "monday", and env.day is "friday"'
     assert decision.explain().verdicts[0].words == 'pay only if env.day == "monday", and env.day is "friday"'
 
 

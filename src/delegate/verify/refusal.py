@@ -24,7 +24,7 @@ from delegate.verify.verified import VerifiedChain
 
 
 def missing(chain: VerifiedChain, index: int, request: Request, variables: Mapping[str, Any]) -> str:
-    """Say what was asked, and under which capability of hop `index` it falls but for the condition, or what is there."""
+    """Say what was asked, under which capability of hop `index` it falls but for the condition, or what is there."""
     can = chain.link.up()[index].block.can
     known = Scope(dict(variables))
     near = [unmet(capability, known) for capability in covering(can, request)]
