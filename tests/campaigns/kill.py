@@ -83,7 +83,8 @@ def _asked(notes: int, state: State, began: int, what: Asked) -> bool:
     try:
         answer = "done" if ask(state, began, what) is True else "refused"
     except StateError:
-        return False  # no answer: as if killed, but that the writer goes on
+        time.sleep(0.005)  # no answer: as if killed, but that the writer goes on, and does not only fail
+        return False
     os.write(notes, (json.dumps(what._replace(answer=answer)) + "\n").encode())
     return answer == "done"
 
