@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo test lint bench vectors fuzz clean
+.PHONY: help demo test lint bench vectors fuzz kill clean
 .DELETE_ON_ERROR:
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make bench    what a check costs next to others, and how large a chain is"
 	@echo "make vectors  write spec/vectors anew"
 	@echo "make fuzz     200,000 mutated inputs, and the property tests with many more examples"
+	@echo "make kill     200 killed writers, and 20 restarts of Redis and PostgreSQL under load"
 	@echo "make clean    remove the environment and everything built"
 
 # Each step of the setup leaves a stamp, so that a second run starts at once.
@@ -66,6 +67,11 @@ vectors: $(VENV)/.tools
 fuzz: $(VENV)/.tools
 	$(BIN)/python -m tests.campaigns.fuzz --count 200000
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n $(WORKERS)
+
+kill: $(VENV)/.tools
+	$(BIN)/python -m tests.campaigns.kill sqlite
+	$(BIN)/python -m tests.campaigns.kill redis
+	$(BIN)/python -m tests.campaigns.kill postgres
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -160,6 +160,33 @@ def _keys(maker: Maker) -> None:
         2,
         revocations=[revoking(WORKER, keys=(WORKER,))],
     )
+    bobs = chain(step(), step(WORKER), root=BOB)
+    both = [root(ALICE), root(BOB)]
+    for name, comment, lists, hop in (
+        (
+            "by-principal",
+            "one of a shared planner's two principals revokes its key",
+            [revoking(ALICE, keys=(PLANNER,))],
+            None,
+        ),
+        ("by-itself", "a shared planner revokes its own key", [revoking(PLANNER, keys=(PLANNER,))], 1),
+        (
+            "block",
+            "one of a shared planner's two principals takes back what it granted",
+            [revoking(ALICE, blocks=(ONE,))],
+            None,
+        ),
+    ):
+        maker.add(
+            f"shared-planner-{name}",
+            "10.2",
+            f"{comment}: the chain of the other one",
+            bobs,
+            "allow" if hop is None else "revoked",
+            hop,
+            roots=both,
+            revocations=lists,
+        )
     cloud = chain(step(CLOUD_AGENT), step(WORKER))
     maker.add(
         "key-p256",

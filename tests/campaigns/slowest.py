@@ -77,6 +77,7 @@ def _numbered(text: str, count: int) -> list[str]:
 KNOWN: Final[tuple[Candidate, ...]] = (
     HAND_MADE,
     Candidate('l.all(x, net.within(x, "2001:db8::/32"))', {"l": ["2001:db8:1111:2222:3333:4444:5555:6666"] * 1500}),
+    Candidate('l.all(x, net.within(x, "::ffff:1.2.3.4/128"))', {"l": ["1:2:3:4:5:6:1.2.3.4"] * 1500}),
     Candidate('l.all(x, url.host(s) != "h")', {"l": [0] * 5000, "s": f"h://{'.'.join('a' * 126)}/"}),
     # An error's message is made, though the error is absorbed.
     Candidate("l.all(x, x.a)", {"l": [0] * 7000}),
@@ -99,6 +100,8 @@ KNOWN: Final[tuple[Candidate, ...]] = (
     # Each pattern is compiled once.
     Candidate("l.all(x, s.matches(x) || true)", {"s": "a", "l": _numbered("#", 900)}),
     Candidate("l.all(x, s.matches(x) || true)", {"s": "a", "l": _numbered("[\\pL\\pN\\pP\\pS]#", 100)}),
+    # What matches is searched from its end as well, so that the pattern is made ready twice.
+    Candidate("l.all(x, s.matches(x) || true)", {"s": "0123456789", "l": _numbered("(?i)[\\pL\\pN\\pS\\pM]#", 100)}),
     Candidate("l.all(x, s.matches(x) || true)", {"s": "a", "l": _numbered("(?i)[k-\u3000#]{30}", 100)}),
     Candidate("l.all(x, s.matches(x) || true)", {"s": "a", "l": _numbered(f"{'(' * 1900}#", 33)}),
     Candidate('s.matches("(?s)a.{60}!")', {"s": "".join(seeded(6).choices("ab", k=9_400))}),
@@ -275,7 +278,7 @@ class Search:
         heavy = weight(pattern)
         letters = self.random.choice(("ab", "abx", "aé", "漢字", "😀😁", "kKſs", "a\u2000\u2c01", "a -"))
         # The formula of the cost table, backwards.
-        room = (EVALUATION_STEPS - 64 - len(pattern) // 2 - 4 * heavy) * 128 // (heavy + 15)
+        room = (EVALUATION_STEPS - 64 - len(pattern) // 2 - 8 * heavy) * 128 // (heavy + 15)
         size = max(0, min(room, 65_000 // max(len(letter.encode()) for letter in letters)))
         return Candidate("s.matches(t)", {"s": "".join(self.random.choices(letters, k=size)), "t": pattern})
 

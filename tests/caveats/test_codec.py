@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delegate.caveats import CAVEAT_NAMES, compile_wire, format_expression, from_wire, parse, to_wire
+from delegate.caveats import CAVEAT_NAMES, Scope, compile_wire, compiler, format_expression, from_wire, parse, to_wire
+from delegate.caveats.built import Built
 from delegate.caveats.nodes import Expression, Op
-from delegate.errors import CaveatSyntaxError, Reason, TokenError
+from delegate.errors import CaveatError, CaveatSyntaxError, Reason, TokenError
 from tests.caveats.expressions import VARIABLES, Generator, seeded
 
 _NAMES = CAVEAT_NAMES | VARIABLES.keys()
@@ -234,6 +235,103 @@ def test_both_readers_agree(seed: int) -> None:
         tree = from_wire(encoded, frozenset(_NAMES))
         assert repr(to_wire(tree)) == repr(encoded)
         assert parse(format_expression(tree), names=frozenset(_NAMES)) == tree
+
+
+_QUICK: list[object] = [
+    [4, "action", "read"],
+    [5, "args", "a", 1],
+    [9, "args", "a", 2**63 - 1],
+    [10, "action", ["read"]],
+    [10, "args", "a", ["x"] * 16],
+    [11, "resource", "x" * 70],
+    [15, "args", "a", "/x/**"],
+    [1, [4, "action", "read"], [11, "resource", "/"]],
+    [1, [10, "action", ["read", "list"]], [11, "resource", "/"], [7, "args", "n", 5]],
+    [1, *[[10, "args", "a", ["x", "y", "z", "v"] * 4]] * 8],
+    [1, [14, "resource", "a+"], [7, "args", "n", 5], [4, "args", "a", "x"], [13, "args", "a", "x"]],
+]
+
+
+def _outcome(built: Built, args: object, steps: int) -> tuple[str, int]:
+    scope = Scope({"action": "read", "resource": "/aa", "args": args}, steps)
+    try:
+        value = repr(compiler.finish(built)(scope))
+    except CaveatError as error:
+        value = error.detail
+    return value, scope.steps_left
+
+
+@pytest.mark.parametrize("encoded", _QUICK)
+@pytest.mark.parametrize("args", [{"a": "x", "n": 5}, {"a": 1, "n": 6}, {}])
+def test_the_quick_way_and_the_walk_make_the_same(encoded: object, args: object) -> None:
+    """What is compiled without a walk: same value or error, same steps, with enough of them and with too few."""
+    built = compiler._quickly(encoded, CAVEAT_NAMES)
+    assert built is not None
+    walked = compiler.Walk(CAVEAT_NAMES).build(encoded, 1)
+    assert built[1:] == walked[1:]
+    for steps in (20_000, 12, 3):
+        assert _outcome(built, args, steps) == _outcome(walked, args, steps)
+
+
+_flat_paths = st.sampled_from([["action"], ["resource"], ["args"], ["args", "a"], ["args", "n"], ["args", "missing"]])
+_flat_literals = st.sampled_from(["read", "/", "", "5", "x" * 70, 0, 5, -1, 2**63 - 1])
+_flats = st.one_of(
+    st.builds(lambda op, path, literal: [op, *path, literal], st.integers(4, 9), _flat_paths, _flat_literals),
+    st.builds(lambda op, path, literal: [op, *path, literal], st.integers(11, 17), _flat_paths, _flat_literals),
+    st.builds(
+        lambda path, literals: [10, *path, literals],
+        _flat_paths,
+        st.lists(st.sampled_from(["read", "", "5", "x" * 70]), min_size=1, max_size=16),
+    ),
+)
+
+
+@given(
+    st.lists(_flats, min_size=1, max_size=8),
+    st.fixed_dictionaries({}, optional={"a": st.sampled_from(["read", 5, True, None]), "n": st.integers(-1, 6)}),
+    st.integers(0, 60),
+)
+def test_any_few_flat_operators_are_compiled_as_by_the_walk(
+    flats: list[list[object]], args: object, steps: int
+) -> None:
+    """Random ones, one alone or several joined, over values of right and wrong types."""
+    encoded = flats[0] if len(flats) == 1 else [1, *flats]
+    built = compiler._quickly(encoded, CAVEAT_NAMES)
+    assert built is not None
+    walked = compiler.Walk(CAVEAT_NAMES).build(encoded, 1)
+    assert built[1:] == walked[1:]
+    for each in (20_000, steps):
+        assert _outcome(built, args, each) == _outcome(walked, args, each)
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        [True, [4, "action", "a"], [4, "action", "b"]],
+        [1.0, [4, "action", "a"], [4, "action", "b"]],
+        [4.0, "action", "a"],
+        [1, [4, "action", "a"]],
+        [1, [4, "action", "a"], [4.0, "action", "b"]],
+        [1, [4, "action", "a"], [1, [4, "action", "a"], [4, "action", "b"]]],
+        [1, *[[4, "action", "a"]] * 9],
+        [10, "action", []],
+        [10, "action", ["a", 1]],
+        [10, "action", ["a"] * 17],
+        [4, "action", True],
+        [4, "action", 2**63],
+        [4, "action", -(2**63) - 1],
+        [4, "args", "a", "b", 1],
+        [4, "args", 1, 1],
+        [4, "foo", 1],
+        [4, ["args"], 1],
+        [3, "args", 1],
+        [],
+        None,
+    ],
+)
+def test_what_is_not_plainly_right_is_left_to_the_walk(encoded: object) -> None:
+    """The quick way takes exact types within the limits, and answers for nothing else."""
+    assert compiler._quickly(encoded, CAVEAT_NAMES) is None
 
 
 _objects = st.recursive(

@@ -19,6 +19,7 @@ from delegate.limits import REGEX_CHARACTERS, REGEX_WEIGHT
         "'a' + 'b' == 'ab' && b'a' + b'b' == b'ab' && [1] + [2] == [1, 2]",
         "int('-7') == -7 && int(1.9) == 1 && int(-1.9) == -1 && int(true) == 1",
         "int(timestamp('1969-12-31T23:59:59.1Z')) == -1",
+        "double('1e1234567890123') == double('inf') && double('1e-1234567890123') == 0.0",
         "double('1e3') == 1000.0 && double(1) == 1.0 && double('.5') == 0.5 && double('-inf') < 0.0",
         "string(1) == '1' && string(true) == 'true' && string(b'\\303\\251') == 'é' && string('a') == 'a'",
         "bytes('é') == b'\\xc3\\xa9' && bool('T') && !bool('False')",

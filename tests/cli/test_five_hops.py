@@ -35,8 +35,8 @@ CHAIN = (
 TAIL = """\
 
 Grants      pay(amount, currency) if args.amount <= 200 && args.currency == "EUR"
-              && (!has(args.size) || args.size < 1000) · no other arguments
-            until 2026-12-01 12:30 UTC (in 12m) · at shop.example.com · may not be handed on
+            no other arguments · until 2026-12-01 12:30 UTC (in 12m) · at shop.example.com
+            may not be handed on
 Checked     signatures 5/5 ✓ · root user:alice@example.com ✓ · in time ✓ · audience not checked
             holder not proven · revocation not checked · names: as handed down, no directory
 """
@@ -97,11 +97,12 @@ def test_inspect_diff(five: Desk) -> None:
             user:alice@example.com
              0 ─▶ agent:planner      files.* /data/**   mail.send
                                      pay(amount, currency) if args.amount <= 500
-                                       && args.currency in ["EUR", "USD"]   at shop.example.com
-                                     hands on 6 more times   8h, 7h42m left   "quarterly report"
+                                       && args.currency in ["EUR", "USD"]
+                                     at shop.example.com   hands on 6 more times   8h, 7h42m left
+                                     "quarterly report"
              1 ─▶ agent:researcher   − mail.send   hands on 3 more times   2h, 1h42m left
              2 ─▶ agent:buyer        files.* → files.read   files.read /data/** → /data/q3/**
-                                     + !has(args.size) || args.size < 1000   1h, 42m left
+                                     + !has(args.size) || args.size < 1000 for files.read   1h, 42m left
              3 └─ agent:buyer        − files.read   + args.amount <= 200   "one invoice"
              4 ─▶ agent:clerk        + args.currency == "EUR"   hands on to nobody   30m, 12m left
         """)
@@ -142,7 +143,7 @@ def test_verify_explain(five: Desk) -> None:
           hop 2     agent:buyer       ✓ pay · 1 caveat holds
           hop 3     agent:buyer       ✗ args.amount <= 200, and args.amount is 300
           hop 4     agent:clerk       ✗ args.currency == "EUR", and args.currency is "USD"
-          agent:buyer can hand out pay without that condition; agent:clerk cannot.
+          agent:buyer can hand out pay without those conditions; agent:clerk cannot.
         Checked     signatures 5/5 ✓ · root user:alice@example.com ✓ · in time ✓
                     audience shop.example.com ✓ · holder proven ✓ · revocation not checked
                     used proofs are not remembered between runs · names: as handed down, no directory
@@ -154,6 +155,25 @@ def test_verify_explain(five: Desk) -> None:
     explained = said["explanation"]
     assert [each["permits"] for each in explained["verdicts"]] == [True, True, True, False, False]
     assert (explained["grantor"], explained["cannot"]) == ("agent:buyer", ["agent:clerk"])
+
+
+def test_an_argument_too_many(five: Desk) -> None:
+    """A list of arguments names the one that it does not have; hops that close nothing have nothing against it."""
+    request = ("--action", "pay", "--arg", "amount=100", "--arg", "currency=EUR", "--arg", "evil=1")
+    proof = five.run("prove", "4.token", "--key", "clerk.key", *SHOP, *request, now=LATER)
+    asking = ("verify", "-", "--root", "alice.pub", *SHOP, *request)
+    ran = five.run(*asking, "--explain", stdin=proof.out.encode(), now=LATER)
+    assert ran.status == 1
+    hops = [line for line in ran.out.splitlines() if line.startswith("  hop")]
+    assert hops[:3] == [
+        "  hop 0     agent:planner     ✗ pay(amount, currency), but argument `evil` is not named",
+        "  hop 1     agent:researcher  ✗ pay(amount, currency), but argument `evil` is not named",
+        "  hop 2     agent:buyer       ✓ pay · 1 caveat holds",
+    ]
+    assert ran.err == (
+        "refused: hop 0 (user:alice@example.com → agent:planner): `pay` is permitted by pay(amount, currency), "
+        "but argument `evil` is not named [capability_missing]\n"
+    )
 
 
 def test_what_cannot_take_effect_names_the_hop(five: Desk) -> None:

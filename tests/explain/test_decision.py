@@ -45,13 +45,14 @@ def explained(decision: Decision) -> list[str]:
         (
             Request("pay", None, {"amount": 600}),
             (
-                "hop 0 (user:alice@example.com → agent:planner): `pay` is not among what it permits: "
-                "pay if args.amount <= 500, read /** [capability_missing]"
+                "hop 0 (user:alice@example.com → agent:planner): `pay` is permitted by pay only if "
+                "args.amount <= 500, and args.amount is 600 [capability_missing]"
             ),
             [
-                "  hop 0     agent:planner  ✗ pay if args.amount <= 500: args.amount <= 500, and args.amount is 600",
+                "  hop 0     agent:planner  ✗ pay only if args.amount <= 500, and args.amount is 600",
                 "  hop 1     agent:worker   ✗ args.amount <= 200, and args.amount is 600",
-                "  user:alice@example.com can hand out pay again; agent:planner, agent:worker cannot.",
+                "  user:alice@example.com can hand out pay without those conditions;",
+                "    agent:planner, agent:worker cannot.",
             ],
         ),
         (

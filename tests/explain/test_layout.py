@@ -21,6 +21,12 @@ def test_items_flow() -> None:
     ]
 
 
+def test_behind_a_broken_item_a_blank_sets_nothing_apart() -> None:
+    """With a mark between them the next item may follow on its last line; with mere blanks it has a new line."""
+    assert flow(["x" * 12, "y", "z"], " · ", 10) == ["x" * 10, "  xx · y", "z"]
+    assert flow(["x" * 12, "y", "z"], "   ", 10) == ["x" * 10, "  xx", "y   z"]
+
+
 def test_conditions_break_before_an_operator() -> None:
     """Where there is none, at a blank; where there is none, anywhere."""
     assert wrapped("args.amount <= 500 && args.currency == x", 30) == ["args.amount <= 500", "  && args.currency == x"]

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from delegate import Decision, Identity, Reason, Request, Root, Token, Verifier, at_most, can
+from delegate.caveats import Caveat, Scope, only_arguments
+from delegate.chain.capability import encode_capabilities
+from delegate.limits import EVALUATION_STEPS
+from delegate.verify import refusal
 
 NOW = 1_800_000_000
 AUDIENCE = "pay.example.com"
@@ -32,6 +38,15 @@ def _decide(token: Token, request: Request, **settings: object) -> Decision:
     return verifier.decide(CLERK.prove(token, request, AUDIENCE, now=NOW), request)
 
 
+def _first_hop(
+    *given: str, args: dict[str, object], caveats: tuple[Caveat, ...] = (), env: dict[str, object] | None = None
+) -> Decision:
+    """What a chain of one hop says to paying."""
+    token = ALICE.mint(to=PLANNER.principal, can=given, caveats=caveats, ttl="1h", now=NOW)
+    verifier = Verifier([ALICE.principal], audience=AUDIENCE, clock=lambda: NOW)
+    return verifier.preview(token, Request("pay", None, args), env=env)
+
+
 def test_every_hop_answers_and_the_grantor_is_whoever_narrowed_too_far() -> None:
     """Hops 0 and 1 permit it, hop 2 does not: the buyer, who signed hop 2, can hand it out again."""
     explained = _decide(_token(clerk=["mail.send"]), Request("pay", None, {"amount": 5})).explain()
@@ -39,6 +54,7 @@ def test_every_hop_answers_and_the_grantor_is_whoever_narrowed_too_far() -> None
     assert explained.verdicts[0].words == "pay(amount) if args.amount <= 500"
     assert explained.verdicts[1].words == "whatever the hops above permit"
     assert explained.verdicts[2].words == "only mail.send"
+    assert [verdict.covered for verdict in explained.verdicts] == [True, True, False]
     assert (explained.reason, explained.hop) == (Reason.CAPABILITY_MISSING, 2)
     assert explained.grantor == "agent:buyer"
     assert explained.cannot == ("agent:clerk",)
@@ -60,6 +76,68 @@ def test_a_caveat_that_fails_names_the_values_that_it_read() -> None:
     )
     assert decision.detail == "args.amount < 100, and args.amount is 200"
     assert decision.explain().verdicts[2].words == decision.detail
+
+
+@pytest.mark.parametrize(
+    ("given", "args", "words"),
+    [
+        ("pay if args.amount <= 500", {"amount": 600}, "pay only if args.amount <= 500, and args.amount is 600"),
+        (
+            "pay(amount, to) if args.to == 'b' && args.amount <= 500",
+            {"amount": 600, "to": "b"},
+            "pay(amount, to) only if args.amount <= 500, and args.amount is 600",
+        ),
+        ("pay(amount) if args.amount <= 5", {}, "pay(amount) only if args.amount <= 5, and args.amount is missing"),
+        ("pay(amount) if args.amount <= 5", {"amount": 1, "evil": 2}, "pay(amount), but argument `evil` is not named"),
+        ("pay()", {"\u202e": 1, "b": 1}, "pay(), but arguments `b`, `'\\u202e'` are not named"),
+        ("pay(a)", dict.fromkeys("bcdef", 1), "pay(a), but arguments `b`, `c`, `d` and 2 more are not named"),
+    ],
+)
+def test_a_capability_that_covers_it_tells_what_of_its_condition_failed(
+    given: str, args: dict[str, object], words: str
+) -> None:
+    """Not that the action is missing: which condition, and what it read. The hop's verdict says the same."""
+    decision = _first_hop(given, "mail.send", args=args)
+    assert decision.reason is Reason.CAPABILITY_MISSING
+    assert decision.detail == f"`pay` is permitted by {words}"
+    assert decision.explain().verdicts[0].words == words
+    assert decision.explain().verdicts[0].covered
+
+
+def test_each_capability_that_covers_it_is_told() -> None:
+    """In their order; those of another action are not."""
+    decision = _first_hop("pay if args.vip", "mail.send", "p* if args.amount < 5", args={"amount": 9})
+    first, second = "pay only if args.vip, and args.vip is missing", "p* only if args.amount < 5, and args.amount is 9"
+    assert decision.detail == f"`pay` is permitted by {first}; and by {second}"
+    assert decision.explain().verdicts[0].words == f"{first}; {second}"
+
+
+def test_what_the_service_vouches_for_is_told_too() -> None:
+    """The line has condition and value, and so has the explanation. What did hold is in neither."""
+    decision = _first_hop("pay if args.amount < 50 && env.day == 'monday'", args={"amount": 9}, env={"day": "friday"})
+    assert decision.detail == '`pay` is permitted by pay only if env.day == "monday", and env.day is "friday"'
+    assert decision.explain().verdicts[0].words == 'pay only if env.day == "monday", and env.day is "friday"'
+
+
+def test_telling_what_failed_takes_no_more_steps_than_deciding() -> None:
+    """Thirty-two capabilities that each take all steps: they are evaluated again with one decision's steps together."""
+    slow = "pay if args.l.all(x, args.l.all(y, x + y >= 0)) && args.amount < 0"
+    chain = ALICE.mint(to=PLANNER.principal, can=[slow] * 32, ttl="1h", now=NOW)
+    spent: list[int] = []
+    verifier = Verifier([ALICE.principal], audience=AUDIENCE, clock=lambda: NOW)
+    scope = Scope({"args": {"l": [0] * 45, "amount": 1}, "action": "pay", "resource": None})
+    for capability in refusal.covering(encode_capabilities([slow] * 32), Request("pay", None, {})):
+        refusal.unmet(capability, scope)
+        spent.append(EVALUATION_STEPS - scope.steps_left)
+    assert spent[-1] == EVALUATION_STEPS
+    assert verifier.preview(chain, Request("pay", None, {"l": [0] * 45, "amount": 1})).reason is Reason.LIMIT_EXCEEDED
+
+
+def test_a_closed_list_as_a_caveat_names_the_argument_too() -> None:
+    """`args.all(k, k in […])` is never quoted at anybody."""
+    decision = _first_hop("pay", args={"evil": 1}, caveats=(Caveat(only_arguments(["amount"])),))
+    assert (decision.reason, decision.detail) == (Reason.CAVEAT_FAILED, "argument `evil` is not named")
+    assert decision.explain().verdicts[0].words == decision.detail
 
 
 def test_a_refusal_before_any_hop_was_asked_has_no_verdicts() -> None:

@@ -23,7 +23,7 @@ from delegate.caveats.constraints import (
     some,
     within,
 )
-from delegate.caveats.explain import explain_failure, reads, show_value, trace
+from delegate.caveats.explain import explain_failure, explain_failure_in, reads, show_value, trace, unnamed_arguments
 from delegate.caveats.language import evaluate, parse
 from delegate.caveats.nodes import CAVEAT_NAMES, Expression, Op, conjunction, conjuncts
 from delegate.caveats.plain import read_plain
@@ -64,6 +64,7 @@ __all__ = [
     "equals",
     "evaluate",
     "explain_failure",
+    "explain_failure_in",
     "format",
     "format_expression",
     "from_wire",
@@ -84,6 +85,7 @@ __all__ = [
     "to_value",
     "to_wire",
     "trace",
+    "unnamed_arguments",
     "when",
     "within",
 ]

@@ -2,7 +2,8 @@
 
 Rules of this file:
 
-- Nothing here is on the way to a decision; it evaluates a second time, with steps of its own.
+- Nothing here is on the way to a decision; it evaluates a second time, with steps of its own: as many as a decision
+  has, so that whoever is refused does not cost more than twice what a decision may.
 - Values are shown escaped and shortened: they are the caller's.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from delegate.caveats import nodes
+from delegate.caveats.arguments import closed_names
 from delegate.caveats.built import show_path, unreadable
 from delegate.caveats.language import compile_tree
 from delegate.caveats.nodes import Expression, Fold, Has, Path, conjuncts
@@ -22,6 +24,8 @@ from delegate.errors import CaveatError
 
 # How many characters of a value are shown.
 SHOWN_CHARACTERS = 60
+# How many arguments that are not named are told by name.
+_SHOWN_ARGUMENTS = 3
 
 
 def reads(expression: Expression) -> tuple[tuple[str, ...], ...]:
@@ -61,13 +65,18 @@ def trace(expression: Expression, scope: Scope) -> tuple[tuple[str, object], ...
 def explain_failure(expression: Expression, variables: Mapping[str, object]) -> str:
     """One line on the first conjunct that does not hold, such as `args.amount <= 500, and args.amount is 750`.
 
-    A conjunct that is false comes before one that is an error: the false one decided. Empty text if all hold.
+    A conjunct that is false comes before one that is an error: the false one decided. Empty text if all hold. Of a
+    closed list of arguments, such as `pay(amount)` stands for: which argument is not named.
 
     Args:
         expression: a condition.
         variables: what it was evaluated with.
     """
-    scope = Scope(dict(variables))
+    return explain_failure_in(expression, Scope(dict(variables)))
+
+
+def explain_failure_in(expression: Expression, scope: Scope) -> str:
+    """Give the same within the steps of a scope, for a caller that asks of several conditions."""
     parts = conjuncts(expression)
     outcomes = [value for _, value in trace(expression, scope)]
     failing = [
@@ -77,6 +86,9 @@ def explain_failure(expression: Expression, variables: Mapping[str, object]) -> 
     if not failing:
         return ""
     part, outcome = parts[failing[0]], outcomes[failing[0]]
+    unnamed = unnamed_arguments(part, scope.variables)
+    if unnamed:
+        return unnamed
     text = format_expression(part)
     notes = [f"{show_path(path)} {_found(path, scope.variables)}" for path in reads(part)]
     if isinstance(outcome, CaveatError):
@@ -85,6 +97,19 @@ def explain_failure(expression: Expression, variables: Mapping[str, object]) -> 
     elif not isinstance(outcome, bool):
         notes.append(f"it is {show_value(outcome)}, not a bool")
     return f"{text}, and {', '.join(notes)}" if notes else text
+
+
+def unnamed_arguments(expression: Expression, variables: Mapping[str, object]) -> str:
+    """Which arguments does a closed list not name? Empty text where it names all, and for any other condition."""
+    names = closed_names(expression)
+    given = variables.get("args")
+    if names is None or not isinstance(given, dict):
+        return ""
+    extra = [f"`{show_path((key,))}`" for key in given if isinstance(key, str) and key not in names]
+    if len(extra) < 2:
+        return f"argument {extra[0]} is not named" if extra else ""
+    more = f" and {len(extra) - _SHOWN_ARGUMENTS} more" if len(extra) > _SHOWN_ARGUMENTS else ""
+    return f"arguments {', '.join(extra[:_SHOWN_ARGUMENTS])}{more} are not named"
 
 
 def _found(path: tuple[str, ...], variables: dict[str, object]) -> str:

@@ -194,11 +194,17 @@ def build_flat_in(parts: _Parts, literals: list[LiteralValue]) -> Built:
     if len(parts) == 1:
         (name,) = parts
 
-        def run(variables: Variables, scope: Scope) -> object:
+        def run(
+            variables: Variables,
+            scope: Scope,
+            name: str = name,
+            members: frozenset[LiteralValue] = members,
+            literals: list[LiteralValue] = literals,
+        ) -> object:
             try:
                 return variables[name] in members
             except _UNREADABLE:
-                return _is_in(parts, literals, variables, scope)
+                return _is_in((name,), literals, variables, scope)
 
         return run, cost, True
 

@@ -39,12 +39,12 @@ from delegate.limits import INTEGER_MAX, INTEGER_MIN
 Implementation: TypeAlias = Callable[..., object]
 
 # One step pays for so many pairs of characters that a search may have to compare.
-_SEARCH_BITS = 13
+_SEARCH_BITS = 12
 # What writing a double, a timestamp or a duration costs.
 _WRITE_STEPS = 4
 
 _INTEGER = re.compile(r"-?[0-9]{1,64}", re.ASCII)
-_DOUBLE = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,9})?", re.ASCII)
+_DOUBLE = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,400})?", re.ASCII)
 _SPECIAL_DOUBLES = {"inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity", "nan", "NaN"}
 _BOOLS = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),

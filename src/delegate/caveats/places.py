@@ -27,6 +27,8 @@ _ADDRESS_MAX = 50
 _HOST_MAX = 253
 _PORT_MAX = 65_535
 _BASE_STEPS = 8
+# Two addresses of eight groups, or of six and four decimal numbers, take three times as long to read as a host.
+_NETWORK_STEPS = 24
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
 _AUTHORITY = re.compile(
@@ -43,11 +45,11 @@ _Address: TypeAlias = IPv4Address | IPv6Address
 _Network: TypeAlias = IPv4Network | IPv6Network
 
 
-def _texts(name: str, scope: Scope, *values: object) -> list[str]:
+def _texts(name: str, scope: Scope, *values: object, base: int = _BASE_STEPS) -> list[str]:
     texts = [value for value in values if type(value) is str]
     if len(texts) != len(values):
         raise no_overload(name, *values)
-    scope.charge((sum(map(len, texts)) >> 4) + _BASE_STEPS)
+    scope.charge((sum(map(len, texts)) >> 4) + base)
     return texts
 
 
@@ -118,7 +120,7 @@ def net_within(address: object, network: object, scope: Scope) -> bool:
         EvaluationError: CAVEAT_ERROR: an IPv4 address that is not four decimal numbers, an IPv6 one with a zone;
             a network without prefix length or with bits set behind it.
     """
-    inner, outer = _texts("net.within", scope, address, network)
+    inner, outer = _texts("net.within", scope, address, network, base=_NETWORK_STEPS)
     return _address(inner) in _network(outer)
 
 

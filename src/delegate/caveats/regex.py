@@ -26,6 +26,8 @@ from delegate.limits import REGEX_CHARACTERS, REGEX_WEIGHT
 
 # What a pattern costs to read and make ready, besides what its length and weight add.
 _BASE_STEPS = 32
+# For each state: it is made once to find the end of a match, and once more, from behind, to find its beginning.
+_WEIGHT_STEPS = 8
 _WIDE = 4
 _BEYOND = 8  # a class with characters beyond ASCII: its ranges are cut where the number of bytes changes
 _HEAVY = 256
@@ -140,7 +142,7 @@ def matches(text: object, pattern: object, scope: Scope) -> bool:
     if heavy > REGEX_WEIGHT:
         detail = "a regular expression that is too large"
         raise EvaluationError(detail)
-    scope.charge(4 * heavy + ((len(text) + 1) * (heavy + 15) >> _PAIR_BITS))
+    scope.charge(_WEIGHT_STEPS * heavy + ((len(text) + 1) * (heavy + 15) >> _PAIR_BITS))
     if compiled is None:
         detail = "no regular expression of RE2"
         raise EvaluationError(detail)

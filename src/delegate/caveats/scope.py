@@ -28,16 +28,17 @@ string (code points), of bytes, of list items or of map entries, and `/` rounds 
 | `in` a list | n of the list, and what each `==` costs, up to the first that holds | n first |
 | `+` of strings or bytes; of lists | (n + n) / 64; n + n | before joining |
 | `startsWith`, `endsWith` | the lesser n / 64 | before |
-| `contains` | (n + n) / 64 and n * n / 8192 | before |
+| `contains` | (n + n) / 64 and n * n / 4096 | before |
 | `size` of a string | n / 64 | before |
 | `string(bytes)`, `bytes(string)`, `int(string)`, `double(string)` | n / 64 | before |
 | `timestamp(string)`, `duration(string)` | 4 and n / 4 | before |
 | `string` of a double, a timestamp, a duration | 4 | before |
 | timestamp accessors with a time zone | 4 | before |
 | `matches` | 32 and n of the pattern / 2 | before weighing it |
-| … of a pattern that weighs w (`regex.py`) | 4 * w and (n of the text + 1) * (w + 15) / 128 | before matching |
+| … of a pattern that weighs w (`regex.py`) | 8 * w and (n of the text + 1) * (w + 15) / 128 | before matching |
 | `glob.match` | ((n of the text + 1) * ((n of the pattern + 63) / 64) + 2 * n of the pattern) / 4 | before |
-| `path.within`, `url.host`, `url.scheme`, `net.within` | n of all arguments / 16, and 8 | before |
+| `path.within`, `url.host`, `url.scheme` | n of all arguments / 16, and 8 | before |
+| `net.within` | n of both arguments / 16, and 24 | before |
 """
 
 from __future__ import annotations

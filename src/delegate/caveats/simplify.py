@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from delegate.caveats.arguments import closed_names, only_arguments
-from delegate.caveats.nodes import Call, Expression, ListOf, Literal, LiteralValue, Op, Path, conjuncts
+from delegate.caveats.nodes import Call, Expression, Has, ListOf, Literal, LiteralValue, Op, Path, conjuncts, junction
 from delegate.limits import EXACT_DOUBLE
 
 # A literal as CEL compares it: numbers with numbers, every other type with its own.
@@ -31,6 +31,7 @@ _MIRRORED: Final = {
 _UPPER: Final = frozenset({Op.LT, Op.LE})
 _LOWER: Final = frozenset({Op.GT, Op.GE})
 _TEXT_TESTS: Final = frozenset({Op.STARTS_WITH, Op.ENDS_WITH, Op.CONTAINS})
+_BOOLS: Final = (Literal(value=True), Literal(value=False))
 _ORDERED: Final = frozenset({"number", "str", "bytes"})
 
 
@@ -64,20 +65,23 @@ def simplify(conditions: Iterable[Expression]) -> Simplified:
     Cost: grows with the square of their number; 32 hops of 32 caveats take milliseconds.
     """
     parts = [_normal(part) for condition in conditions for part in conjuncts(condition)]
-    facts: dict[tuple[str, ...], _Facts] = {}
     names: tuple[str, ...] | None = None
+    facts: dict[tuple[str, ...], _Facts] = {}
     kept: list[Expression | tuple[str, ...]] = []
     try:
+        # Leaving out what cannot be given may bare another list of names.
+        while (found := _named(parts)) is not None and found != names:
+            names = found
+            parts = [_normal(each) for part in parts for each in conjuncts(_possible(part, names))]
         for part in parts:
             if part == Literal(value=True):
                 continue
             if part == Literal(value=False):
                 return Simplified(conjuncts=(part,), contradiction=True)
-            closed = closed_names(part)
             path = _subject(part)
-            if closed is not None:
-                names = closed if names is None else tuple(name for name in names if name in closed)
-            elif path is not None and isinstance(part, Call):
+            if closed_names(part) is not None:
+                continue
+            if path is not None and isinstance(part, Call):
                 if path not in facts:
                     facts[path] = _Facts(path)
                     kept.append(path)
@@ -96,6 +100,43 @@ def _check_negation(part: Expression, kept: Sequence[Expression | tuple[str, ...
     opposite = part.operands[0] if isinstance(part, Call) and part.op is Op.NOT else Call(Op.NOT, (part,))
     if opposite in kept:
         raise _ClashError(opposite, part)
+
+
+def _named(parts: Iterable[Expression]) -> tuple[str, ...] | None:
+    """Give the arguments that all closed lists name; `None` without such a list."""
+    names: tuple[str, ...] | None = None
+    for part in parts:
+        closed = closed_names(part)
+        if closed is not None:
+            names = closed if names is None else tuple(name for name in names if name in closed)
+    return names
+
+
+def _possible(part: Expression, names: tuple[str, ...]) -> Expression:
+    """Leave out of a condition what asks whether there is an argument that is not named; `_ClashError` if that decides.
+
+    Beside `pay(amount)`, `!has(args.size) || args.size < 9` is true.
+    """
+    left = _without_absent(part, names)
+    if left == Literal(value=False) and left != part:
+        raise _ClashError(part)
+    return left
+
+
+def _without_absent(node: Expression, names: tuple[str, ...]) -> Expression:
+    match node:
+        case Has(target=Path(parts=("args", name))) if name not in names:
+            return Literal(value=False)
+        case Call(op=Op.NOT, operands=(operand,)):
+            inner = _without_absent(operand, names)
+            if inner in _BOOLS and inner != operand:
+                return Literal(value=inner == Literal(value=False))
+        case Call(op=(Op.AND | Op.OR) as op, operands=operands):
+            decisive, idle = Literal(value=op is Op.OR), Literal(value=op is Op.AND)
+            given = [_without_absent(each, names) for each in operands]
+            if tuple(given) != operands:
+                return decisive if decisive in given else junction(op, (each for each in given if each != idle))
+    return node
 
 
 def _normal(part: Expression) -> Expression:

@@ -105,7 +105,7 @@ def compile_caveats(data: bytes) -> tuple[Caveat, ...]:
 
 
 def _items(data: bytes, most: int, what: str) -> list[object]:
-    items = cbor.decode_for_walk(data)
+    items = cbor.decode(data)
     if type(items) is not list or not items:
         _malformed(f"{what} are not a list of at least one")
     if len(items) > most:

@@ -88,7 +88,9 @@ def _grantor_lines(explanation: Explanation, request: Request) -> list[str]:
     if explanation.grantor is None:
         return []
     action = shown(request.action)
-    again = "again" if explanation.reason is Reason.CAPABILITY_MISSING else "without that condition"
+    refusing = [each for each in explanation.verdicts if not each.permits]
+    conditions = "that condition" if len(refusing) == 1 else "those conditions"
+    again = f"without {conditions}" if refusing[0].covered else "again"
     can = f"{_party(explanation.grantor)} can hand out {action} {again}"
     cannot = ", ".join(map(_party, explanation.cannot))
     text = f"{can}; {cannot} cannot." if cannot else f"{can}."

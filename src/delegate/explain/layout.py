@@ -51,13 +51,19 @@ def _cut(text: str, room: int) -> tuple[int, int]:
 
 
 def flow(items: Iterable[str], between: str, width: int) -> list[str]:
-    """Fill lines of at most `width` characters with items; one that is too long for a line has lines of its own."""
+    """Fill lines of at most `width` characters with items; one that is too long for a line has lines of its own.
+
+    Behind the last of these nothing follows that a mere blank would set apart: it would read as part of the item.
+    """
     lines: list[str] = []
+    closed = False
     for item in items:
-        if lines and len(lines[-1]) + len(between) + len(item) <= width:
+        if lines and not closed and len(lines[-1]) + len(between) + len(item) <= width:
             lines[-1] += between + item
         else:
-            lines += wrapped(item, width)
+            broken = wrapped(item, width)
+            lines += broken
+            closed = len(broken) > 1 and between.isspace()
     return lines
 
 

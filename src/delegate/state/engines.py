@@ -22,7 +22,9 @@ from delegate.state.memory_revocations import MemoryRevocations
 from delegate.state.protocols import Ledger, ReplayStore, RevocationStore
 
 DEADLINE_S: Final = 0.25
-_SECRET: Final = re.compile(r"((?:password|passwd|sslpassword)=)[^&]*", re.IGNORECASE)
+# Where a URL can hold a password; of a login up to the last `@`, also where it should have been escaped.
+_LOGIN: Final = re.compile(r"(://[^/?#:@]*):[^?#]*@")
+_QUERY: Final = re.compile(r"((?:password|passwd|sslpassword)=)[^&]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +115,7 @@ def connect(url: str, *, deadline: float = DEADLINE_S) -> State:
 
 def masked(url: str) -> str:
     """Give a URL without its password."""
-    head, sign, rest = url.partition("://")
-    place, slash, tail = rest.partition("/")
-    login, at, host = place.rpartition("@")
-    if at and ":" in login:
-        login = login.partition(":")[0] + ":***"
-    return _SECRET.sub(r"\1***", head + sign + login + at + host + slash + tail)
+    return _QUERY.sub(r"\1***", _LOGIN.sub(r"\1:***@", url))
 
 
 def _state(url: str, deadline: float, store: _Store) -> State:

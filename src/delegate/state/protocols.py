@@ -37,7 +37,9 @@ class Charge(NamedTuple):
         unit: what is counted.
         amount: 0 or more.
         limit: what the pool holds in all.
-        until: the chain's expiry: from then on the pool may be forgotten.
+        until: the expiry of the chain down to this block, which is the latest that any chain through it can have: from
+            then on the pool may be forgotten. The expiry of one whole chain would be too early: a longer-lived sibling
+            would find the pool full again.
     """
 
     block_id: bytes

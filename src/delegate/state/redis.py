@@ -104,20 +104,19 @@ class RedisStore:
 
     def claim(self, claims: Sequence[Claim], *, now: int) -> Outcome:
         """Claim these ids, atomically and once; see `ReplayStore.claim`."""
-        check_current(claims, now)
-        return self._spend(claims, ())
+        return self._spend(claims, (), now)
 
     def charge(self, claims: Sequence[Claim], charges: Sequence[Charge], *, now: int) -> Outcome:
         """Claim these ids and charge these pools: all of it, or nothing; see `Ledger.charge`."""
         check_charges(claims, charges)
-        check_current(claims, now)
-        return self._spend(claims, charges)
+        return self._spend(claims, charges, now)
 
-    def _spend(self, claims: Sequence[Claim], charges: Sequence[Charge]) -> Outcome:
+    def _spend(self, claims: Sequence[Claim], charges: Sequence[Charge], now: int) -> Outcome:
         if (place := twice(claims)) is not None:
             return Refused(place)
         if not claims:
             return True
+        check_current(claims, now)
         keys = [
             _CLOCK,
             _CHARGE + claims[0].id,

@@ -49,12 +49,14 @@ local function minus(a, b)
 end
 """
 
-# KEYS: the clock. Gives nothing; begins the memory where there is none.
+# KEYS: the clock. Begins the memory where there is none; writes nothing where there is one.
 BEGIN: Final = (
     _CLOCK
     + """
-local _, _, begin = clock(KEYS[1])
-if begin then redis.call(unpack(begin)) end
+if redis.call('HEXISTS', KEYS[1], 'since') == 0 then
+  local _, _, begin = clock(KEYS[1])
+  redis.call(unpack(begin))
+end
 return 1
 """
 )

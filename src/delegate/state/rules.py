@@ -81,17 +81,13 @@ def refunds(charged: Sequence[tuple[bytes, str, int]], actual: Mapping[str, int]
     Raises:
         ValueError: more than was charged.
     """
-    most = dict.fromkeys(actual, 0)
+    least: dict[str, int] = {}
     for _, unit, amount in charged:
-        most[unit] = amount
-    for unit, amount in actual.items():
-        if amount > most[unit]:
-            message = "a request cannot have cost more than it was charged"
-            raise ValueError(message)
-    back = [(block_id, unit, amount - actual.get(unit, amount)) for block_id, unit, amount in charged]
-    if any(amount < 0 for _, _, amount in back):
+        least[unit] = min(amount, least.get(unit, amount))
+    if any(amount > least.get(unit, 0) for unit, amount in actual.items()):
         message = "a request cannot have cost more than it was charged"
         raise ValueError(message)
+    back = [(block_id, unit, amount - actual.get(unit, amount)) for block_id, unit, amount in charged]
     return [each for each in back if each[2]]
 
 

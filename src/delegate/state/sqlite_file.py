@@ -28,8 +28,9 @@ _T = TypeVar("_T")
 # Connections of parent processes: kept from being closed.
 _LEFT_ALONE: Final[list[_Links]] = []
 _CACHE_KIB: Final = 65_536
-# What a damaged file can cause beside SQLite's own errors: a row that is missing, a value of another type.
-_FAILURES: Final = (sqlite3.Error, TypeError, UnicodeDecodeError)
+# What a damaged file can cause beside SQLite's own errors: a row that is missing, a value of another type. And a
+# number that no column can hold.
+_FAILURES: Final = (sqlite3.Error, TypeError, UnicodeDecodeError, OverflowError)
 
 
 class _Links:
@@ -174,7 +175,12 @@ class SqliteFile:
 
     def _prepare(self, writer: sqlite3.Connection) -> None:
         end = time.monotonic() + self._deadline_s
-        self._is_ours(writer)
+        writer.execute("BEGIN")  # to see one state of it, while others may be making it
+        try:
+            self._is_ours(writer)
+        finally:
+            if writer.in_transaction:
+                writer.execute("ROLLBACK")
         while writer.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             try:  # unlike other locks, the one for this is not waited for
                 writer.execute("PRAGMA journal_mode = WAL")

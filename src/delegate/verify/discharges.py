@@ -106,11 +106,11 @@ def discharged(
             confirmed.append(Confirmed(discharge_id, signer, party.name, need, said))
     if not faults:
         return tuple(confirmed), None
-    error, need = min(faults, key=_rank)
+    worst, need = min(faults, key=_rank)
     if need is not None:
-        error.hop = need.hop
-        error.detail = f"{tally(need, confirmed)}; {error.detail}"
-    return tuple(confirmed), error
+        worst.hop = need.hop
+        worst.detail = f"{tally(need, confirmed)}; {worst.detail}"
+    return tuple(confirmed), worst
 
 
 def _rank(fault: tuple[VerificationError, NeedAt | None]) -> tuple[int, int, str]:
@@ -232,12 +232,12 @@ def check_needs(chain: VerifiedChain, confirmed: Sequence[Confirmed], scope: Sco
         Denied: DISCHARGE_REFUSED, DISCHARGE_MISSING, LIMIT_EXCEEDED; `.hop` is the need's block.
     """
     for need in chain.link.needs:
-        refusal = unmet(chain, need, confirmed, scope)
+        refusal = unconfirmed(chain, need, confirmed, scope)
         if refusal is not None:
             raise refusal
 
 
-def unmet(chain: VerifiedChain, need: NeedAt, confirmed: Sequence[Confirmed], scope: Scope) -> Denied | None:
+def unconfirmed(chain: VerifiedChain, need: NeedAt, confirmed: Sequence[Confirmed], scope: Scope) -> Denied | None:
     """Give what refuses a request for one need; `None` where the need is met."""
     refused = []
     for each in confirmed:

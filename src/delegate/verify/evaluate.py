@@ -52,7 +52,7 @@ def evaluate(
         for hop, capabilities, caveats in chain.link.checks:
             place = -1
             if capabilities is not None and not permits(capabilities, request, scope):
-                raise Denied(Reason.CAPABILITY_MISSING, refusal.missing(chain, hop, request), hop=hop)
+                raise Denied(Reason.CAPABILITY_MISSING, refusal.missing(chain, hop, request, names), hop=hop)
             for place, (run, cost) in enumerate(caveats):
                 left = scope.steps_left - cost
                 if left < 0:

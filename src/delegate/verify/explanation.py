@@ -15,15 +15,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from delegate.caveats import Scope, compile_wire, explain_failure, to_wire
+from delegate.caveats import Expression, Scope, compile_wire, explain_failure, to_wire
 from delegate.caveats import format as format_caveat
 from delegate.chain.blocks import BEARER
-from delegate.chain.capability import Capability, decode_capabilities, decode_caveats
+from delegate.chain.capability import capability_texts, decode_caveats
 from delegate.chain.links import Link
 from delegate.chain.request import Request
-from delegate.chain.rules import compile_capabilities
 from delegate.errors import CaveatError, DelegateError, Denied, Reason
-from delegate.verify.discharges import Confirmed, unmet
+from delegate.verify.discharges import Confirmed, unconfirmed
+from delegate.verify.refusal import covering, unmet
 from delegate.verify.verified import VerifiedChain
 
 _CONFIRMING: Final = frozenset({Reason.DISCHARGE_MISSING, Reason.DISCHARGE_REFUSED})
@@ -46,14 +46,16 @@ class Verdict:
     Attributes:
         hop: index of the block.
         signer, holder: names, as the chain gives them.
+        covered: whether action and resource fall under a capability of the block, or it has none.
         permits: whether the block permits the request.
-        words: the capability that covers it; or what it permits instead; or the caveat that does not hold, with
+        words: the capability that permits it; or what it permits instead; or the condition that does not hold, with
             the values that it read.
     """
 
     hop: int
     signer: str
     holder: str
+    covered: bool
     permits: bool
     words: str
 
@@ -63,6 +65,7 @@ class Verdict:
             "hop": self.hop,
             "signer": self.signer,
             "holder": self.holder,
+            "covered": self.covered,
             "permits": self.permits,
             "words": self.words,
         }
@@ -133,54 +136,55 @@ def explain(error: DelegateError | None, chain: VerifiedChain | None, asking: As
 
 
 def _verdict(chain: VerifiedChain, link: Link, asking: Asking) -> Verdict:
-    permits, words = _asked_alone(chain, link, asking)
-    return Verdict(hop=link.hop, signer=link.signer, holder=link.block.holder, permits=permits, words=words)
-
-
-def _asked_alone(chain: VerifiedChain, link: Link, asking: Asking) -> tuple[bool, str]:
     scope = Scope(dict(asking.variables), asking.steps)
-    covered = "whatever the hops above permit"
+    covered, permits, words = True, True, "whatever the hops above permit"
     if link.block.can:
-        capabilities = decode_capabilities(link.block.can)
-        near: list[str] = []
-        match = None
-        for rule, capability in zip(compile_capabilities(link.block.can), capabilities, strict=True):
-            if rule.covers(asking.request):
-                match = _condition_holds(capability, scope)
-                if match is None:
-                    covered = str(capability)
-                    break
-                near.append(f"{capability}: {match}")
-        else:
-            return False, "; ".join(near) if near else f"only {', '.join(map(str, capabilities))}"
-    caveats = decode_caveats(link.block.caveats)
-    for expression in caveats:
-        try:
-            value = compile_wire(to_wire(expression))(scope)
-        except CaveatError as error:
-            return False, f"{format_caveat(expression)}: {error.detail}"
-        if value is not True:
-            return False, explain_failure(expression, asking.variables)
-    needs = [need for need in chain.link.needs if need.hop == link.hop]
-    for need in needs:
-        refusal = unmet(chain, need, asking.confirmed, scope)
-        if refusal is not None:
-            return False, refusal.detail
-    return True, covered + _counted(len(caveats), "caveat", "holds", "hold") + _counted(
-        len(needs), "need", "is met", "are met"
+        covered, permits, words = _by_capabilities(link.block.can, asking.request, scope)
+    if permits:
+        caveats = decode_caveats(link.block.caveats)
+        failure = next(filter(None, (_failure(each, scope) for each in caveats)), "")
+        permits = not failure
+        words = failure or words + _held(len(caveats), "caveat", "holds", "hold")
+    if permits:
+        needs = [need for need in chain.link.needs if need.hop == link.hop]
+        refusal = next(filter(None, (unconfirmed(chain, need, asking.confirmed, scope) for need in needs)), None)
+        permits = refusal is None
+        words = words + _held(len(needs), "need", "is met", "are met") if refusal is None else refusal.detail
+    return Verdict(
+        hop=link.hop, signer=link.signer, holder=link.block.holder, covered=covered, permits=permits, words=words
     )
 
 
-def _counted(count: int, what: str, one: str, several: str) -> str:
-    return f" · {count} {what}s {several}" if count > 1 else f" · 1 {what} {one}" if count else ""
+def _by_capabilities(can: bytes, request: Request, scope: Scope) -> tuple[bool, bool, str]:
+    """Say whether action and resource fall under a capability; whether its condition holds too; and which it is."""
+    near: list[str] = []
+    again = Scope(scope.variables, scope.steps_left)
+    for capability in covering(can, request):
+        if capability.condition is None or _holds(capability.condition, scope):
+            return True, True, str(capability)
+        near.append(unmet(capability, again))
+    if near:
+        return True, False, "; ".join(near)
+    return False, False, f"only {', '.join(capability_texts(can))}"
 
 
-def _condition_holds(capability: Capability, scope: Scope) -> str | None:
-    """Give `None` where the capability's condition holds, else why not."""
-    if capability.condition is None:
-        return None
+def _holds(condition: Expression, scope: Scope) -> bool:
     try:
-        value = compile_wire(to_wire(capability.condition))(scope)
+        return compile_wire(to_wire(condition))(scope) is True
+    except CaveatError:
+        return False
+
+
+def _failure(caveat: Expression, scope: Scope) -> str:
+    """Give "" where a caveat holds, else which part does not, with the values that it read, or its error."""
+    try:
+        value = compile_wire(to_wire(caveat))(scope)
     except CaveatError as error:
-        return error.detail
-    return None if value is True else explain_failure(capability.condition, scope.variables)
+        return f"{format_caveat(caveat)}: {error.detail}"
+    return "" if value is True else explain_failure(caveat, scope.variables)
+
+
+def _held(count: int, what: str, one: str, several: str) -> str:
+    if not count:
+        return ""
+    return f" · {count} {what}s {several}" if count > 1 else f" · 1 {what} {one}"

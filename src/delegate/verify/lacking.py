@@ -6,7 +6,7 @@ from delegate.caveats import Scope
 from delegate.chain.ask import Ask, ask_for
 from delegate.chain.needs import NeedAt, decode_needs
 from delegate.errors import Reason
-from delegate.verify.discharges import unmet
+from delegate.verify.discharges import unconfirmed
 from delegate.verify.explanation import Asking
 from delegate.verify.verified import VerifiedChain
 
@@ -30,7 +30,7 @@ def _confirming(chain: VerifiedChain, need: NeedAt, asking: Asking) -> frozenset
     found = set()
     for each in asking.confirmed:
         if each.need is need:
-            refusal = unmet(chain, need, [each], Scope(dict(asking.variables), asking.steps))
+            refusal = unconfirmed(chain, need, [each], Scope(dict(asking.variables), asking.steps))
             if refusal is None or refusal.reason is Reason.DISCHARGE_MISSING:  # alone it may be too few
                 found.add(each.signer)
     return frozenset(found)

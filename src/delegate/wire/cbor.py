@@ -23,6 +23,11 @@ from delegate.limits import CBOR_DEPTH, INTEGER_MAX, INTEGER_MIN
 
 ONE_BYTE_MIN: Final = -24
 ONE_BYTE_MAX: Final = 23
+# A head of one byte holds a number less than this.
+_SHORT: Final = 24
+# Less than any sum of lengths could make up for: there is no such encoding.
+_UNKNOWN: Final = -(1 << 62)
+_INDEFINITE_LIST: Final = b"\x9f"
 
 
 class _TagRefusedError(ValueError):
@@ -43,6 +48,8 @@ class _EveryTag(dict[int, Callable[..., NoReturn]]):
 _EVERY_TAG: Final = _EveryTag()
 _loads: Final = cbor2.loads
 _dumps: Final = cbor2.dumps
+# cbor2 lets Python's own errors through for some malformed input (an unhashable key, a vast length).
+_FAILURES: Final = (cbor2.CBORError, ValueError, TypeError, OverflowError, MemoryError, RecursionError)
 
 
 def encode(value: object) -> bytes:
@@ -68,7 +75,12 @@ def decode(data: bytes) -> object:
         TokenError: TRUNCATED where the bytes end inside an item; NOT_CANONICAL where the same value has
             another, the only right, encoding; MALFORMED for everything else, tags included.
     """
-    value = decode_unchecked_maps(data)
+    value = _load(data)
+    # Without a list of indefinite length, only the deterministic encoding is as short: counting shows what encoding
+    # again would, for lists such as caveats are, and saves 4 µs of 7 for three conditions.
+    if type(value) is list and _INDEFINITE_LIST not in data and _least_bytes(value) == len(data):
+        return value
+    _encode_again(value, data)
     # Plain re-encoding keeps a long float long; only the canonical one shows that it could be shorter.
     if _check(value) and encode(value) != data:
         raise TokenError(Reason.NOT_CANONICAL, "a float longer than it need be")
@@ -80,33 +92,74 @@ def decode_unchecked_maps(data: bytes) -> object:
 
     Saves 3 µs a block: the claims table checks order and types while it reads.
     """
-    try:
-        value = _loads(data, semantic_decoders=_EVERY_TAG, tag_hook=_refuse_tag, max_depth=CBOR_DEPTH)
-        again = _dumps(value)
-    except cbor2.CBORDecodeEOF:
-        raise TokenError(Reason.TRUNCATED, "the bytes end inside an item") from None
-    except cbor2.CBORDecodeError as error:
-        if isinstance(error.__cause__, _TagRefusedError):
-            raise TokenError(Reason.MALFORMED, "a tag, where none is allowed") from None
-        raise TokenError(Reason.MALFORMED, "not well-formed CBOR") from None
-    # cbor2 lets Python's own errors through for some malformed input (an unhashable key, a vast length).
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError, MemoryError, RecursionError):
-        raise TokenError(Reason.MALFORMED, "not well-formed CBOR") from None
-    # Plain re-encoding first: it is 6 µs cheaper than the canonical one, and differs only for floats.
-    if again != data and encode(value) != data:
-        raise TokenError(Reason.NOT_CANONICAL, "not the deterministic encoding of what it says")
+    value = _load(data)
+    _encode_again(value, data)
     return value
 
 
-def decode_for_walk(data: bytes) -> object:
-    """Decode as `decode`, for a reader that itself walks the whole value, and refuses maps and inexact types.
+def _load(data: bytes) -> object:
+    try:
+        return _loads(data, semantic_decoders=_EVERY_TAG, tag_hook=_refuse_tag, max_depth=CBOR_DEPTH)
+    except cbor2.CBORDecodeEOF:
+        raise TokenError(Reason.TRUNCATED, "the bytes end inside an item") from None
+    except _FAILURES as error:
+        if isinstance(error.__cause__, _TagRefusedError):
+            raise TokenError(Reason.MALFORMED, "a tag, where none is allowed") from None
+        _not_well_formed()
 
-    Saves 2 µs a list of expressions.
+
+def _encode_again(value: object, data: bytes) -> None:
+    try:
+        again = _dumps(value)
+    except _FAILURES:
+        _not_well_formed()
+    # Plain re-encoding first: it is 6 µs cheaper than the canonical one, and differs only for floats.
+    if again != data and encode(value) != data:
+        raise TokenError(Reason.NOT_CANONICAL, "not the deterministic encoding of what it says")
+
+
+def _not_well_formed() -> NoReturn:
+    raise TokenError(Reason.MALFORMED, "not well-formed CBOR") from None
+
+
+def _least_bytes(items: list[object]) -> int:
+    """Count the bytes of a list's shortest encoding; give a negative for maps, floats and types that there are not.
+
+    The order of a map and the length of a float do not show in a count. All else does: a head longer than it need be, a
+    text in pieces, a byte left over make an encoding longer, and nothing makes it shorter again but a list of
+    indefinite length with 256 items or more.
     """
-    # Without a float's head among the bytes there is no float, and plain re-encoding settles all but maps and types.
-    if b"\xfb" in data or b"\xfa" in data or b"\xf9" in data:
-        return decode(data)
-    return decode_unchecked_maps(data)
+    count = _head_bytes(len(items))
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            size = len(item) if item.isascii() else len(item.encode())  # type: ignore[attr-defined, arg-type]
+            count += size + _head_bytes(size)
+        elif kind is int:
+            # The head of -n holds n - 1.
+            count += _head_bytes(item if item >= 0 else ~item)  # type: ignore[operator, arg-type]
+        elif kind is list:
+            count += _least_bytes(item)  # type: ignore[arg-type]
+        elif kind is bool or item is None:
+            count += 1
+        elif kind is bytes:
+            count += len(item) + _head_bytes(len(item))  # type: ignore[arg-type]
+        else:
+            return _UNKNOWN
+    return count
+
+
+def _head_bytes(number: int) -> int:
+    """Count the bytes of the shortest head that holds this number."""
+    if number < _SHORT:
+        return 1
+    if number < 1 << 8:
+        return 2
+    if number < 1 << 16:
+        return 3
+    if number < 1 << 32:
+        return 5
+    return 9 if number <= INTEGER_MAX else _UNKNOWN
 
 
 def sorted_keys(mapping: Iterable[str]) -> list[str]:

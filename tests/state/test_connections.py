@@ -1,0 +1,284 @@
+"""Connections across threads, forks and closing; and what a state file forgets."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from delegate import StateError, VerificationError
+from delegate.chain.revocations import Feed, Record
+from delegate.state import Charge, Claim, Refused, sqlite_file, sqlite_schema
+from delegate.state.links import Driver, Links, one_line
+from delegate.state.rules import unavailable
+from delegate.state.sqlite import SqliteStore
+from delegate.state.watch import Watch
+
+DAY = 86_400
+
+
+def claim(number: int, until: int = 190) -> Claim:
+    """A proof by number."""
+    return Claim(number.to_bytes(32), 100, until)
+
+
+def pool(number: int, until: int) -> Charge:
+    """A charge of 1 to a pool of 1."""
+    return Charge(number.to_bytes(32), "calls", 1, 1, until)
+
+
+# SQLite.
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a state file is to be."""
+    return tmp_path / "state.db"
+
+
+def test_a_state_file_forgets_a_little_at_each_call(path: Path) -> None:
+    """Claims, pools, charges and records of blocks; and what was forgotten is refused when the clock goes back."""
+    with contextlib.closing(SqliteStore(path)) as store, contextlib.closing(sqlite3.connect(path)) as look:
+        for number in range(20):
+            assert store.charge([claim(number)], [pool(number, 500)], now=100) is True
+        feed = Feed(b"s" * 32, 1, 100, 200)
+        store.add(feed, [Record(bytes(32), b"s" * 32, False, 0, 500)], now=100)
+
+        def counts() -> list[int]:
+            tables = ("claims", "pools", "charges", "records")
+            return [look.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]  # noqa: S608 - ours
+
+        assert counts() == [20, 20, 20, 1]
+        assert store.claim([claim(50, 600)], now=191) is True
+        assert counts() == [5, 20, 20, 1]
+        assert store.charge([claim(51, 900)], [pool(51, 900)], now=501) is True
+        assert counts() == [2, 5, 5, 1]
+        assert store.settle(claim(51).id, {"calls": 0}, now=501) is True
+        assert counts() == [2, 5, 0, 1]
+        store.add(feed, [], now=501 + DAY)
+        assert counts() == [2, 5, 0, 0]
+        with pytest.raises(VerificationError):
+            store.claim([claim(0)], now=100)
+        with pytest.raises(StateError, match="expired"):
+            store.charge([claim(60)._replace(until=1_000)], [pool(0, 500)], now=100)
+
+
+def test_a_state_file_that_is_being_made_by_somebody_else_is_waited_for(path: Path) -> None:
+    """No longer than the deadline; and several that make it at once all get the same one."""
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StateError, match="busy"):
+            SqliteStore(path, deadline=0.05)
+        other.execute("ROLLBACK")
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM sqlite_master")  # somebody reads: no other journal can be begun
+        with pytest.raises(StateError, match="busy"):
+            SqliteStore(path, deadline=0.05)
+        other.execute("ROLLBACK")
+    outcomes: list[object] = []
+    barrier = threading.Barrier(8)
+
+    def one() -> None:
+        barrier.wait()
+        with contextlib.closing(SqliteStore(path, deadline=20)) as store:
+            outcomes.append(store.claim([claim(1)], now=100))
+
+    threads = [threading.Thread(target=one) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes, key=str) == [Refused(0)] * 7 + [True]
+
+
+def test_a_state_file_that_could_not_be_made_is_left_empty(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of its tables would be none of ours; the next one to come makes them all."""
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite_file, "SCHEMA", (*sqlite_schema.SCHEMA[:5], "CREATE nonsense"))
+        with pytest.raises(StateError, match="syntax"):
+            SqliteStore(path)
+    with contextlib.closing(SqliteStore(path)) as store:
+        assert store.claim([claim(1)], now=100) is True
+
+
+def test_a_look_up_waits_for_another_thread_no_longer_than_the_deadline(path: Path) -> None:
+    """Whoever reads gives up as whoever writes does; and `check` says so."""
+    with contextlib.closing(SqliteStore(path, deadline=0.05)) as store:
+        held = store._file._mine()
+        with held.reading, pytest.raises(StateError, match="busy"):
+            store.look_up([bytes(32)])
+        with held.reading:
+            assert [finding.ok for finding in store.check()] == [False]
+        assert store.look_up([bytes(32)]) == []
+
+
+def test_a_turn_that_was_waited_for_leaves_less_to_wait_for_others(path: Path) -> None:
+    """The deadline is for both together, and is whole again afterwards."""
+    with contextlib.closing(SqliteStore(path, deadline=10)) as store:
+        links = store._file._mine()
+        links.writing.acquire()
+        threading.Timer(1.1, links.writing.release).start()
+        with store._file.transaction(durable=False) as writer:
+            assert writer.execute("PRAGMA busy_timeout").fetchone()[0] < 9_000
+        assert links.writer.execute("PRAGMA busy_timeout").fetchone()[0] == 10_000
+
+
+def test_connections_of_a_parent_process_are_left_alone(path: Path) -> None:
+    """A child neither uses nor closes them: closing could take away its parent's locks."""
+    store = SqliteStore(path)
+    parents = store._file._mine()
+    parents.pid -= 1  # as it looks to a child
+    assert store.claim([claim(1)], now=100) is True
+    assert store._file._mine() is not parents
+    assert parents.writer.execute("SELECT 1").fetchone() == (1,)
+    mine = store._file._mine()
+    mine.pid -= 1
+    store.close()
+    for each in (parents, mine):
+        assert each in sqlite_file._LEFT_ALONE
+        each.close()
+
+
+# Links to a server.
+
+
+class Wire:
+    """A connection that a test leads."""
+
+    def __init__(self) -> None:
+        """Open."""
+        self.closed = threading.Event()
+
+
+class Maker:
+    """Makes wires, and knows them all."""
+
+    def __init__(self) -> None:
+        """With none yet."""
+        self.made: list[Wire] = []
+
+    def open(self) -> Wire:
+        """Make one more."""
+        self.made.append(Wire())
+        return self.made[-1]
+
+    def links(self, deadline_s: float = 20.0, count: int = 2) -> Links[Wire]:
+        """Make links of these wires."""
+        driver = Driver(
+            open=self.open,
+            is_open=lambda wire: not wire.closed.is_set(),
+            close=lambda wire: wire.closed.set(),
+            sever=lambda wire: wire.closed.set(),
+            secret="hunter2",
+        )
+        return Links(driver, deadline_s=deadline_s, count=count)
+
+
+def fail(error: Exception) -> Callable[[Wire], None]:
+    """Make a question that fails."""
+
+    def question(_: Wire) -> None:
+        raise error
+
+    return question
+
+
+def test_a_connection_is_used_again_until_something_goes_wrong_on_it() -> None:
+    """A refusal that the question itself raised is nothing that went wrong; anything else is, and shows no secret."""
+    maker = Maker()
+    links = maker.links()
+    assert links.ask(lambda wire: wire) is links.ask(lambda wire: wire) is maker.made[0]
+    with pytest.raises(StateError, match=r"^state_unavailable: full$"):
+        links.ask(fail(unavailable("full")))
+    assert links.ask(lambda wire: wire) is maker.made[0]
+    with pytest.raises(StateError, match=r"KeyError: 'login \*\*\*'$"):
+        links.ask(fail(KeyError("login hunter2")))
+    assert maker.made[0].closed.is_set()
+    assert links.ask(lambda wire: wire) is maker.made[1]
+    maker.made[1].closed.set()  # while nobody looked
+    assert links.ask(lambda wire: wire) is maker.made[2]
+    assert one_line(ValueError("one\x1b[0m\ntwo"), "") == "one\N{REPLACEMENT CHARACTER}[0m"
+    links.close()
+
+
+def test_a_late_answer_goes_nowhere() -> None:
+    """Its connection is cut and closed, and serves no other question."""
+    maker = Maker()
+    links = maker.links(deadline_s=0.02)
+    with pytest.raises(StateError, match="within 20 ms"):
+        links.ask(lambda wire: wire.closed.wait(20))
+    assert maker.made[0].closed.is_set()
+    for _ in range(20):
+        assert links.ask(lambda wire: wire, deadline_s=20) is not maker.made[0]
+    links.close()
+
+
+def test_what_hangs_holds_up_no_more_than_there_are_connections() -> None:
+    """The others wait for one to become free, no longer than the deadline."""
+    maker = Maker()
+    links = maker.links(deadline_s=0.02, count=1)
+    go_on = threading.Event()
+    for _ in range(3):
+        with pytest.raises(StateError):
+            links.ask(lambda _: go_on.wait(20))  # not even cutting it helps
+    assert len(maker.made) == 1
+    go_on.set()
+    assert links.ask(lambda _: 1, deadline_s=20) == 1
+    links.close()
+
+
+def test_links_close_what_is_idle_and_what_is_under_way_when_it_is_done() -> None:
+    """And make new ones when they are asked again."""
+    maker = Maker()
+    links = maker.links()
+    links.ask(lambda _: links.close())
+    assert maker.made[0].closed.wait(20)
+    links.ask(lambda _: None)
+    links.close()
+    assert maker.made[1].closed.wait(20)
+
+
+def test_connections_of_a_parent_are_not_a_childs() -> None:
+    """It opens its own, and leaves its parent's open; so does what listens to a feed."""
+    maker = Maker()
+    links = maker.links()
+    links.ask(lambda _: None)
+    links._crew.pid -= 1  # as it looks to a child
+    assert links.ask(lambda wire: wire) is maker.made[1]
+    assert not maker.made[0].closed.is_set()
+    links._crew.pid -= 1
+    links.close()
+    assert not maker.made[1].closed.is_set()
+
+    opened = threading.Semaphore(0)
+
+    class Quiet:
+        """A listener to whom nothing is ever said."""
+
+        def __init__(self) -> None:
+            opened.release()
+
+        def wait(self, seconds: float) -> None:
+            time.sleep(min(seconds, 0.01))
+
+        def version(self) -> int:
+            return 1
+
+        def close(self) -> None: ...
+
+    seen = Watch(Quiet)
+    assert seen.version() is None
+    assert opened.acquire(timeout=20)
+    parents = seen._ear
+    assert parents is not None
+    parents.pid -= 1
+    assert seen.version() is None
+    assert opened.acquire(timeout=20)
+    assert seen._ear is not parents
+    parents.stop.set()
+    seen.close()

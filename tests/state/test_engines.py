@@ -1,0 +1,195 @@
+"""URLs of engines, what they show of themselves, and the same engines behind `await`."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from delegate import Reason, StateError
+from delegate.chain.revocations import Feed, Record
+from delegate.limits import TIME_MAX
+from delegate.state import Charge, Claim, Outcome, Refused, State, connect, connect_async, engines
+from tests.state.conftest import PATIENT_S, Engine
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "memory",
+        "memory://x",
+        "sqlite://relative.db",
+        "sqlite:///",
+        "sqlite:///x?mode=ro",
+        "mysql://u:hunter2@h/x",
+        "redis+tls://h",
+        "http://[",
+        "state.db",
+    ],
+)
+def test_what_names_no_engine_is_the_callers_mistake(url: str) -> None:
+    """Said without repeating the URL, which may hold a password."""
+    with pytest.raises(ValueError, match="a state URL") as caught:
+        connect(url)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("deadline", [0, -1, float("nan")])
+def test_a_deadline_is_some_time(deadline: float) -> None:
+    """None at all would refuse everything."""
+    with pytest.raises(ValueError, match="deadline"):
+        connect("memory://", deadline=deadline)
+
+
+def test_a_path_may_be_absolute_relative_and_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three slashes and a relative path; four for an absolute one, as SQLAlchemy has it."""
+    monkeypatch.chdir(tmp_path)
+    connect("sqlite:///one.db").close()
+    connect(f"sqlite:///{tmp_path}/two%20%3f.db").close()
+    assert {path.name for path in tmp_path.iterdir() if path.suffix == ".db"} == {"one.db", "two ?.db"}
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://h:1/0", "redis://h:1/0"),
+        ("redis://:hunter2@h:1/0", "redis://:***@h:1/0"),
+        ("redis://u:hunter2/@h:1/0", "redis://u:***@h:1/0"),
+        ("redis://u:hunter2@h:1/0?x=1", "redis://u:***@h:1/0?x=1"),
+        ("unix:///s?db=1&password=hunter2&x=1", "unix:///s?db=1&password=***&x=1"),
+        ("postgresql://u@/x?host=/s&PASSWORD=hunter2", "postgresql://u@/x?host=/s&PASSWORD=***"),
+        ("postgresql://u:a@b:hunter2@h/x", "postgresql://u:***@h/x"),
+    ],
+)
+def test_a_password_is_never_shown(url: str, shown: str) -> None:
+    """In whichever place a driver takes it from."""
+    assert engines.masked(url) == shown
+
+
+def test_a_state_shows_its_url_and_closes_with_its_block() -> None:
+    """And nothing of how it is done."""
+    with connect("memory://") as state:
+        assert str(state) == "memory://"
+        assert "_close" not in repr(state)
+
+
+@pytest.mark.parametrize(("url", "extra"), [("redis://h", "redis"), ("postgresql://h", "postgres")])
+def test_a_missing_driver_names_its_extra(url: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What to install is said in the error."""
+    real = builtins.__import__
+    driver = {"redis": "redis", "postgres": "psycopg"}[extra]
+
+    def without(name: str, *rest: Any) -> Any:  # noqa: ANN401 - as `__import__` has it
+        if name == driver:
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.delitem(sys.modules, f"delegate.state.{extra}", raising=False)
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ImportError, match=rf"delegate-token\[{extra}\]"):
+        connect(url)
+
+
+def test_importing_the_library_imports_no_driver() -> None:
+    """Nor what only asynchronous programs need."""
+    program = "import sys, delegate.state; print({'redis', 'psycopg', 'sqlite3', 'asyncio'} & set(sys.modules))"
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("COV")}  # it imports much itself
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=plain)  # noqa: S603 - ours
+    assert done.stdout == "set()\n"
+
+
+def test_every_engine_can_be_awaited(engine: Engine) -> None:
+    """The same seven operations, and a hundred at once."""
+    now = engine.now
+    pool = Charge(b"b" * 32, "calls", 1, 60, now + 900)
+    feed = Feed(b"s" * 32, 1, now, now + 100)
+    key = Record(b"k" * 32, b"s" * 32, True, 0, TIME_MAX)
+
+    async def story() -> None:
+        async with await connect_async(engine.url, deadline=PATIENT_S) as state:
+            claims = [Claim(number.to_bytes(32), now + 5, now + 90) for number in range(101)]
+            assert await state.replay.claim(claims[100:], now=now) is True
+            assert await state.replay.claim(claims[100:], now=now) == Refused(0)
+            charges = [state.ledger.charge([claim], [pool], now=now) for claim in claims[:100]]
+            outcomes = await asyncio.gather(*charges)
+            assert sum(outcome is True for outcome in outcomes) == 60
+            allowed = claims[outcomes.index(True)]
+            assert await state.ledger.settle(allowed.id, {"calls": 0}, now=now)
+            assert await state.ledger.spent([pool.block_id]) == {(pool.block_id, "calls"): 59}
+            assert await state.revocations.add(feed, [key], now=now) == 1
+            assert list(await state.revocations.look_up([key.subject])) == [key]
+            assert list(await state.revocations.feeds()) == [feed]
+            assert await state.check()
+            assert str(state) == state.url == engines.masked(engine.url)
+
+    asyncio.run(story())
+
+
+class Stuck:
+    """A store that answers when it is told to."""
+
+    def __init__(self) -> None:
+        """Not yet."""
+        self.entered = threading.Semaphore(0)
+        self.go_on = threading.Event()
+
+    def claim(self, claims: Sequence[Claim], *, now: int) -> Outcome:
+        """Wait."""
+        self.entered.release()
+        assert self.go_on.wait(20)
+        return True
+
+
+class Later:
+    """A clock that shows what it will show in a day."""
+
+    def monotonic(self) -> float:
+        """Give the time."""
+        return time.monotonic() + 86_400
+
+
+def test_what_waits_for_a_thread_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that hangs: what finds no thread in time is refused unasked, and so is what is too much to wait."""
+    stuck = Stuck()
+    real = connect
+
+    def opened(url: str, *, deadline: float) -> State:
+        state = real(url, deadline=deadline)
+        return State(
+            url=url,
+            revocations=state.revocations,
+            replay=stuck,
+            ledger=state.ledger,
+            deadline_s=1_000,
+            _check=state.check,
+            _close=state.close,
+        )
+
+    monkeypatch.setattr("delegate.state.asynchronous.connect", opened)
+
+    async def story() -> None:
+        async with await connect_async("memory://") as state:
+            asked = [asyncio.ensure_future(state.replay.claim([], now=0)) for _ in range(1_001)]
+            for _ in range(16):
+                await asyncio.to_thread(stuck.entered.acquire, timeout=20)
+            monkeypatch.setattr("delegate.state.asynchronous.time", Later())
+            stuck.go_on.set()
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+        refused = [answer for answer in answers if isinstance(answer, StateError)]
+        assert {error.reason for error in refused} == {Reason.STATE_UNAVAILABLE}
+        assert sum(answer is True for answer in answers) == 16
+        assert [error for error in refused if "wait for the store" in error.detail] == refused[-1:]
+        assert "was not asked" in refused[0].detail
+
+    asyncio.run(story())

@@ -1,0 +1,110 @@
+"""Budgets and revocations in memory: bounded, and what has lapsed makes room."""
+
+from __future__ import annotations
+
+import pytest
+
+from delegate import Reason, StateError, VerificationError
+from delegate.chain.revocations import Feed, Record
+from delegate.limits import TIME_MAX
+from delegate.state import Charge, Claim, MemoryLedger, MemoryRevocations, Outcome, Refused
+
+DAY = 86_400
+FEED = Feed(b"s" * 32, 1, 100, 200)
+
+
+def claim(number: int, *, issued: int = 100, until: int = 190) -> Claim:
+    """A proof by number."""
+    return Claim(number.to_bytes(32), issued, until)
+
+
+def charge(ledger: MemoryLedger, number: int, *, pool: int = 0, now: int = 100, until: int = 1_000) -> Outcome:
+    """Charge 1 to a pool of 2 by number."""
+    pools = [Charge(pool.to_bytes(32), "calls", 1, 2, until)]
+    return ledger.charge([claim(number, issued=now, until=now + 90)], pools, now=now)
+
+
+def key(number: int) -> Record:
+    """A revoked key."""
+    return Record(number.to_bytes(32), b"s" * 32, True, 0, TIME_MAX)
+
+
+def block(number: int, until: int) -> Record:
+    """A revoked block of a chain that ends."""
+    return Record(number.to_bytes(32), b"s" * 32, False, 0, until)
+
+
+def test_a_ledger_that_has_no_room_refuses() -> None:
+    """For one more pool, charge or proof; what it remembers it still knows, and what it refused it did not charge."""
+    ledger = MemoryLedger(since=0, pool_capacity=2)
+    assert [charge(ledger, number, pool=number) for number in range(2)] == [True, True]
+    with pytest.raises(StateError) as caught:
+        charge(ledger, 2, pool=2)
+    assert caught.value.reason is Reason.STATE_UNAVAILABLE
+    assert ledger.settle(claim(0).id, {}, now=100)
+    with pytest.raises(StateError):
+        charge(ledger, 2, pool=2)
+    assert charge(ledger, 0) == Refused(0)
+    full = MemoryLedger(since=0, capacity=1)
+    assert charge(full, 0) is True
+    with pytest.raises(StateError):
+        charge(full, 1)
+    assert full.spent([bytes(32)]) == {(bytes(32), "calls"): 1}
+
+
+def test_a_pool_is_forgotten_after_its_chain_and_never_filled_again() -> None:
+    """It makes room; a clock that goes back does not bring a full pool back."""
+    ledger = MemoryLedger(since=0, pool_capacity=3)
+    assert charge(ledger, 0, until=1_000) is True
+    assert charge(ledger, 1, until=2_000) is True  # charged with a later end: stays as long
+    assert charge(ledger, 2, pool=1, now=1_001, until=3_000) is True
+    assert ledger.spent([bytes(32)]) == {(bytes(32), "calls"): 2}
+    assert charge(ledger, 3, pool=1, now=2_001, until=3_000) is True
+    assert ledger.spent([bytes(32)]) == {}
+    with pytest.raises(StateError, match="expired"):
+        charge(ledger, 4, now=2_001, until=2_000)
+
+
+def test_a_charge_is_settled_as_long_as_its_pools_last() -> None:
+    """Afterwards nothing is known of it; a pool that ended before the others gets nothing back."""
+    ledger = MemoryLedger(since=0)
+    pools = [Charge(b"a" * 32, "x", 5, 9, 500), Charge(b"b" * 32, "x", 5, 9, 900)]
+    assert ledger.charge([claim(0)], pools, now=100) is True
+    assert ledger.settle(claim(0).id, {"x": 1}, now=501) is True
+    assert ledger.spent([b"a" * 32, b"b" * 32]) == {(b"b" * 32, "x"): 1}
+    assert charge(ledger, 5, until=600) is True
+    assert ledger.settle(claim(5).id, {"calls": 0}, now=601) is False
+
+
+def test_a_ledger_refuses_proofs_from_before_it_began() -> None:
+    """As replay protection does: a predecessor may have charged them."""
+    for ledger in (MemoryLedger(since=101), MemoryLedger()):
+        with pytest.raises(VerificationError) as caught:
+            charge(ledger, 0)
+        assert caught.value.reason is Reason.PROOF_EXPIRED
+
+
+def test_revocations_that_have_no_room_are_refused_whole() -> None:
+    """A list that does not fit adds nothing; one that says what is known already fits."""
+    store = MemoryRevocations(capacity=2)
+    assert store.add(FEED, [key(0), key(1)], now=100) == 2
+    with pytest.raises(StateError):
+        store.add(FEED._replace(sequence=2), [key(0), key(2)], now=100)
+    assert store.look_up([key(2).subject]) == []
+    assert store.feeds() == (FEED,)
+    assert store.add(FEED._replace(sequence=2), [key(0)], now=100) == 0
+
+
+def test_blocks_whose_chains_are_long_over_make_room() -> None:
+    """A day after its end, and not where it was prolonged meanwhile; keys stay."""
+    store = MemoryRevocations(capacity=3)
+    subject = bytes(32)
+    store.add(FEED, [block(0, 500), block(1, 500), key(0)], now=100)
+    store.add(FEED, [block(1, 700)], now=100)
+    assert store.add(FEED, [], now=500 + DAY) == 0
+    assert store.look_up([subject]) == [block(0, 500), key(0)]
+    assert store.add(FEED, [key(3)], now=501 + DAY) == 1
+    assert store.look_up([subject]) == [key(0)]
+    assert store.look_up([block(1, 0).subject]) == [block(1, 700)]
+    assert store.add(FEED, [key(4)], now=701 + DAY) == 1
+    assert store.look_up([block(1, 0).subject]) == []
