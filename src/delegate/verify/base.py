@@ -34,6 +34,8 @@ from delegate.verify.spending import check_cost
 from delegate.verify.texts import tail_bytes
 from delegate.wire.cose import ED25519, ESP256
 
+_NOTHING: Final[dict[str, Any]] = {}  # shared, and only ever read
+_new: Final = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
 ALGORITHMS: Final = frozenset({ED25519, ESP256})
 
 
@@ -161,12 +163,12 @@ class Base:
         if type(request) is not Request:
             message = f"a request is a Request, not {type(request).__name__}"
             raise TypeError(message)
-        return Asked(request, _facts(env), check_cost(cost), self._settings.now())
+        settings = self._settings
+        facts = _facts(env) if env else _NOTHING
+        return _new(Asked, (request, facts, check_cost(cost) if cost else _NOTHING, int(settings.clock())))
 
 
-def _facts(env: Mapping[str, object] | None) -> Mapping[str, Any]:
-    if not env:
-        return {}
+def _facts(env: Mapping[str, object]) -> Mapping[str, Any]:
     try:
         return normalise(env, "env")
     except DelegateError as error:  # the service's own words: its mistake, and nobody's refusal

@@ -55,7 +55,8 @@ class Settings:
     @property
     def asks_revocations(self) -> bool:
         """Whether every chain is to be looked up, or every decision to rest on fresh data."""
-        return self.has_revocations or self.max_revocation_age_s is not None
+        own = self.revocations
+        return (type(own) is not MemoryRevocations or len(own) > 0) or self.max_revocation_age_s is not None
 
     def now(self) -> int:
         """Read the verifier's clock, in whole Unix seconds."""
