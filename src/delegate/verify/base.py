@@ -31,7 +31,7 @@ from delegate.verify.generation import generation
 from delegate.verify.roots import Trusted
 from delegate.verify.settings import SYSTEM_CLOCK, Clock, Settings, directory
 from delegate.verify.spending import check_cost
-from delegate.verify.texts import tail_bytes
+from delegate.verify.texts import proof_head, tail_bytes
 from delegate.wire.cose import ED25519, ESP256
 
 _NOTHING: Final[dict[str, Any]] = {}  # shared, and only ever read
@@ -118,6 +118,7 @@ class Base:
             replay = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay(since=0)
         self._settings = Settings(
             audience=audience,
+            proof_head=proof_head(audience),
             tail_bytes=tail_bytes(audience),
             tenant=tenant or "",
             policy=tuple(compile_wire(to_wire(each.expression)) for each in caveats),

@@ -28,6 +28,7 @@ class Settings:
     """A verifier's configuration, checked and compiled. Times in seconds."""
 
     audience: str
+    proof_head: bytes  # how the payload of a proof for this audience begins
     tail_bytes: int  # of a presentation for this audience, behind its blocks
     tenant: str
     policy: tuple[Condition, ...]

@@ -28,12 +28,17 @@ _NO_DISCHARGES: Final = b"\x80"
 _new: Final = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
 
 
+def proof_head(audience: str) -> bytes:
+    """Give the first bytes of the payload of a proof for this audience: a map of four, and the audience."""
+    return b"\xa4\x03" + cose.text_string(audience)
+
+
 def tail_bytes(audience: str) -> int:
     """Count the bytes of a presentation behind its blocks: a proof for this audience, and no discharges.
 
     Both algorithms sign with 64 bytes; a time has five bytes until 2106.
     """
-    payload = b"\xa4\x03" + cose.text_string(audience) + bytes(44 + 19)
+    payload = proof_head(audience) + bytes(44 + 19)
     return len(cose.byte_string(cose.assemble(bytes(4), cose.byte_string(payload), bytes(64)))) + len(_NO_DISCHARGES)
 
 
