@@ -31,9 +31,11 @@ from delegate.verify.generation import generation
 from delegate.verify.roots import Trusted
 from delegate.verify.settings import SYSTEM_CLOCK, Clock, Settings, by_kid, directory
 from delegate.verify.spending import check_cost
-from delegate.verify.texts import tail_bytes
+from delegate.verify.texts import proof_head, tail_bytes
 from delegate.wire.cose import ED25519, ESP256
 
+_NOTHING: Final[dict[str, Any]] = {}  # shared, and only ever read
+_new: Final = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
 ALGORITHMS: Final = frozenset({ED25519, ESP256})
 
 
@@ -121,6 +123,7 @@ class Base:
             replay = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay(since=0)
         self._settings = Settings(
             audience=audience,
+            proof_head=proof_head(audience),
             tail_bytes=tail_bytes(audience),
             tenant=tenant or "",
             policy=tuple(compile_wire(to_wire(each.expression)) for each in caveats),
@@ -168,12 +171,12 @@ class Base:
         if type(request) is not Request:
             message = f"a request is a Request, not {type(request).__name__}"
             raise TypeError(message)
-        return Asked(request, _facts(env), check_cost(cost), self._settings.now())
+        settings = self._settings
+        facts = _facts(env) if env else _NOTHING
+        return _new(Asked, (request, facts, check_cost(cost) if cost else _NOTHING, int(settings.clock())))
 
 
-def _facts(env: Mapping[str, object] | None) -> Mapping[str, Any]:
-    if not env:
-        return {}
+def _facts(env: Mapping[str, object]) -> Mapping[str, Any]:
     try:
         return normalise(env, "env")
     except DelegateError as error:  # the service's own words: its mistake, and nobody's refusal

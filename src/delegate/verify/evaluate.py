@@ -77,7 +77,7 @@ def variables(
     """Give the names that a caveat may read (SPEC §6.2)."""
     key = chain.link.block.key.thumbprint
     holder = {"key": key.hex()}
-    name = settings.names.get(key)
+    name = settings.names.get(key) if settings.names else None
     if name is not None and name == chain.link.block.holder:
         holder["name"] = name  # confirmed by the verifier's own directory; else reading it is an error
     return {

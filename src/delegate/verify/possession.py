@@ -85,7 +85,7 @@ def _proof(data: bytes, chain: VerifiedChain, request: Request, settings: Settin
         key.verify(structure, signature)
     except VerificationError:
         raise VerificationError(Reason.PROOF_WRONG_KEY, "not signed by the holder over this chain") from None
-    issued = _issued_if_as_expected(payload, settings.audience, request.digest)
+    issued = _issued_if_as_expected(payload, settings.proof_head, request.digest)
     if issued is None:
         issued = _check_payload(payload, settings.audience, request.digest)
     if not now - settings.proof_window_s <= issued <= now + settings.leeway_s:
@@ -94,9 +94,8 @@ def _proof(data: bytes, chain: VerifiedChain, request: Request, settings: Settin
     return _new(Proof, (cose.structure_id(structure), issued))
 
 
-def _issued_if_as_expected(payload: bytes, audience: str, digest: bytes) -> int | None:
+def _issued_if_as_expected(payload: bytes, head: bytes, digest: bytes) -> int | None:
     """Compare the payload with the bytes it must have, but for time and nonce: saves 5 µs over decoding it."""
-    head = b"\xa4\x03" + cose.text_string(audience)
     at = len(head)
     if (
         payload[:at] == head

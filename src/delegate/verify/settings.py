@@ -28,6 +28,7 @@ class Settings:
     """A verifier's configuration, checked and compiled. Times in seconds."""
 
     audience: str
+    proof_head: bytes  # how the payload of a proof for this audience begins
     tail_bytes: int  # of a presentation for this audience, behind its blocks
     tenant: str
     policy: tuple[Condition, ...]
@@ -57,7 +58,8 @@ class Settings:
     @property
     def asks_revocations(self) -> bool:
         """Whether every chain is to be looked up, or every decision to rest on fresh data."""
-        return self.has_revocations or self.max_revocation_age_s is not None
+        own = self.revocations
+        return (type(own) is not MemoryRevocations or len(own) > 0) or self.max_revocation_age_s is not None
 
     def now(self) -> int:
         """Read the verifier's clock, in whole Unix seconds."""

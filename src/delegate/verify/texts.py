@@ -25,6 +25,12 @@ _BEARER: Final = armor.PREFIXES[Kind.BEARER]
 _PRESENTATION: Final = armor.PREFIXES[Kind.PRESENTATION]
 _PREFIX: Final = armor.PREFIX_CHARACTERS
 _NO_DISCHARGES: Final = b"\x80"
+_new: Final = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
+
+
+def proof_head(audience: str) -> bytes:
+    """Give the first bytes of the payload of a proof for this audience: a map of four, and the audience."""
+    return b"\xa4\x03" + cose.text_string(audience)
 
 
 def tail_bytes(audience: str) -> int:
@@ -32,7 +38,7 @@ def tail_bytes(audience: str) -> int:
 
     Both algorithms sign with 64 bytes; a time has five bytes until 2106.
     """
-    payload = b"\xa4\x03" + cose.text_string(audience) + bytes(44 + 19)
+    payload = proof_head(audience) + bytes(44 + 19)
     return len(cose.byte_string(cose.assemble(bytes(4), cose.byte_string(payload), bytes(64)))) + len(_NO_DISCHARGES)
 
 
@@ -42,6 +48,8 @@ def recall(text: str, generation: Generation, tail: int) -> tuple[Envelope | Non
     Returns:
         What is left to prove (`None`: nothing, for a bearer token) and the chain; `None` where it is not known.
     """
+    if not generation.texts:  # nothing has come a second time yet
+        return None
     if text.startswith(_PRESENTATION):
         cut = _head_characters(len(text), tail)
         known = generation.texts.get(text[:cut])
@@ -51,7 +59,7 @@ def recall(text: str, generation: Generation, tail: int) -> tuple[Envelope | Non
             proof = envelope.read_proof(armor.from_base64url(text[cut:]), known.rest)
         except TokenError:
             return None
-        return None if proof is None else (Envelope(Kind.PRESENTATION, (), b"", proof), known.chain)
+        return None if proof is None else (_new(Envelope, (Kind.PRESENTATION, (), b"", proof, ())), known.chain)
     if text.startswith(_BEARER):
         known = generation.texts.get(text)
         return None if known is None else (None, known.chain)
