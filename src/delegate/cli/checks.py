@@ -139,7 +139,7 @@ def _revocation(decision: Decision, looked: Looked) -> Checked:
     have_say.update(hop.key.thumbprint for hop in chain.hops)
     counting = [feed for feed in feeds if feed.signer in have_say]
     if not counting:
-        return checked.revocation_unchecked("no list by anyone with a say over it")
+        return checked.revocation_unchecked("no list by anyone with a say")
     oldest = min(feed.issued for feed in counting)
     overdue = any(feed.expires <= looked.now for feed in counting)
     return checked.not_revoked(len(counting), max(looked.now - oldest, 0), overdue=overdue)

@@ -8,8 +8,8 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -31,17 +31,18 @@ from delegate.cli.options import (
 from delegate.cli.output import Failure, Output, failure_of
 from delegate.cli.sources import read_principal, read_request, read_roots, read_token
 from delegate.cli.status import Status
-from delegate.cli.verifiers import NO_REQUEST, claimed_audience, footing, make_verifier, revocation_options
+from delegate.cli.verifiers import (
+    NO_REQUEST,
+    Footing,
+    check_stdin,
+    claimed_audience,
+    footing,
+    make_verifier,
+    revocation_options,
+)
 from delegate.errors import DelegateError, Denied, Reason
 from delegate.explain import Checked, decision_lines, titled_items, view
 from delegate.verify import Decision, Root
-
-# What a person at a terminal can do about a refusal that is not the token's fault.
-_HINTS: Final[Mapping[Reason, str]] = {
-    Reason.BUDGET_UNAVAILABLE: "a budget is charged in a store: --state sqlite:///state.db, redis://… or postgresql://…",
-    Reason.BUDGET_UNPRICED: "what does the request cost? --cost usd_cents=320",
-    Reason.REVOCATION_STALE: "whose lists are fresh enough? --revoker alice.pub, with --revocations or --state",
-}
 
 
 @click.command(
@@ -103,6 +104,7 @@ def verify(
     """
     out = Output("verify", as_json=as_json)
     at = clock(now)
+    check_stdin(token, list_files)
     request = read_request(**asked)
     if request is not None and audience is None:
         message = "which service is asked? --audience files.example.com"
@@ -111,7 +113,7 @@ def verify(
         message = "--cost is of a request: --action files.read --resource /reports/q3.csv"
         raise click.UsageError(message)
     if request is not None and state_url and now is not None:
-        message = "--now would spoil what verifiers share: with --state the time is the system's"
+        message = "leave out --now or --state: what verifiers share goes by the system's clock"
         raise click.UsageError(message)
     trusted = _needed_roots(roots, speaks_for)
     vouched = tuple(map(read_principal, principals))
@@ -119,7 +121,7 @@ def verify(
     facts = _facts(env)
     given = read_token(token, out)
     place = audience if audience is not None else claimed_audience(given)
-    with footing(token, list_files, revoker_files, max_age_s, state_url, now=at) as on:
+    with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
         looked = Looked(
             given=given,
             on=on,
@@ -140,7 +142,7 @@ def verify(
     if request is None:
         _tell_chain(out, decision, looked, items)
     else:
-        _tell(out, decision, items, at, explain=explain, cost=cost)
+        _tell(out, decision, looked, items, explain=explain)
 
 
 @click.command(
@@ -179,6 +181,7 @@ def check(
     """Say what a chain would allow, without a proof. No service acts on this."""
     out = Output("check", as_json=as_json)
     at = clock(now)
+    check_stdin(token, list_files)
     request = read_request(**asked)
     if request is None:
         message = "which request? --action files.read --resource /reports/q3.csv, or --request FILE"
@@ -188,12 +191,12 @@ def check(
     facts = _facts(env)
     given = read_token(token, out)
     place = audience if audience is not None else claimed_audience(given)
-    with footing(token, list_files, revoker_files, max_age_s, state_url, now=at) as on:
+    with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
         looked = Looked(given=given, on=on, now=at, audience=audience, vouched=vouched, cost={})
         verifier = make_verifier(trusted, on, audience=place, now=at, tenant=tenant, bearer=True, principals=vouched)
         decision = verifier.preview(given, request, env=facts)
         items = checks(decision, looked)
-    _tell(out, decision, items, at, explain=True, cost={})
+    _tell(out, decision, looked, items, explain=True)
 
 
 def _needed_roots(paths: tuple[str, ...], speaks_for: tuple[str, ...]) -> tuple[Root, ...]:
@@ -216,7 +219,7 @@ def _tell_chain(out: Output, decision: Decision, looked: Looked, items: Sequence
     data = {"genuine": chain is not None, "allowed": None, "checked": items_json(items)}
     # What this one said to the request that nobody made is of no interest; anything before that is.
     if decision.error is not None and not isinstance(decision.error, Denied):
-        _hint(out, decision)
+        _hint(out, decision, looked.on)
         raise failure_of(decision.error, chain, data)
     found = view(looked.given.link, None if chain is None else chain.root.can)
     lines = [
@@ -230,22 +233,26 @@ def _tell_chain(out: Output, decision: Decision, looked: Looked, items: Sequence
     out.result({**data, "chain": found.to_json()}, lines)
 
 
-def _tell(
-    out: Output, decision: Decision, items: Sequence[Checked], at: int, *, explain: bool, cost: Mapping[str, int]
-) -> None:
+def _tell(out: Output, decision: Decision, looked: Looked, items: Sequence[Checked], *, explain: bool) -> None:
     """Print a decision, and fail where it refuses."""
-    lines = [*decision_lines(decision, at, hops=explain), *titled_items("Checked", map(str, items))]
-    data = {**decision.to_json(), "charged": charged(decision, cost), "checked": items_json(items)}
+    lines = [*decision_lines(decision, looked.now, hops=explain), *titled_items("Checked", map(str, items))]
+    data = {**decision.to_json(), "charged": charged(decision, looked.cost or {}), "checked": items_json(items)}
     if decision.error is None:
         out.result(data, lines)
         return
     if explain:
         out.show(lines)
-    _hint(out, decision)
+    _hint(out, decision, looked.on)
     raise failure_of(decision.error, decision.chain, data)
 
 
-def _hint(out: Output, decision: Decision) -> None:
-    hint = None if decision.reason is None else _HINTS.get(decision.reason)
-    if hint is not None:
-        out.note(hint)
+def _hint(out: Output, decision: Decision, on: Footing) -> None:
+    """Say which option helps against a refusal that is not the token's fault."""
+    if decision.reason is Reason.BUDGET_UNAVAILABLE:
+        out.note("budgets are charged in a store: --state sqlite:///state.db, redis://… or postgresql://…")
+    elif decision.reason is Reason.BUDGET_UNPRICED:
+        out.note("what does the request cost? --cost UNIT=AMOUNT")
+    elif decision.reason is Reason.REVOCATION_STALE and not on.revokers:
+        out.note("whose lists must be fresh? --revoker alice.pub, with --revocations or --state")
+    elif decision.reason is Reason.REVOCATION_STALE and on.revocations is None:
+        out.note("where are their lists? --revocations FILE or --state URL")

@@ -12,7 +12,7 @@ from delegate.cli.checks import Looked, checks, items_json
 from delegate.cli.options import clock, example, json_option, now_option, root_options, token_argument
 from delegate.cli.output import Output, failure_of
 from delegate.cli.sources import read_roots, read_token
-from delegate.cli.verifiers import NO_REQUEST, claimed_audience, footing, make_verifier, revocation_options
+from delegate.cli.verifiers import NO_REQUEST, check_stdin, claimed_audience, footing, make_verifier, revocation_options
 from delegate.errors import DelegateError, Reason
 from delegate.explain import Checked, Mark, change_lines, changes, titled_items, view
 from delegate.verify import Decision, Root, VerifiedChain
@@ -55,6 +55,7 @@ def inspect(
     """
     out = Output("inspect", as_json=as_json)
     at = clock(now)
+    check_stdin(token, list_files)
     trusted = read_roots(roots, speaks_for)
     if not trusted and (list_files or revoker_files or max_age_s is not None):
         message = "what was revoked is checked with --root alice.pub alone"
@@ -65,7 +66,7 @@ def inspect(
     chain: VerifiedChain | None = None
     items: Sequence[Checked] = (_nothing_checked(given),)
     if trusted:
-        with footing(token, list_files, revoker_files, max_age_s, state_url, now=at) as on:
+        with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
             looked = Looked(given=given, on=on, now=at)
             decision = _looked_at(looked, trusted, tenant=link.up()[0].block.tenant)
             items = checks(decision, looked)

@@ -105,9 +105,15 @@ class _Joined:
         return list(newest.values())
 
 
+def check_stdin(token: str | None, list_files: Sequence[str]) -> None:
+    """Refuse stdin for two things, before either is read."""
+    if (token, *list_files).count("-") > 1:
+        message = "stdin can be one thing: the token or one list"
+        raise click.UsageError(message)
+
+
 @contextmanager
 def footing(
-    token: str | None,
     list_files: Sequence[str],
     revoker_files: Iterable[str],
     max_age_s: int | None,
@@ -121,9 +127,6 @@ def footing(
         click.UsageError: options that do not go together. Failure: a file.
         StateError: a store did not answer, or a list is longer than this process keeps.
     """
-    if (token, *list_files).count("-") > 1:
-        message = "stdin can be one thing: the token or one list"
-        raise click.UsageError(message)
     revokers = tuple(map(read_principal, revoker_files))
     if max_age_s is not None and not revokers:
         message = "--max-revocation-age: whose lists? --revoker alice.pub"
