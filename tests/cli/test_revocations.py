@@ -84,7 +84,8 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store behind one URL; other URLs are unknown, and one has no driver."""
     made = Store()
 
-    def connect(url: str) -> Store:
+    def connect(url: str, *, deadline: float) -> Store:
+        assert deadline > 0
         if url == "missing://":
             raise ImportError("redis is not installed: pip install 'delegate-token[redis]'")
         if url != URL:

@@ -18,6 +18,7 @@ from delegate.state import State, connect
 
 STATE_VARIABLE: Final = "DELEGATE_STATE"
 _OF_A_PROCESS: Final = "memory:"
+_DEADLINE_S: Final = 2.0  # a person waits longer than a request, and a revocation is not to fail for a slow disk
 
 state_option = click.option(
     "--state", "state_url", envvar=STATE_VARIABLE, metavar="URL", help="The verifiers' store; or DELEGATE_STATE."
@@ -40,7 +41,7 @@ def opened(url: str | None) -> Iterator[State]:
         message = "--state: what is in memory ends with this command; for one machine, sqlite:///state.db"
         raise click.UsageError(message)
     try:
-        state = connect(url)
+        state = connect(url, deadline=_DEADLINE_S)
     except ValueError:
         message = "--state: no URL such as sqlite:///…, redis://… or postgresql://…"
         raise click.UsageError(message) from None
