@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import dedent
 from types import SimpleNamespace
@@ -103,10 +103,51 @@ def test_a_budget_needs_a_state(clerk: Desk) -> None:
         "this verifier has no ledger to charge [budget_unavailable]\n"
     )
     assert "budget unavailable ✗" in clerk.run(*VERIFY, "--explain", now=None).out
-    looked = clerk.run("check", "t", *TRUST, *READ, *STATE, now=None)
-    assert (looked.status, "budget not charged · names" in looked.out) == (0, True)
     assert "budget" not in clerk.run("inspect", "t", *TRUST, *STATE, now=None).out.partition("Checked")[2]
     assert clerk.run("budget", "show", "t", *STATE, now=None).out.endswith("0 of 3 spent, 3 left\n")
+
+
+def test_check_says_whether_enough_is_left(clerk: Desk) -> None:
+    """Nothing is charged; without a state a pool is as full as it was made; of a unit nobody priced nothing is said."""
+    clerk.make("t", *MINT, "--budget", "usd_cents=1000", "--budget", "calls=1")
+    check = ("check", "t", *TRUST, *READ)
+    ran = clerk.run(*check, now=None)
+    assert (ran.status, " · budget not charged\n" in ran.out) == (0, True)
+    assert clerk.run(*check, "--cost", "usd_cents=1000", now=None).status == 0
+    assert clerk.run(*check, "--cost", "usd_cents=1001", now=None).status == 1
+    ran = clerk.run(*check, *STATE, now=None)
+    assert (ran.status, "budget not charged (enough is left)" in ran.out) == (0, True)
+    ran = clerk.run(*check, "--cost", "calls=1", now=None)
+    assert (ran.status, ran.err.startswith("what does the request cost?")) == (1, True)
+    assert ask(clerk, *STATE, "--cost", "usd_cents=320").status == 0
+    ran = clerk.run(*check, *STATE, now=None)
+    assert ran.status == 1
+    assert ran.err == (
+        "refused: hop 0 (user:alice@example.com → agent:planner): calls: 1 asked, and 0 of 1 left [budget_exhausted]\n"
+    )
+    said = clerk.run(*check, *STATE, "--cost", "usd_cents=681", "--cost", "calls=0", "--json", now=None).json
+    assert said["detail"] == "usd_cents: 681 asked, and 680 of 1000 left"
+    assert clerk.run(*check, *STATE, "--cost", "usd_cents=680", "--cost", "calls=0", now=None).status == 0
+    refused = clerk.run("check", "t", *TRUST, *asking("/elsewhere"), *STATE, now=None)
+    assert "[capability_missing]" in refused.err
+
+
+def test_budgets_in_what_a_chain_grants(clerk: Desk) -> None:
+    """Each hop's, the least of each unit in the sum, and in what a hop took away."""
+    clerk.make("t", *MINT, "--budget", "usd_cents=1000", "--budget", "calls=50")
+    clerk.make("t", "attenuate", "t", "--key", "planner.key", "--budget", "usd_cents=300", "--fresh", "15m")
+    shown = clerk.run("inspect", "t", now=None).out
+    assert "      spends    at most 50 calls, 1000 usd_cents, all below\n" in shown
+    assert "Spends      at most 50 calls, 300 usd_cents\nFresh       revocation data at most 15m old\n" in shown
+    taken = clerk.run("inspect", "t", "--diff", now=None).out
+    assert " 1 └─ agent:planner   spends at most 300 usd_cents   revocation data at most 15m old\n" in taken
+    said = clerk.run("inspect", "t", "--diff", "--json", now=None).json
+    assert said["chain"]["budget"] == {"calls": 50, "usd_cents": 300}
+    assert said["chain"]["fresh"] == 900
+    assert [(each["budget"], each["fresh"]) for each in said["diff"]] == [
+        ({"calls": 50, "usd_cents": 1000}, None),
+        ({"usd_cents": 300}, 900),
+    ]
 
 
 def test_a_narrower_pool_charges_those_above(clerk: Desk) -> None:
@@ -215,6 +256,8 @@ def test_lists_from_files_count_beside_the_state_and_stay_out_of_it(clerk: Desk)
         feeds = state.revocations.feeds()
     old = RevocationList.parse((clerk.folder / "old.dlgr").read_text().strip())
     assert list(feeds) == [old.feed]
+    clerk.run("revocations", "import", "new.dlgr", *STATE, now=None)
+    assert "revocation ✓ (1 list, 0s old)" in ask(clerk, *STATE, "--revocations", "old.dlgr").out
     clerk.run("revocations", "import", "newest.dlgr", *STATE, now=None)
     assert ask(clerk, *STATE, "--revocations", "old.dlgr").status == 1
 
@@ -331,6 +374,10 @@ class Failing:
         """Charge a budget."""
         return self._answer("charge", MemoryLedger().charge)(claims, charges, now=now)
 
+    def spent(self, block_ids: Sequence[bytes]) -> Mapping[tuple[bytes, str], int]:
+        """Say what was charged."""
+        return self._answer("spent", MemoryLedger().spent)(block_ids)
+
     def _answer(self, part: str, real: Callable[..., T]) -> Callable[..., T]:
         if part == self.part:
             raise StateError(Reason.STATE_UNAVAILABLE, "the server did not answer in 0.25 s")
@@ -347,3 +394,11 @@ def test_a_state_that_does_not_answer_allows_nothing(clerk: Desk, monkeypatch: p
     assert "the server did not answer in 0.25 s [state_unavailable]\n" in ran.err
     assert "✓ allowed" not in ran.out
     assert "revocation ✓" not in ran.out
+
+
+def test_a_ledger_that_cannot_say_what_is_left(clerk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then `check` does not say that the request would be allowed."""
+    monkeypatch.setattr("delegate.cli.stores.connect", lambda url, deadline: Failing("spent").state())
+    clerk.make("t", *MINT, "--budget", "calls=3")
+    ran = clerk.run("check", "t", *TRUST, *READ, "--state", "redis://somewhere", now=None)
+    assert (ran.status, "WOULD be allowed" in ran.out) == (5, False)

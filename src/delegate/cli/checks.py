@@ -10,16 +10,17 @@ The rules of this file:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from delegate.chain.unverified import AnyToken
 from delegate.cli.verifiers import Footing
-from delegate.errors import Denied, Reason
+from delegate.errors import DelegateError, Denied, Reason
 from delegate.explain import Checked, Mark, checked
 from delegate.keys import Principal
+from delegate.state import Refused, State
 from delegate.verify import Decision, VerifiedChain
-from delegate.verify.spending import charges
+from delegate.verify.spending import CALLS, charges, refusal
 from delegate.wire.envelope import Kind
 
 # In the order of SPEC §5: what is refused by one of these was not looked up (§5.4).
@@ -90,6 +91,28 @@ def charged(decision: Decision, cost: Mapping[str, int]) -> dict[str, int]:
     return {charge.unit: charge.amount for charge in charges(link, cost, has_ledger=True)}
 
 
+def affordable(decision: Decision, cost: Mapping[str, int], state: State | None) -> Decision:
+    """Refuse what a preview allows, where a pool has too little left: by the stores, else by what it holds in all.
+
+    A call costs 1. Of other units nothing is asked unless `cost` has some, and then it must have all.
+    """
+    chain = decision.chain
+    if not decision.allowed or chain is None:
+        return decision
+    link = chain.link
+    prices = cost or {pool.unit: 0 for pool in link.pools if pool.unit != CALLS}
+    try:
+        asked = charges(link, prices, has_ledger=True)
+        spent = {} if state is None else state.ledger.spent([each.block_id for each in asked])
+        for place, each in enumerate(asked):
+            left = max(each.limit - spent.get((each.block_id, each.unit), 0), 0)
+            if each.amount > left:
+                raise refusal(Refused(place, left), link, asked)
+    except DelegateError as error:
+        return replace(decision, allowed=False, reason=error.reason, hop=error.hop, detail=error.detail, error=error)
+    return decision
+
+
 def _audience(decision: Decision, audience: str | None) -> Checked:
     if audience is None or decision.reason in _BEFORE_PLACE:
         return Checked(what="audience", mark=Mark.NOT_CHECKED, words="audience not checked")
@@ -149,7 +172,10 @@ def _spent(decision: Decision, looked: Looked) -> tuple[Checked, ...]:
     if looked.cost is None or decision.chain is None or not decision.chain.link.pools:
         return ()
     amounts = charged(decision, looked.cost)
-    return (checked.charged(amounts) if amounts else checked.not_charged(decision.reason),)
+    if amounts:
+        return (checked.charged(amounts),)
+    note = "enough is left" if decision.allowed and looked.on.state is not None else ""
+    return (checked.not_charged(decision.reason, note),)
 
 
 def _names(chain: VerifiedChain, vouched: Sequence[Principal]) -> Checked:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from delegate.chain.request import normalise
-from delegate.cli.checks import Looked, charged, checks, items_json
+from delegate.cli.checks import Looked, affordable, charged, checks, items_json
 from delegate.cli.options import (
     FILE,
     amount_pair,
@@ -44,6 +44,15 @@ from delegate.errors import DelegateError, Denied, Reason
 from delegate.explain import Checked, decision_lines, titled_items, view
 from delegate.verify import Decision, Root
 
+cost_option = click.option(
+    "--cost",
+    "costs",
+    type=amount_pair,
+    multiple=True,
+    metavar="UNIT=AMOUNT",
+    help="What the request costs its budgets: usd_cents=320. Repeat.",
+)
+
 
 @click.command(
     epilog=example(
@@ -59,14 +68,7 @@ from delegate.verify import Decision, Root
 @click.option(
     "--env", type=json_pair, multiple=True, metavar="K=V", help="A fact that the service vouches for. Repeat."
 )
-@click.option(
-    "--cost",
-    "costs",
-    type=amount_pair,
-    multiple=True,
-    metavar="UNIT=AMOUNT",
-    help="What the request costs its budgets: usd_cents=320. Repeat.",
-)
+@cost_option
 @click.option("--tenant", metavar="TENANT", help="The tenant that the service serves.")
 @click.option("--bearer", is_flag=True, help="Take bearer chains too.")
 @click.option(
@@ -156,6 +158,7 @@ def verify(
 @click.option(
     "--env", type=json_pair, multiple=True, metavar="K=V", help="A fact that the service would vouch for. Repeat."
 )
+@cost_option
 @click.option("--tenant", metavar="TENANT", help="The tenant to ask for.")
 @click.option(
     "--principal", "principals", type=FILE, multiple=True, metavar="FILE", help="A .pub whose name to believe. Repeat."
@@ -172,6 +175,7 @@ def check(
     state_url: str | None,
     audience: str | None,
     env: tuple[tuple[str, object], ...],
+    costs: tuple[tuple[str, int], ...],
     tenant: str | None,
     principals: tuple[str, ...],
     now: int | None,
@@ -188,13 +192,14 @@ def check(
         raise click.UsageError(message)
     trusted = _needed_roots(roots, speaks_for)
     vouched = tuple(map(read_principal, principals))
+    cost = unique(costs, "--cost")
     facts = _facts(env)
     given = read_token(token, out)
     place = audience if audience is not None else claimed_audience(given)
     with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
-        looked = Looked(given=given, on=on, now=at, audience=audience, vouched=vouched, cost={})
+        looked = Looked(given=given, on=on, now=at, audience=audience, vouched=vouched, cost=cost)
         verifier = make_verifier(trusted, on, audience=place, now=at, tenant=tenant, bearer=True, principals=vouched)
-        decision = verifier.preview(given, request, env=facts)
+        decision = affordable(verifier.preview(given, request, env=facts), cost, on.state)
         items = checks(decision, looked)
     _tell(out, decision, looked, items, explain=True)
 

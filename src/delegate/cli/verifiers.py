@@ -17,7 +17,6 @@ import click
 
 from delegate.chain.records import Feed, Record
 from delegate.chain.request import Request
-from delegate.chain.revocations import RevocationList
 from delegate.chain.text import shown
 from delegate.chain.unverified import AnyToken
 from delegate.cli.lists import read_list
@@ -131,11 +130,13 @@ def footing(
     if max_age_s is not None and not revokers:
         message = "--max-revocation-age: whose lists? --revoker alice.pub"
         raise click.UsageError(message)
-    lists = _in_memory(map(read_list, list_files), now) if list_files else None
+    lists = list(map(read_list, list_files))
     with opened(state_url) if state_url else nullcontext() as state:
-        found: RevocationStore | None = lists
-        if state is not None:
-            found = state.revocations if lists is None else _Joined(state.revocations, lists)
+        found = None if state is None else state.revocations
+        if lists:
+            found = MemoryRevocations() if found is None else _Joined(found, MemoryRevocations())
+            for each in lists:
+                found.add(each.feed, each.records, now=now)
         yield Footing(revocations=found, revokers=revokers, max_age_s=max_age_s, state=state)
 
 
@@ -181,10 +182,3 @@ def claimed_audience(given: AnyToken) -> str:
     except DelegateError:
         return _NO_AUDIENCE
     return min(named) if named else _NO_AUDIENCE
-
-
-def _in_memory(lists: Iterable[RevocationList], now: int) -> MemoryRevocations:
-    kept = MemoryRevocations()
-    for each in lists:
-        kept.add(each.feed, each.records, now=now)
-    return kept

@@ -97,8 +97,8 @@ def charged(amounts: Mapping[str, int]) -> Checked:
     return Checked(what="budget", mark=Mark.HELD, words=f"budget charged: {words}")
 
 
-def not_charged(reason: Reason | None) -> Checked:
+def not_charged(reason: Reason | None, note: str = "") -> Checked:
     """Say that no budget was charged; by the reason that a verifier gave, if any."""
     if reason in {Reason.BUDGET_EXHAUSTED, Reason.BUDGET_UNPRICED, Reason.BUDGET_UNAVAILABLE}:
         return Checked(what="budget", mark=Mark.FAILED, words=str(reason).replace("_", " "))
-    return Checked(what="budget", mark=Mark.NOT_CHECKED, words="budget not charged")
+    return Checked(what="budget", mark=Mark.NOT_CHECKED, words="budget not charged", note=note)
