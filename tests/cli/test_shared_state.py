@@ -5,14 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from textwrap import dedent
 from types import SimpleNamespace
 from typing import TypeVar
 
 import pytest
 
-from delegate import Reason, RevocationList, StateError
+from delegate import Identity, Reason, RevocationList, StateError
 from delegate.chain.records import Feed, Record
 from delegate.state import Charge, Claim, MemoryLedger, MemoryReplay, MemoryRevocations, Outcome, connect
 from tests.cli.conftest import HERE, Desk, Ran, asking
@@ -136,6 +136,7 @@ def test_budgets_in_what_a_chain_grants(clerk: Desk) -> None:
     """Each hop's, the least of each unit in the sum, and in what a hop took away."""
     clerk.make("t", *MINT, "--budget", "usd_cents=1000", "--budget", "calls=50")
     clerk.make("t", "attenuate", "t", "--key", "planner.key", "--budget", "usd_cents=300", "--fresh", "15m")
+    clerk.make("wider", "attenuate", "t", "--key", "planner.key", "--budget", "usd_cents=900")
     shown = clerk.run("inspect", "t", now=None).out
     assert "      spends    at most 50 calls, 1000 usd_cents, all below\n" in shown
     assert "Spends      at most 50 calls, 300 usd_cents\nFresh       revocation data at most 15m old\n" in shown
@@ -144,6 +145,7 @@ def test_budgets_in_what_a_chain_grants(clerk: Desk) -> None:
     said = clerk.run("inspect", "t", "--diff", "--json", now=None).json
     assert said["chain"]["budget"] == {"calls": 50, "usd_cents": 300}
     assert said["chain"]["fresh"] == 900
+    assert "Spends      at most 50 calls, 300 usd_cents\n" in clerk.run("inspect", "wider", now=None).out
     assert [(each["budget"], each["fresh"]) for each in said["diff"]] == [
         ({"calls": 50, "usd_cents": 1000}, None),
         ({"usd_cents": 300}, 900),
@@ -349,6 +351,7 @@ class Failing:
     """Stores of which one does not answer."""
 
     part: str
+    known: list[Feed] = field(default_factory=list)
 
     def state(self) -> SimpleNamespace:
         """All three, as `connect` gives them."""
@@ -364,7 +367,7 @@ class Failing:
 
     def feeds(self) -> Sequence[Feed]:
         """Say how fresh that is."""
-        return self._answer("feeds", MemoryRevocations().feeds)()
+        return self._answer("feeds", lambda: self.known)()
 
     def claim(self, claims: Sequence[Claim], *, now: int) -> Outcome:
         """Claim a proof."""
@@ -394,6 +397,18 @@ def test_a_state_that_does_not_answer_allows_nothing(clerk: Desk, monkeypatch: p
     assert "the server did not answer in 0.25 s [state_unavailable]\n" in ran.err
     assert "✓ allowed" not in ran.out
     assert "revocation ✓" not in ran.out
+
+
+def test_a_look_that_got_no_answer_says_so(clerk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How old the lists are was known, what they say was not: `inspect` shows the chain, and ends in status 5."""
+    failing = Failing("look_up")
+    monkeypatch.setattr("delegate.cli.stores.connect", lambda url, deadline: failing.state())
+    clerk.make("t", *MINT)
+    alice = Identity.from_seed("user:alice@example.com", b"\x01" * 32)
+    failing.known.append(RevocationList.make(alice, now=NOON).feed)
+    ran = clerk.run("inspect", "t", *TRUST, "--state", "redis://somewhere", now=None)
+    assert (ran.status, ran.err) == (5, "error: the server did not answer in 0.25 s [state_unavailable]\n")
+    assert "revocation not checked (the state did not answer)" in ran.out
 
 
 def test_a_ledger_that_cannot_say_what_is_left(clerk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

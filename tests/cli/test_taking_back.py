@@ -169,6 +169,7 @@ def test_stale(story: Desk, proven: Prove) -> None:
         "error: no list by user:alice@example.com was ever seen [revocation_stale]\n"
     )
     assert word(story, *listed, *bound, "1h") == "revocation stale, failed, None"
+    assert story.run(*INSPECT, *listed, *bound, "1h").status == 5
 
 
 def test_a_chain_that_asks_for_fresh_data(desk: Desk) -> None:
@@ -195,6 +196,7 @@ def test_a_list_from_stdin(story: Desk) -> None:
     revoke(story, "summarizer.token")
     content = (story.folder / "alice.dlgr").read_bytes()
     assert story.run(*INSPECT, "--revocations", "-", stdin=content).status == 1
+    assert story.run(*INSPECT, "--revocations", "-", stdin=b"x").err.startswith("not a list: stdin: ")
     for more in (("inspect", "-", *TRUST), (*INSPECT, "--revocations", "-")):
         ran = story.run(*more, "--revocations", "-", stdin=content)
         assert (ran.status, "stdin can be one thing" in ran.err) == (2, True)
@@ -208,8 +210,8 @@ def test_a_list_from_stdin(story: Desk) -> None:
         ((*INSPECT, "--revoker", "missing.pub"), 5, "missing.pub: "),
         ((*INSPECT, "--revocations", "alice.pub"), 3, "not a list: alice.pub: "),
         ((*INSPECT, "--revoker", "alice.pub", "--revoker", "alias.pub"), 2, "one key under two names"),
-        (("inspect", "summarizer.token", "--revocations", "x"), 2, "with --root"),
-        (("inspect", "summarizer.token", "--revoker", "alice.pub"), 2, "with --root"),
+        (("inspect", "summarizer.token", "--revocations", "x"), 2, "give --root"),
+        (("inspect", "summarizer.token", "--revoker", "alice.pub"), 2, "give --root"),
     ],
 )
 def test_what_is_refused(story: Desk, arguments: tuple[str, ...], status: int, words: str) -> None:

@@ -58,7 +58,7 @@ def inspect(
     check_stdin(token, list_files)
     trusted = read_roots(roots, speaks_for)
     if not trusted and (list_files or revoker_files or max_age_s is not None):
-        message = "what was revoked is checked with --root alice.pub alone"
+        message = "without a root nothing is checked, revocations neither: give --root alice.pub"
         raise click.UsageError(message)
     given = read_token(token, out)
     link = UnverifiedToken.parse(given).token.link
