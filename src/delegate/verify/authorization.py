@@ -91,6 +91,11 @@ class Authorization:
         """The id of every block, 32 bytes each: what an audit record keeps."""
         return self.chain.block_ids
 
+    @property
+    def confirmed_by(self) -> tuple[str, ...]:
+        """Which third parties' discharges it rests on, by the names that the verifier knows their keys by."""
+        return tuple(sorted({each.name for each in self._confirmed}))
+
     def allows(self, request: Request) -> bool:
         """Say whether the same chain also allows another request, now: for lists, and for operations of two requests.
 
@@ -157,7 +162,7 @@ class Decision:
         return lacking(self.chain, self._asking())
 
     @property
-    def discharges(self) -> tuple[str, ...]:
+    def confirmed_by(self) -> tuple[str, ...]:
         """Who confirmed what this decision rests on, by the names that the verifier knows them by."""
         confirmed = () if self._asking is None else self._asking().confirmed
         return tuple(sorted({each.name for each in confirmed}))
@@ -203,6 +208,7 @@ class Decision:
             "expires": None if self.chain is None else self.chain.expires,
             "hops": [{"signer": hop.signer, "holder": hop.holder, "block_id": hop.block_id.hex()} for hop in hops],
             "request": self.request.to_json(),
+            "confirmed_by": list(self.confirmed_by),
             "asks": [each.to_text() for each in self.asks],
             "explanation": self.explain().to_json(),
         }

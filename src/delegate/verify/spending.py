@@ -72,7 +72,7 @@ def charges(link: Link, cost: Mapping[str, int], *, has_ledger: bool) -> tuple[C
 
 
 def refusal(
-    refused: Refused, link: Link, charged: tuple[Charge, ...], once: Sequence[tuple[NeedAt, Confirmed]]
+    refused: Refused, link: Link, charged: tuple[Charge, ...], once: Sequence[tuple[NeedAt, Confirmed]] = ()
 ) -> DelegateError:
     """Say why a store claimed and charged nothing; `once` are the discharges that were claimed behind the proof."""
     if refused.left is None and refused.place:
