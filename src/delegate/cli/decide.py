@@ -284,7 +284,7 @@ def _hint(out: Output, decision: Decision, on: Footing) -> None:
     elif decision.reason is Reason.REVOCATION_STALE and not on.revokers:
         out.note("whose lists must be fresh? --revoker alice.pub, with --revocations or --state")
     elif decision.reason is Reason.REVOCATION_STALE and on.revocations is None:
-        out.note("where are their lists? --revocations FILE or --state URL; or let one of them staple: delegate staple")
+        out.note("where are their lists? --revocations FILE or --state URL")
     elif decision.reason is Reason.DISCHARGE_MISSING:
         out.note(
             "whoever must confirm it: delegate ask writes what to send them, and approve answers; --third-party here"
