@@ -11,7 +11,7 @@ WORKERS ?= 2
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo     the story: one request allowed, three refused"
+	@echo "make demo     the story: one request allowed, four refused"
 	@echo "make test     formatting, lint, types, floors, tests with coverage"
 	@echo "make lint     the first four of these"
 	@echo "make bench    what a check costs next to others, and how large a chain is"

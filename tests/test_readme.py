@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from delegate import Denied, Identity
+from delegate import Denied, Identity, StateError
+from delegate.state import connect
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -38,8 +39,9 @@ def test_the_first_python_allows_one_request_and_ends_in_the_refusal_that_is_sho
     assert shown[-1] == f"delegate.errors.Denied: {refusal.value}"
 
 
-def test_the_rest_of_the_python_runs_in_order() -> None:
-    """Each later block builds on the ones before; the last prints what is shown below it."""
+def test_the_rest_of_the_python_runs_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each later block builds on the ones before; what they print is what is shown below them."""
+    monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -50,7 +52,7 @@ def test_the_rest_of_the_python_runs_in_order() -> None:
         printed.seek(0)
         for block in _python()[1:]:
             exec(block, names)  # noqa: S102
-    assert printed.getvalue() == _plain()[1]
+    assert printed.getvalue() == "".join(_plain()[1:])
 
 
 def test_comments_beside_capabilities_are_how_they_print() -> None:
@@ -64,22 +66,27 @@ def test_comments_beside_capabilities_are_how_they_print() -> None:
         assert str(eval(code, names)) == text.strip()  # noqa: S307
 
 
-def test_the_commands_of_the_first_screen_do_what_is_shown(tmp_path: Path) -> None:
-    """Three commands in a row, with real files and a real pipe: the output and the exit status."""
+def test_the_commands_do_what_is_shown(tmp_path: Path) -> None:
+    """All of them in a row, with real files and a real pipe: what they print, and their exit statuses."""
     for name in ("user:alice@example.com", "agent:planner", "agent:worker"):
         stem = re.split(r"[:@]", name)[1]
         identity = Identity.generate(name)
         identity.save(tmp_path / f"{stem}.key")
         identity.principal.save(tmp_path / f"{stem}.pub")
-    transcript = next(body for language, body in BLOCKS if language == "console" and "mint" in body)
-    commands = [line[2:] for line in transcript.splitlines() if line.startswith("$ ")]
-    expected = [line for line in transcript.splitlines() if not line.startswith("$ ")]
+    lines = [
+        line
+        for language, body in BLOCKS
+        if language == "console"
+        for line in body.splitlines()
+        if not line.startswith("$ pip ")
+    ]
+    commands = [line[2:] for line in lines if line.startswith("$ ")]
     said: list[str] = []
-    status = 0
+    statuses = []
     for command in commands:
         here = f"{shlex.quote(sys.executable)} -m delegate"
         result = subprocess.run(  # noqa: S602 - the README's own commands
-            re.sub(r"\bdelegate (?=mint|attenuate|prove|verify)", f"{here} ", command),
+            re.sub(r"\bdelegate (?=mint|attenuate|prove|verify|revoke)", f"{here} ", command),
             shell=True,
             cwd=tmp_path,
             env={**os.environ, "NO_COLOR": "1"},
@@ -87,7 +94,20 @@ def test_the_commands_of_the_first_screen_do_what_is_shown(tmp_path: Path) -> No
             text=True,
             check=False,
         )
-        status = result.returncode
+        statuses.append(result.returncode)
         said += [line for line in (result.stdout + result.stderr).splitlines() if line.startswith("refused")]
-    assert said == expected
-    assert status == 1
+    assert said == [line for line in lines if not line.startswith("$ ")]
+    assert statuses == [0, 0, 1, 0, 1]
+
+
+def test_every_url_of_a_state_is_one_that_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table's schemes are those of `connect`; one that was made up is none."""
+    monkeypatch.chdir(tmp_path)
+    schemes = set(re.findall(r"`(\w+):///?", README))
+    assert schemes == {"memory", "sqlite", "redis", "postgresql"}
+    places = {"memory": "", "sqlite": "/state.db"}
+    for scheme in schemes:
+        with contextlib.suppress(StateError):  # there is no such server here
+            connect(f"{scheme}://{places.get(scheme, '127.0.0.1:1/')}").close()
+    with pytest.raises(ValueError, match="a state URL is"):
+        connect("mongodb://")

@@ -1,4 +1,4 @@
-"""The demo: its four outcomes, and that the commands it prints are commands that do what it says."""
+"""The demo: its five outcomes, and that the commands it prints are commands that do what it says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.cli.conftest import NOW, Desk
 
 
 def test_the_story_ends_as_it_should(desk: Desk) -> None:
-    """One allowed, three refused, each with its reason; nothing is left behind."""
+    """One allowed, four refused, each with its reason; nothing is left behind."""
     before = set(desk.folder.iterdir())
     ran = desk.run("demo")
     assert (ran.status, ran.err) == (0, "")
@@ -22,6 +22,7 @@ def test_the_story_ends_as_it_should(desk: Desk) -> None:
         "✗ refused: capability_missing at hop 1 (agent:planner → agent:worker)",
         "✗ refused: caveat_failed at hop 0 (user:alice@example.com → agent:planner)",
         "✗ refused: proof_missing at hop 1 (agent:planner → agent:worker)",
+        "✗ refused: revoked at hop 0 (user:alice@example.com → agent:planner)",
     ]
     assert max(map(len, ran.out.splitlines())) <= 100
     assert set(desk.folder.iterdir()) == before
@@ -32,7 +33,7 @@ def test_the_story_as_json(desk: Desk) -> None:
     said = desk.run("demo", "--json").json
     assert said["as_expected"] is True
     reasons = [each["reason"] for each in said["requests"]]
-    assert reasons == [None, "capability_missing", "caveat_failed", "proof_missing"]
+    assert reasons == [None, "capability_missing", "caveat_failed", "proof_missing", "revoked"]
 
 
 def test_another_ending_is_a_failure(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,14 +46,14 @@ def test_another_ending_is_a_failure(desk: Desk, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_printed_commands_do_what_they_say(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Typed in a fresh folder, they end in the same four outcomes."""
+    """Typed in a fresh folder, they end in the same five outcomes."""
     printed = desk.run("demo", "--keep", "kept").out
     assert oct((desk.folder / "kept").stat().st_mode & 0o777) == "0o700"
     fresh = desk.folder / "fresh"
     fresh.mkdir()
     monkeypatch.chdir(fresh)
     statuses = [play(desk, line) for line in commands(printed)]
-    assert statuses == [0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1]
+    assert statuses == [0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 0, 0, 1]
     assert {path.name for path in fresh.iterdir()} == {path.name for path in (desk.folder / "kept").iterdir()}
 
 
@@ -61,7 +62,7 @@ def test_what_is_kept_can_be_used(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
     printed = desk.run("demo", "--keep", "kept").out
     monkeypatch.chdir(desk.folder / "kept")
     verifying = [line for line in commands(printed) if line.startswith("delegate verify")]
-    assert [play(desk, line) for line in verifying] == [0, 1, 1, 1]
+    assert [play(desk, line) for line in verifying] == [0, 1, 1, 1, 1]
     assert desk.run("demo", "--keep", ".").status == 5
 
 

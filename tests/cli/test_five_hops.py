@@ -38,7 +38,8 @@ Grants      pay(amount, currency) if args.amount <= 200 && args.currency == "EUR
             no other arguments · until 2026-12-01 12:30 UTC (in 12m) · at shop.example.com
             may not be handed on
 Checked     signatures 5/5 ✓ · root user:alice@example.com ✓ · in time ✓ · audience not checked
-            holder not proven · revocation not checked · names: as handed down, no directory
+            holder not proven · revocation not checked (no list given)
+            names: as handed down, no directory
 """
 
 
@@ -145,7 +146,7 @@ def test_verify_explain(five: Desk) -> None:
           hop 4     agent:clerk       ✗ args.currency == "EUR", and args.currency is "USD"
           agent:buyer can hand out pay without those conditions; agent:clerk cannot.
         Checked     signatures 5/5 ✓ · root user:alice@example.com ✓ · in time ✓
-                    audience shop.example.com ✓ · holder proven ✓ · revocation not checked
+                    audience shop.example.com ✓ · holder proven ✓ · revocation not checked (no list given)
                     used proofs are not remembered between runs · names: as handed down, no directory
     """)
     assert ran.err == (

@@ -26,6 +26,7 @@ OPTIONS = [
         "--policy",
     ),
     *("--hop", "--list", "--holder", "--since", "--revocations", "--signer", "--state", "--live", "--no-journal"),
+    *("--revoker", "--max-revocation-age", "--cost", "--budget", "--fresh", "--diff"),
     *("--bearer", "--json", "--explain", "--dry-run", "--speaks-for", "--principal", "--passphrase-file", "-", "--"),
 ]
 WORDS = [
@@ -44,7 +45,7 @@ WORDS = [
         "agent:x",
         "é=\u202e",
     ),
-    *("l", "ab" * 32, "abcdef01", "dlgr_", "dlgr_AAAA", "sqlite:///x", "nothing://x"),
+    *("l", "ab" * 32, "abcdef01", "dlgr_", "dlgr_AAAA", "sqlite:///x", "nothing://x", "memory://", "calls=3"),
     *("2026-12-01T12:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+23:59", "2026-13-01T00:00Z", "\x00", "\udcff"),
     *("args.x == a", '"', "dlgt_", "dlgt_AAAA", "a=1e999", "a=NaN", "a=" + "9" * 400, "a=" + "[" * 200, "1" * 300),
 ]
@@ -139,6 +140,7 @@ def test_bytes_for_a_list(token: Desk, data: bytes) -> None:
         ("revocations", "merge", "odd", "--key", "alice.key", "--list", "odd"),
         ("revoke", "t", "--key", "alice.key", "--list", "odd"),
         ("list", "--revocations", "odd"),
+        ("verify", "t", "--root", "alice.pub", "--revocations", "odd"),
     ):
         ran = token.run(*command)
         ended(ran)
@@ -169,6 +171,7 @@ def test_files_that_are_odd(token: Desk) -> None:
             ("key", "public", odd),
             ("check", "t", "--args", odd),
             ("revocations", "show", odd),
+            ("inspect", "t", "--root", "alice.pub", "--revocations", odd),
             ("revoke", "t", "--key", "alice.key", "--list", odd),
             ("revoke", odd, "--key", "alice.key", "--list", "l"),
         ):

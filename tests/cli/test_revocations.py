@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import dedent
@@ -11,8 +12,6 @@ from typing import Any
 import pytest
 
 from delegate import Identity, Reason, RevocationList, RevokedBlock, RevokedKey, StateError, Token
-from delegate.chain.hop import hops_of
-from delegate.chain.links import Link
 from delegate.chain.records import Feed, Record
 from tests.cli.conftest import Desk
 
@@ -35,6 +34,7 @@ class Store:
     findings: list[SimpleNamespace] = field(default_factory=list)
     down: bool = False
     closed: int = 0
+    now: int = 0
 
     @property
     def revocations(self) -> Store:
@@ -49,7 +49,7 @@ class Store:
     def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
         """Take over a list."""
         self._answer()
-        assert now == NOON
+        self.now = now
         new = [record for record in records if record not in self.records]
         self.records += new
         self.known.append(feed)
@@ -84,14 +84,15 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store behind one URL; other URLs are unknown, and one has no driver."""
     made = Store()
 
-    def connect(url: str) -> Store:
+    def connect(url: str, *, deadline: float) -> Store:
+        assert deadline > 0
         if url == "missing://":
             raise ImportError("redis is not installed: pip install 'delegate-token[redis]'")
         if url != URL:
             raise ValueError(url)
         return made
 
-    monkeypatch.setattr("delegate.state.connect", connect, raising=False)
+    monkeypatch.setattr("delegate.cli.stores.connect", connect)
     return made
 
 
@@ -277,6 +278,13 @@ def test_revoke_applies_at_once(listed: Desk, store: Store, monkeypatch: pytest.
     assert "secret" not in ran.err + ran.out
 
 
+def test_a_store_goes_by_the_system_s_clock(listed: Desk, store: Store) -> None:
+    """`--now` dates the list; a store that took it for the time would forget what other verifiers still need."""
+    before = int(time.time())
+    assert listed.run("revocations", "import", "a.dlgr", "--state", URL, now="2090-01-01T00:00Z").status == 0
+    assert before <= store.now <= int(time.time())
+
+
 def test_revoke_numbers_on_from_what_verifiers_have_seen(listed: Desk, store: Store) -> None:
     """A list that was lost and begun anew would be older than itself: the store knows the number."""
     store.known += [Feed(ALICE.public_key.thumbprint, 41, NOON, NOON + 60), Feed(bytes(32), 99, NOON, NOON + 60)]
@@ -302,6 +310,7 @@ def test_a_store_that_is_down_keeps_no_list_from_being_written(listed: Desk, sto
     [
         ((), 2, "which state? --state"),
         (("--state", "fake://user:secret@elsewhere"), 2, "no URL such as sqlite:///"),
+        (("--state", "memory://"), 2, "ends with this command"),
         (("--state", "missing://"), 5, "redis is not installed"),
     ],
 )
@@ -313,31 +322,30 @@ def test_a_store_that_cannot_be_opened(
 ) -> None:
     """No URL, an unknown one, a missing driver: each told, and no password printed."""
     listed.make("t", "mint", "--key", "alice.key", "--to", "planner.pub", "--can", "a", "--ttl", "1h")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("delegate.cli.state.hops_of", lambda link: [])
-        ran = listed.run(*command, *options, now=None)
+    ran = listed.run(*command, *options, now=None)
     assert ran.status == status
     assert words in ran.err
     assert "secret" not in ran.err
 
 
-def pooled(link: Link) -> list[SimpleNamespace]:
-    """The hops of a chain; the first has two pools, the second one."""
-    budgets: list[tuple[tuple[str, int], ...]] = [(("calls", 50), ("usd_cents", 10_000)), (("usd_cents", 500),), ()]
-    return [
-        SimpleNamespace(
-            index=hop.index, block_id=hop.block_id, signer=hop.signer, holder=hop.holder, budget=budgets[hop.index]
-        )
-        for hop in hops_of(link)
-    ]
+@pytest.fixture
+def pooled(desk: Desk) -> Desk:
+    """The desk with a chain of three hops in t: the first has two pools, the second one, the last none."""
+    desk.make(
+        *("t", "mint", "--key", "alice.key", "--to", "planner.pub", "--can", "a", "--ttl", "1h", "--hops", "2"),
+        *("--budget", "usd_cents=10000", "--budget", "calls=50"),
+    )
+    hand_on = ("attenuate", "t", "--key", "planner.key", "--to", "researcher.pub")
+    desk.make("t", *hand_on, "--budget", "usd_cents=500")
+    desk.make("t", "attenuate", "t", "--key", "researcher.key", "--to", "summarizer.pub")
+    return desk
 
 
-def test_budget_show(story: Desk, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_budget_show(pooled: Desk, store: Store) -> None:
     """Each pool: what is spent, of how much, and what is left."""
-    monkeypatch.setattr("delegate.cli.state.hops_of", pooled)
-    links = Token.parse((story.folder / "summarizer.token").read_text()).link.up()
+    links = Token.parse((pooled.folder / "t").read_text()).link.up()
     store.totals = {(links[0].id, "usd_cents"): 320, (links[1].id, "usd_cents"): 320, (bytes(32), "calls"): 7}
-    ran = story.run("budget", "show", "summarizer.token", "--state", URL, now=None)
+    ran = pooled.run("budget", "show", "t", "--state", URL, now=None)
     assert (ran.status, ran.err) == (0, "")
     assert ran.out.splitlines() == [
         " 0  user:alice@example.com → agent:planner",
@@ -346,7 +354,7 @@ def test_budget_show(story: Desk, store: Store, monkeypatch: pytest.MonkeyPatch)
         " 1  agent:planner → agent:researcher",
         "    usd_cents: 320 of 500 spent, 180 left",
     ]
-    said = story.run("budget", "show", "summarizer.token", "--state", URL, "--json", now=None).json
+    said = pooled.run("budget", "show", "t", "--state", URL, "--json", now=None).json
     assert said["pools"][2] == {
         "hop": 1,
         "block_id": links[1].id.hex(),
@@ -358,9 +366,8 @@ def test_budget_show(story: Desk, store: Store, monkeypatch: pytest.MonkeyPatch)
     assert store.closed == 2
 
 
-def test_budget_show_of_a_chain_without(story: Desk, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_budget_show_of_a_chain_without(story: Desk, store: Store) -> None:
     """It says so."""
-    monkeypatch.setattr("delegate.cli.state.hops_of", lambda link: [pooled(link)[2]])
     ran = story.run("budget", "show", "summarizer.token", "--state", URL, now=None)
     assert (ran.status, ran.out, ran.err) == (0, "", "no block of it has a budget\n")
 

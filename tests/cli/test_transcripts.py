@@ -46,11 +46,12 @@ Grants      files.read /data/q3/** if args.size < 1000000 && action in ["files.r
 """
 CHECKED_CHAIN = """\
 Checked     signatures 3/3 ✓ · root user:alice@example.com ✓ · in time ✓ · audience not checked
-            holder not proven · revocation not checked · names: as handed down, no directory
+            holder not proven · revocation not checked (no list given)
+            names: as handed down, no directory
 """
 CHECKED_PROOF = """\
 Checked     signatures 3/3 ✓ · root user:alice@example.com ✓ · in time ✓
-            audience files.example.com ✓ · holder proven ✓ · revocation not checked
+            audience files.example.com ✓ · holder proven ✓ · revocation not checked (no list given)
             used proofs are not remembered between runs · names: as handed down, no directory
 """
 

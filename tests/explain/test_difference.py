@@ -143,11 +143,20 @@ def test_as_json() -> None:
         now=NOW,
     )
     first, second = (json.loads(json.dumps(each.to_json())) for each in changes(token.link))
-    assert first == {"hop": 0, "holder": "agent:planner", "why": None, "gives": ["a.*", "b", "c /x/**"]}
+    assert first == {
+        "hop": 0,
+        "holder": "agent:planner",
+        "why": None,
+        "budget": {},
+        "fresh": None,
+        "gives": ["a.*", "b", "c /x/**"],
+    }
     assert second == {
         "hop": 1,
         "holder": "agent:worker",
         "why": None,
+        "budget": {},
+        "fresh": None,
         "nothing_left": None,
         "removed": ["b"],
         "actions": [{"before": "a.*", "after": ["a.d"]}],

@@ -19,10 +19,11 @@ import click
 
 from delegate.chain.text import shown
 from delegate.cli.author import attenuate, mint, prove, seal
+from delegate.cli.decide import check, verify
 from delegate.cli.demo import demo
 from delegate.cli.keys import key
 from delegate.cli.listing import handed_out
-from delegate.cli.look import check, inspect, verify
+from delegate.cli.look import inspect
 from delegate.cli.output import Failure, ReaderGone, failure_of, print_failure
 from delegate.cli.revocations import revocations
 from delegate.cli.revoke import revoke

@@ -213,6 +213,7 @@ def _terms(narrowing: dict[str, Any], at: int) -> Narrowing:
     """Turn the shared options into what `mint` and `attenuate` take."""
     capabilities, caveats = conditions(narrowing["cans"], narrowing["ifs"], narrowing["lets"], when)
     facts: dict[str, str] = unique(narrowing["who"], "--who")
+    pools: dict[str, int] = unique(narrowing["budgets"], "--budget")
     return Narrowing(
         can=capabilities,
         caveats=caveats,
@@ -223,6 +224,8 @@ def _terms(narrowing: dict[str, Any], at: int) -> Narrowing:
         hops=narrowing["hops"],
         who=facts or None,
         why=narrowing["why"],
+        budget=pools or None,
+        fresh=narrowing["fresh"],
         now=at,
     )
 

@@ -1,4 +1,4 @@
-"""`delegate demo`: the story, with real keys and tokens: one request allowed, three refused, each with its reason.
+"""`delegate demo`: the story, with real keys and tokens: one request allowed, four refused, each with its reason.
 
 Every step prints the command that does the same. Whatever the outcomes should be is written down here, and the
 demo fails if one of them is another.
@@ -19,6 +19,7 @@ from delegate.caveats import when
 from delegate.chain.capability import can
 from delegate.chain.identity import Identity
 from delegate.chain.request import Request
+from delegate.chain.revocations import RevocationList, RevokedBlock
 from delegate.chain.text import shown
 from delegate.chain.token import Presentation, Token
 from delegate.cli.options import FILE, clock, json_option, now_option
@@ -32,6 +33,8 @@ AUDIENCE: Final = "files.example.com"
 NAMES: Final = {"alice": "user:alice@example.com", "planner": "agent:planner", "worker": "agent:worker"}
 LIMIT: Final = 1_000_000
 _LINE: Final = 200
+_LIST: Final = "revoked.dlgr"
+_WHY: Final = "the report is done"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,7 @@ class Scene:
     reason: Reason | None
     file: str
     proven: bool = True
+    taken_back: bool = False
 
 
 SCENES: Final = (
@@ -75,6 +79,13 @@ SCENES: Final = (
         file="worker.token",
         proven=False,
     ),
+    Scene(
+        title="The worker asks once more for what it was allowed at first",
+        request=Request("files.read", "/reports/q3.csv", {"size": 48_000}),
+        reason=Reason.REVOKED,
+        file="again.proof",
+        taken_back=True,
+    ),
 )
 
 
@@ -83,7 +94,7 @@ SCENES: Final = (
 @now_option
 @json_option
 def demo(keep: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT001
-    """Play the story: one request allowed, three refused, and why."""
+    """Play the story: one request allowed, four refused, and why."""
     out = Output("demo", as_json=as_json)
     at = clock(now)
     try:
@@ -111,11 +122,11 @@ def demo(keep: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT
     kept = [f"Everything is in {keep}: go on from there."] if keep is not None else [
         "Keys and tokens are gone again; --keep DIR keeps them."
     ]  # fmt: skip
-    out.result(data, ["One request allowed, three refused, no server asked.", *kept])
+    out.result(data, ["One request allowed, four refused, no server asked.", *kept])
 
 
 def _play(out: Output, folder: Path, at: int) -> list[Decision]:
-    """Make the keys and the chain, ask four times, and tell it all."""
+    """Make the keys and the chain, ask, take it back, and tell it all."""
     people = {stem: Identity.generate(name) for stem, name in NAMES.items()}
     out.show(["1  Three parties, each with a key of its own. The files service knows Alice's public key alone."])
     for stem, identity in people.items():
@@ -164,6 +175,8 @@ def _play(out: Output, folder: Path, at: int) -> list[Decision]:
     verifier = Verifier([people["alice"].principal], audience=AUDIENCE, clock=lambda: at)
     results = []
     for scene in SCENES:
+        if scene.taken_back:
+            verifier.accept_revocations(_take_back(out, folder, people["alice"], token, at))
         presented: Token | Presentation = narrowed
         if scene.proven:
             presented = people["worker"].prove(narrowed, scene.request, AUDIENCE, now=at)
@@ -173,6 +186,17 @@ def _play(out: Output, folder: Path, at: int) -> list[Decision]:
         out.show(["", f"   {scene.title}", *_commands(scene), *_outcome(decision)])
     out.show([""])
     return results
+
+
+def _take_back(out: Output, folder: Path, alice: Identity, token: Token, at: int) -> RevocationList:
+    made = RevocationList.make(alice, blocks=[RevokedBlock.of(token, why=_WHY)], now=at)
+    _write(folder / _LIST, made.to_text())
+    out.show([
+        "",
+        "5  Alice takes it back, by a signed list: wherever that arrives, all below her block falls.",
+        f"   $ delegate revoke planner.token --key alice.key --list {_LIST} --why '{_WHY}'",
+    ])  # fmt: skip
+    return made
 
 
 def _changes(token: Token, at: int) -> list[str]:
@@ -188,10 +212,11 @@ def _commands(scene: Scene) -> list[str]:
             f"   $ delegate prove worker.token --key worker.key --audience {AUDIENCE} \\",
             f"       {what} > {scene.file}",
         ]
+    listed = f"--revocations {_LIST} " if scene.taken_back else ""
     return [
         *lines,
         f"   $ delegate verify {scene.file} --root alice.pub --audience {AUDIENCE} \\",
-        f"       {what}",
+        f"       {listed}{what}",
     ]
 
 

@@ -40,7 +40,7 @@ def read_list(path: str) -> RevocationList:
     except DelegateError as error:
         raise Failure(
             Status.NOT_GENUINE,
-            f"{shown(path)}: {error.detail} [{error.reason}]",
+            f"{'stdin' if path == '-' else shown(path)}: {error.detail} [{error.reason}]",
             label="not a list",
             reason=error.reason,
             detail=error.detail,

@@ -16,12 +16,14 @@ from delegate.chain.request import parse_json
 from delegate.chain.text import shown
 from delegate.chain.times import instant, seconds
 from delegate.errors import CaveatSyntaxError, DelegateError
+from delegate.limits import INTEGER_MAX
 
 R = TypeVar("R")
 T = TypeVar("T")
 
 _NAME: Final = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _EPOCH: Final = re.compile(r"[0-9]{1,12}")
+_AMOUNT: Final = re.compile(r"[0-9]{1,19}")
 # What a bound value must not hide: the names that a condition reads.
 _READ_NAMES: Final = frozenset({"action", "resource", "args", "env", "now", "aud", "origin", "holder", "said"})
 
@@ -63,6 +65,14 @@ def json_pair(given: str) -> tuple[str, object]:
         return name, parse_json(text)
     except DelegateError:
         return name, text
+
+
+def amount_pair(given: str) -> tuple[str, int]:
+    """Read `unit=amount`, the amount as an integer from 0: `usd_cents=320`."""
+    unit, text = text_pair(given)
+    if not _AMOUNT.fullmatch(text) or int(text) > INTEGER_MAX:
+        raise click.BadParameter(f"`{shown(text)}` is no amount: an integer from 0, such as usd_cents=320")
+    return unit, int(text)
 
 
 # A path is opened where it is used, so that a file that fails is status 5 and not a usage error.
@@ -136,6 +146,17 @@ narrowing_options = together(
         "--audience", "audiences", multiple=True, metavar="NAME", help="A service where it may be used. Repeat."
     ),
     click.option("--hops", type=int, metavar="N", help="How many more times it may be handed on."),
+    click.option(
+        "--budget",
+        "budgets",
+        type=amount_pair,
+        multiple=True,
+        metavar="UNIT=AMOUNT",
+        help="What all below may spend of it together: usd_cents=10000, calls=50. Repeat.",
+    ),
+    click.option(
+        "--fresh", type=duration, metavar="DURATION", help="How old a service's word on revocations may be: 1h."
+    ),
     click.option("--who", "who", type=text_pair, multiple=True, metavar="K=V", help="A fact about the holder. Repeat."),
     click.option("--why", metavar="TEXT", help="The purpose, for people and the audit trail."),
 )

@@ -139,7 +139,7 @@ def import_(file: str, state_url: str | None, now: int | None, as_json: bool) ->
     if found.expires <= at:
         out.warn(f"the list is over since {when_from(found.expires, at)}: its records count, and are not fresh")
     data = _json(found)
-    new = apply(out, state_url or "", found, at, data)
+    new = apply(out, state_url or "", found, data)
     out.result({**data, "new_in_state": new}, ())
 
 

@@ -134,15 +134,18 @@ def revoke(
         "new_in_state": None,
     }
     if state_url is not None:
-        data["new_in_state"] = apply(out, state_url, made, at, data)
+        data["new_in_state"] = apply(out, state_url, made, data)
     out.result(data, ())
 
 
-def apply(out: Output, url: str, made: RevocationList, at: int, data: dict[str, object]) -> int:
-    """Add a list to the verifiers' store; gives how many of its records are new there."""
+def apply(out: Output, url: str, made: RevocationList, data: dict[str, object]) -> int:
+    """Add a list to the verifiers' store; gives how many of its records are new there.
+
+    By the system's clock, whatever `--now` says: a store forgets what is over, and must not do so early.
+    """
     try:
         with opened(url) as state:
-            new = state.revocations.add(made.feed, made.records, now=at)
+            new = state.revocations.add(made.feed, made.records, now=clock(None))
     except DelegateError as error:
         raise failure_of(error, None, data) from None
     out.note(f"state: {count(new)} that {'was' if new == 1 else 'were'} not there before")

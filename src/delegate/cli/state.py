@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol, cast
-
 import click
 
 from delegate.chain.hop import hops_of
@@ -14,30 +12,6 @@ from delegate.cli.output import Failure, Output
 from delegate.cli.sources import read_token
 from delegate.cli.status import Status
 from delegate.cli.stores import opened, state_option
-
-
-class Pooled(Protocol):
-    """A hop that may have a budget."""
-
-    @property
-    def index(self) -> int:
-        """Which block."""
-
-    @property
-    def block_id(self) -> bytes:
-        """Its id: what its pools are known by."""
-
-    @property
-    def signer(self) -> str:
-        """Who signed it."""
-
-    @property
-    def holder(self) -> str:
-        """Whom it hands to."""
-
-    @property
-    def budget(self) -> tuple[tuple[str, int], ...]:
-        """Unit and limit of each pool."""
 
 
 @click.group(no_args_is_help=False)
@@ -53,7 +27,7 @@ def show(token: str | None, state_url: str | None, as_json: bool) -> None:  # no
     """Show what is spent of each budget of a chain, and what is left."""
     out = Output("budget show", as_json=as_json)
     given = read_token(token, out)
-    hops = [hop for hop in cast("tuple[Pooled, ...]", hops_of(given.link)) if hop.budget]
+    hops = [hop for hop in hops_of(given.link) if hop.budget]
     with opened(state_url) as state:
         spent = state.ledger.spent([hop.block_id for hop in hops])
     pools: list[dict[str, object]] = []
@@ -80,7 +54,7 @@ def doctor(state_url: str | None, as_json: bool) -> None:  # noqa: FBT001
     """
     out = Output("doctor", as_json=as_json)
     with opened(state_url) as state:
-        findings = list(state.check())
+        findings = state.check()
     data = {
         "findings": [{"ok": finding.ok, "what": finding.what, "detail": finding.detail} for finding in findings],
     }

@@ -5,57 +5,24 @@ A URL may hold a password: none of it is printed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from typing import Protocol
+from typing import Final
 
 import click
 
 from delegate.chain.text import shown
 from delegate.cli.output import Failure
 from delegate.cli.status import Status
-from delegate.state import Ledger, RevocationStore
+from delegate.state import State, connect
 
-STATE_VARIABLE = "DELEGATE_STATE"
+STATE_VARIABLE: Final = "DELEGATE_STATE"
+_OF_A_PROCESS: Final = "memory:"
+_DEADLINE_S: Final = 2.0  # a person waits longer than a request, and a revocation is not to fail for a slow disk
 
 state_option = click.option(
     "--state", "state_url", envvar=STATE_VARIABLE, metavar="URL", help="The verifiers' store; or DELEGATE_STATE."
 )
-
-
-class Finding(Protocol):
-    """One thing that a store was asked about itself."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether it is as it should be."""
-
-    @property
-    def what(self) -> str:
-        """What it is about."""
-
-    @property
-    def detail(self) -> str:
-        """One line about it."""
-
-
-class State(Protocol):
-    """The stores behind one URL."""
-
-    @property
-    def revocations(self) -> RevocationStore:
-        """What has been revoked."""
-
-    @property
-    def ledger(self) -> Ledger:
-        """What has been spent."""
-
-    def check(self) -> Sequence[Finding]:
-        """Look at the settings that matter."""
-
-    def close(self) -> None:
-        """Let go of it."""
 
 
 @contextmanager
@@ -63,14 +30,18 @@ def opened(url: str | None) -> Iterator[State]:
     """Open the stores for as long as it takes.
 
     Raises:
-        click.UsageError: no URL, or none that is known. Failure: an engine that is not installed.
+        click.UsageError: no URL, or one of no engine, or of none that outlives this command.
+        Failure: an engine that is not installed.
         StateError: it does not answer.
     """
     if not url:
         message = f"which state? --state sqlite:///…, redis://… or postgresql://…, or {STATE_VARIABLE}"
         raise click.UsageError(message)
+    if url.startswith(_OF_A_PROCESS):
+        message = "--state: what is in memory ends with this command; for one machine, sqlite:///state.db"
+        raise click.UsageError(message)
     try:
-        state: State = import_module("delegate.state").connect(url)
+        state = connect(url, deadline=_DEADLINE_S)
     except ValueError:
         message = "--state: no URL such as sqlite:///…, redis://… or postgresql://…"
         raise click.UsageError(message) from None

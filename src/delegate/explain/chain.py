@@ -20,12 +20,13 @@ from delegate.chain.effective import Effective, effective, open_arguments
 from delegate.chain.hop import Hop, hops_of
 from delegate.chain.links import Link
 from delegate.chain.token import originator_of
-from delegate.explain.grants import grant_lines, grants_json, handing, open_note
+from delegate.explain.grants import freshness, grant_lines, grants_json, handing, open_note, spending
 from delegate.explain.layout import WIDTH, escaped, hung, titled, wrapped
-from delegate.explain.moments import span, when_from
+from delegate.explain.moments import when_from
 
 _ARROW_COLUMN: Final = 40
 _TEXT_COLUMN: Final = 16
+_TITLE_COLUMN: Final = 12
 _SHORT: Final = 48  # the texts that a column is made for
 
 
@@ -66,11 +67,9 @@ class HopView:
         if hop.hops is not None:
             lines += _said("hands on", handing(hop.hops))
         if hop.budget:
-            lines += _said(
-                "spends", f"at most {', '.join(f'{amount} {unit}' for unit, amount in hop.budget)}, all below"
-            )
+            lines += _said("spends", f"{spending(hop.budget)}, all below")
         if hop.fresh is not None:
-            lines += _said("fresh", f"revocation data at most {span(hop.fresh)} old")
+            lines += _said("fresh", freshness(hop.fresh))
         if hop.who:
             lines += _said("who", ", ".join(f"{escaped(name)}: {escaped(fact)}" for name, fact in hop.who))
         if hop.why:
@@ -115,6 +114,8 @@ class ChainView:
         hops_left: how many changes of key are left.
         tenant: the one tenant where it is good, or `""`.
         bearer: whether it is a bearer chain.
+        budget: unit → the least of its pools: what may be spent at most, unless others below the same block spend it.
+        fresh: how old a verifier's revocation data may be, seconds; `None`: no hop says.
         effective: what all hops grant together.
     """
 
@@ -127,6 +128,8 @@ class ChainView:
     hops_left: int
     tenant: str
     bearer: bool
+    budget: tuple[tuple[str, int], ...]
+    fresh: int | None
     effective: Effective
 
     @property
@@ -141,6 +144,10 @@ class ChainView:
     def sum_lines(self, now: int) -> list[str]:
         """Write what the hops add up to."""
         lines = grant_lines(self.effective, now)
+        if self.budget:
+            lines += titled("Spends", wrapped(spending(self.budget), WIDTH - _TITLE_COLUMN))
+        if self.fresh is not None:
+            lines += titled("Fresh", [freshness(self.fresh)])
         if self.tenant:
             lines += titled("Tenant", [self.tenant])
         if self.bearer:
@@ -159,6 +166,8 @@ class ChainView:
             "hops_left": self.hops_left,
             "tenant": self.tenant or None,
             "bearer": self.bearer,
+            "budget": dict(self.budget),
+            "fresh": self.fresh,
             "effective": grants_json(self.effective),
             "hops": [hop.to_json() for hop in self.hops],
         }
@@ -187,8 +196,18 @@ def view(link: Link, bound: Sequence[Capability] | None = None) -> ChainView:
         hops_left=link.hops_left,
         tenant=first.tenant,
         bearer=link.is_bearer,
+        budget=_least(link),
+        fresh=link.fresh,
         effective=effective(link, bound),
     )
+
+
+def _least(link: Link) -> tuple[tuple[str, int], ...]:
+    """Give of every unit the smallest of the chain's pools: a charge takes from all of them."""
+    least: dict[str, int] = {}
+    for pool in link.pools:
+        least[pool.unit] = min(pool.limit, least.get(pool.unit, pool.limit))
+    return tuple(least.items())
 
 
 def setting(capability: Capability) -> Setting:

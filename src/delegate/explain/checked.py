@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from delegate.errors import Reason
+from delegate.explain.moments import span
 
 
 class Mark(StrEnum):
@@ -27,22 +29,22 @@ class Checked:
         what: one word: `signatures`, `root`, `time`, `holder`, `revocation`, `names`, …
         mark: what came of it.
         words: for people, the mark aside: `signatures 3/3`, `holder not proven`.
+        note: on what it rests, or why it was not checked; may be empty.
     """
 
     what: str
     mark: Mark
     words: str
+    note: str = ""
 
     def __str__(self) -> str:
-        return f"{self.words}{_SIGNS[self.mark]}"
+        return f"{self.words}{_SIGNS[self.mark]}{f' ({self.note})' if self.note else ''}"
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, str | None]:
         """Give the check as JSON values."""
-        return {"what": self.what, "result": str(self.mark), "words": self.words}
+        return {"what": self.what, "result": str(self.mark), "words": self.words, "note": self.note or None}
 
 
-# What this version cannot check at all, and says so every time.
-REVOCATION = Checked(what="revocation", mark=Mark.NOT_CHECKED, words="revocation not checked")
 NAMES = Checked(what="names", mark=Mark.NOT_CHECKED, words="names: as handed down, no directory")
 HOLDER = Checked(what="holder", mark=Mark.NOT_CHECKED, words="holder not proven")
 
@@ -69,3 +71,34 @@ def in_time(reason: Reason | None) -> Checked:
         words = str(reason).replace("_", " ")
         return Checked(what="time", mark=Mark.FAILED, words=words)
     return Checked(what="time", mark=Mark.HELD, words="in time")
+
+
+def not_revoked(count: int, age_s: int, *, overdue: bool) -> Checked:
+    """Say by how many signers' lists nothing was taken back, how old the oldest is, and whether one has run out."""
+    age = f"1 list, {span(age_s)} old" if count == 1 else f"{count} lists, the oldest {span(age_s)} old"
+    note = f"{age}, overdue" if overdue else age
+    return Checked(what="revocation", mark=Mark.HELD, words="revocation", note=note)
+
+
+def revocation_failed(reason: Reason) -> Checked:
+    """Say that a block or key was taken back, or that nobody's word on that is fresh enough."""
+    words = "revoked" if reason is Reason.REVOKED else "revocation stale"
+    return Checked(what="revocation", mark=Mark.FAILED, words=words)
+
+
+def revocation_unchecked(why: str = "") -> Checked:
+    """Say that nobody was asked whether something was taken back, and why."""
+    return Checked(what="revocation", mark=Mark.NOT_CHECKED, words="revocation not checked", note=why)
+
+
+def charged(amounts: Mapping[str, int]) -> Checked:
+    """Say what a request cost the budgets of its chain: unit → amount."""
+    words = ", ".join(f"{amount} {unit}" for unit, amount in amounts.items())
+    return Checked(what="budget", mark=Mark.HELD, words=f"budget charged: {words}")
+
+
+def not_charged(reason: Reason | None, note: str = "") -> Checked:
+    """Say that no budget was charged; by the reason that a verifier gave, if any."""
+    if reason in {Reason.BUDGET_EXHAUSTED, Reason.BUDGET_UNPRICED, Reason.BUDGET_UNAVAILABLE}:
+        return Checked(what="budget", mark=Mark.FAILED, words=str(reason).replace("_", " "))
+    return Checked(what="budget", mark=Mark.NOT_CHECKED, words="budget not charged", note=note)

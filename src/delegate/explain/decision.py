@@ -37,9 +37,12 @@ def refusal(error: DelegateError, chain: VerifiedChain | None) -> str:
 def decision_lines(decision: Decision, now: int, *, hops: bool) -> list[str]:
     """Write a decision: what was asked, on whose authority, and with `hops` what every hop says and who could grant."""
     explanation = decision.explain() if hops else None
-    said = explanation is not None and bool(explanation.verdicts)
+    verdicts = () if explanation is None else explanation.verdicts
+    by_policy = bool(verdicts) and decision.reason is Reason.POLICY_FAILED
+    # Where every hop permits, something behind them refused: a budget, or a proof that was used before.
+    told = by_policy or not all(each.permits for each in verdicts)
     lines = [*wrapped(_headline(decision), WIDTH), *_inset("asked", asked(decision.request))]
-    if not decision.allowed and not said:
+    if not decision.allowed and not told:
         lines += _inset("because", escaped(decision.detail))
     if decision.chain is not None:
         holder = _party(decision.chain.hops[-1].holder)
@@ -47,7 +50,7 @@ def decision_lines(decision: Decision, now: int, *, hops: bool) -> list[str]:
         lines += _inset("until", when_from(decision.chain.expires, now))
     if explanation is not None:
         lines += _hop_lines(explanation)
-        if said and decision.reason is Reason.POLICY_FAILED:
+        if by_policy:
             lines += _inset("policy", f"✗ {escaped(decision.detail)}")
         lines += _grantor_lines(explanation, decision.request)
     return lines

@@ -21,7 +21,7 @@ from delegate.chain.difference import difference
 from delegate.chain.effective import Effective, condition_texts, effective
 from delegate.chain.hop import Hop, hops_of
 from delegate.chain.links import UNLIMITED_HOPS, Link
-from delegate.explain.grants import handing, why_nothing
+from delegate.explain.grants import freshness, handing, spending, why_nothing
 from delegate.explain.layout import CHANGE, WIDTH, escaped, flow, hung, wrapped
 from delegate.explain.moments import span, when_from
 
@@ -52,6 +52,7 @@ class HopChange:
         """Give the change as JSON values."""
         hop, before, after = self.hop, self.before, self.after
         shape: dict[str, object] = {"hop": hop.index, "holder": hop.holder, "why": hop.why or None}
+        shape |= {"budget": dict(hop.budget), "fresh": hop.fresh}
         if before is None:
             return {**shape, "gives": [str(grant) for grant in after.grants]}
         return {**shape, "nothing_left": why_nothing(after) or None, **difference(before, after).to_json()}
@@ -71,7 +72,7 @@ class HopChange:
         ]
 
     def _limits(self, now: int) -> list[str]:
-        """Write what bounds the chain from this hop on: where, from when, how often handed on, how long."""
+        """Write what bounds the chain from this hop on: where, when, how often handed on, how much, how long."""
         hop, before, after = self.hop, self.before, self.after
         limits = []
         if after.audience and (before is None or after.audience != before.audience):
@@ -83,6 +84,10 @@ class HopChange:
                 limits.append(f"hands on {handing(after.hops_left)}")
         elif before.hops_left - after.hops_left > hop.handed_on:
             limits.append(f"hands on {handing(after.hops_left)}")
+        if hop.budget:
+            limits.append(f"spends {spending(hop.budget)}")
+        if hop.fresh is not None:
+            limits.append(freshness(hop.fresh))
         if before is None or after.expires < before.expires:
             limits.append(_life(hop.issued, after.expires, now))
         return limits

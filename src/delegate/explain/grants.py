@@ -5,12 +5,14 @@ For eyes alone: it shows what `effective` works out, and says where that is more
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from delegate.caveats import reads
 from delegate.chain.capability import Capability
 from delegate.chain.effective import Effective, condition_texts, open_arguments
 from delegate.chain.links import UNLIMITED_HOPS
 from delegate.explain.layout import ITEM, WIDTH, escaped, flow, titled, titled_items
-from delegate.explain.moments import when_from
+from delegate.explain.moments import span, when_from
 
 _COLUMNS = WIDTH - 12
 _MORE = "shows more than the chain allows, since some patterns have no common form: `check` asks about one request"
@@ -70,6 +72,16 @@ def handing(hops: int) -> str:
     if hops >= UNLIMITED_HOPS:
         return "as often as a chain can"
     return "once more" if hops == 1 else f"{hops} more times"
+
+
+def spending(budget: Iterable[tuple[str, int]]) -> str:
+    """Say what may be spent: unit and amount of each pool."""
+    return f"at most {', '.join(f'{amount} {unit}' for unit, amount in budget)}"
+
+
+def freshness(fresh_s: int) -> str:
+    """Say how old a verifier's revocation data may be."""
+    return f"revocation data at most {span(fresh_s)} old"
 
 
 def open_note(capability: Capability) -> str:

@@ -11,9 +11,11 @@ from delegate.chain.hop import Hop
 from delegate.chain.request import Request
 from delegate.errors import DelegateError, Denied, Reason
 from delegate.verify.chain import check_now_and_here
+from delegate.verify.effects import Settle, perform
 from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.explanation import Asking, Explanation, explain
 from delegate.verify.settings import Settings
+from delegate.verify.spending import check_cost
 from delegate.verify.verified import VerifiedChain
 
 JSON_VERSION: Final = 1
@@ -89,6 +91,33 @@ class Authorization:
         except DelegateError:
             return False
         return True
+
+    def settle(self, actual: Mapping[str, int]) -> bool:
+        """Give back to the budgets what the charge turned out not to need; once.
+
+        With a ledger that is awaited: `await verifier.settle(granted, actual)`.
+
+        Args:
+            actual: unit → what the request really cost, at most the `cost` that was charged. A unit that is not
+                named stays as charged.
+
+        Returns:
+            `True` the first time; `False` where it was settled before, or nothing was charged.
+
+        Raises:
+            ValueError: more than was charged. StateError: the ledger did not answer.
+
+        Source: SPEC §10.3.
+        """
+        effect = self.settlement(actual)
+        return effect is not None and perform(effect, self._settings) is True
+
+    def settlement(self, actual: Mapping[str, int]) -> Settle | None:
+        """Give the effect that `settle` is; `None` where nothing was charged."""
+        cost = check_cost(actual)
+        if self.proof_id is None or not self.chain.link.pools:
+            return None
+        return Settle(self.proof_id, cost, self._settings.now())
 
     def as_decision(self) -> Decision:
         """Give the decision that this authorization is."""

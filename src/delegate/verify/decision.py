@@ -21,13 +21,13 @@ from delegate.errors import DelegateError, VerificationError
 from delegate.state import Claim
 from delegate.verify.authorization import Authorization, Decision, refused
 from delegate.verify.chain import check_now_and_here, verify_blocks
-from delegate.verify.effects import AddRevocations, Effect, FindFeeds, FindRecords, Settle, Spend
+from delegate.verify.effects import AddRevocations, Effect, FindFeeds, FindRecords, Spend
 from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.generation import Generation
 from delegate.verify.possession import possession
 from delegate.verify.revocation import check_fresh, check_revoked, needs_freshness, subjects
 from delegate.verify.settings import Settings
-from delegate.verify.spending import charges, check_cost, refusal
+from delegate.verify.spending import charges, refusal
 from delegate.verify.texts import keep, recall
 from delegate.verify.verified import VerifiedChain
 from delegate.wire.envelope import Envelope
@@ -130,14 +130,6 @@ def accepting(source: RevocationList | str | bytes, settings: Settings) -> Gener
     """Take over a revocation list; yields the addition."""
     found = source if isinstance(source, RevocationList) else RevocationList.parse(source)
     return int((yield AddRevocations(found, settings.now())))
-
-
-def settling(granted: Authorization, actual: Mapping[str, int], settings: Settings) -> Generator[Effect, Any, bool]:
-    """Give back to the budgets what a charge turned out not to need; yields the settlement."""
-    cost = check_cost(actual)
-    if granted.proof_id is None or not granted.chain.link.pools:
-        return False
-    return (yield Settle(granted.proof_id, cost, settings.now())) is True
 
 
 def checking_revocation(chain: VerifiedChain, settings: Settings, now: int) -> Checking[None]:

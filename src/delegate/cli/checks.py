@@ -1,0 +1,189 @@
+"""What a decision checked of a chain and what it did not, for the line `Checked`.
+
+The rules of this file:
+
+- What was not checked is said every time, and why where that helps.
+- A check that comes after the one that refused was not made.
+- A list counts for as much as its signer has a say: that of a stranger to the chain is no check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from delegate.chain.unverified import AnyToken
+from delegate.cli.verifiers import Footing
+from delegate.errors import DelegateError, Denied, Reason
+from delegate.explain import Checked, Mark, checked
+from delegate.keys import Principal
+from delegate.state import Refused, State
+from delegate.verify import Decision, VerifiedChain
+from delegate.verify.spending import CALLS, charges, refusal
+from delegate.wire.envelope import Kind
+
+# In the order of SPEC §5: what is refused by one of these was not looked up (§5.4).
+_BEFORE_PLACE: Final = frozenset({Reason.EXPIRED, Reason.NOT_YET_VALID, Reason.LIFETIME_TOO_LONG, Reason.WRONG_TENANT})
+_BEFORE_REVOCATION: Final = _BEFORE_PLACE | {Reason.WRONG_AUDIENCE, Reason.BEARER_REFUSED}
+# Neither a `Denied`, and both come after the proof held (§5.8).
+_AFTER_PROOF: Final = frozenset({Reason.REPLAYED, Reason.BUDGET_UNAVAILABLE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What was asked, beside the decision itself.
+
+    Attributes:
+        given: what was presented.
+        on: what the verifier rests on.
+        now: its clock.
+        audience: the service, where the user named one.
+        vouched: principals whose names to believe.
+        proven: whether a proof was looked at.
+        cost: unit → what the request costs; `None` where no request was asked about.
+    """
+
+    given: AnyToken
+    on: Footing
+    now: int
+    audience: str | None = None
+    vouched: Sequence[Principal] = ()
+    proven: bool = False
+    cost: Mapping[str, int] | None = None
+
+
+def checks(decision: Decision, looked: Looked) -> tuple[Checked, ...]:
+    """List what was checked and what was not."""
+    chain = decision.chain
+    total = len(looked.given.blocks)
+    if chain is None:
+        if decision.reason is Reason.UNKNOWN_ROOT:
+            return (
+                checked.no_root(),
+                Checked(what="signatures", mark=Mark.NOT_CHECKED, words="signatures not checked"),
+            )
+        signatures = checked.signatures(decision.hop or 0, total)
+        return (signatures, _holder(decision, looked), _revocation(decision, looked), checked.NAMES)
+    return (
+        checked.signatures(total, total),
+        checked.root(chain.root.principal.name),
+        checked.in_time(decision.reason),
+        _audience(decision, looked.audience),
+        _holder(decision, looked),
+        _revocation(decision, looked),
+        *_replay(decision, looked),
+        *_spent(decision, looked),
+        _names(chain, looked.vouched),
+    )
+
+
+def items_json(items: Sequence[Checked]) -> list[dict[str, str | None]]:
+    """Give the checks as JSON values."""
+    return [item.to_json() for item in items]
+
+
+def charged(decision: Decision, cost: Mapping[str, int]) -> dict[str, int]:
+    """Say what an allowed request cost the budgets of its chain: unit → amount; empty where it has none."""
+    if decision.authorization is None:
+        return {}
+    link = decision.authorization.chain.link
+    return {charge.unit: charge.amount for charge in charges(link, cost, has_ledger=True)}
+
+
+def affordable(decision: Decision, cost: Mapping[str, int], state: State | None) -> Decision:
+    """Refuse what a preview allows, where a pool has too little left: by the stores, else by what it holds in all.
+
+    A call costs 1. Of other units nothing is asked unless `cost` has some, and then it must have all.
+    """
+    chain = decision.chain
+    if not decision.allowed or chain is None:
+        return decision
+    link = chain.link
+    prices = cost or {pool.unit: 0 for pool in link.pools if pool.unit != CALLS}
+    try:
+        asked = charges(link, prices, has_ledger=True)
+        spent = {} if state is None else state.ledger.spent([each.block_id for each in asked])
+        for place, each in enumerate(asked):
+            left = max(each.limit - spent.get((each.block_id, each.unit), 0), 0)
+            if each.amount > left:
+                raise refusal(Refused(place, left), link, asked)
+    except DelegateError as error:
+        return replace(decision, allowed=False, reason=error.reason, hop=error.hop, detail=error.detail, error=error)
+    return decision
+
+
+def _audience(decision: Decision, audience: str | None) -> Checked:
+    if audience is None or decision.reason in _BEFORE_PLACE:
+        return Checked(what="audience", mark=Mark.NOT_CHECKED, words="audience not checked")
+    wrong = decision.reason is Reason.WRONG_AUDIENCE
+    return Checked(what="audience", mark=Mark.FAILED if wrong else Mark.HELD, words=f"audience {audience}")
+
+
+def _holder(decision: Decision, looked: Looked) -> Checked:
+    if looked.given.kind is Kind.BEARER:
+        return Checked(what="holder", mark=Mark.NOT_CHECKED, words="holder: whoever has it")
+    if _is_proven(decision, looked):
+        return Checked(what="holder", mark=Mark.HELD, words="holder proven")
+    return checked.HOLDER
+
+
+def _replay(decision: Decision, looked: Looked) -> tuple[Checked, ...]:
+    """Say whether the proof could be used again, where one held."""
+    if decision.reason is Reason.REPLAYED:
+        return (Checked(what="replay", mark=Mark.FAILED, words="this proof was used before"),)
+    if looked.given.kind is Kind.BEARER or not _is_proven(decision, looked):
+        return ()
+    if looked.on.state is None:
+        words = "used proofs are not remembered between runs"
+        return (Checked(what="replay", mark=Mark.NOT_CHECKED, words=words),)
+    if decision.allowed:
+        return (Checked(what="replay", mark=Mark.HELD, words="used proofs are remembered"),)
+    return ()  # refusing claims nothing
+
+
+def _is_proven(decision: Decision, looked: Looked) -> bool:
+    after = decision.allowed or isinstance(decision.error, Denied) or decision.reason in _AFTER_PROOF
+    return looked.proven and after
+
+
+def _revocation(decision: Decision, looked: Looked) -> Checked:
+    chain, store = decision.chain, looked.on.revocations
+    if decision.reason in {Reason.REVOKED, Reason.REVOCATION_STALE}:
+        return checked.revocation_failed(decision.reason)
+    if store is None:
+        return checked.revocation_unchecked("no list given")
+    if chain is None or decision.reason in _BEFORE_REVOCATION:
+        return checked.revocation_unchecked()
+    if decision.reason is Reason.STATE_UNAVAILABLE:
+        return checked.revocation_unchecked("the state did not answer")
+    feeds = store.feeds()
+    have_say = {each.public_key.thumbprint for each in (chain.root.principal, *looked.on.revokers)}
+    have_say.update(hop.key.thumbprint for hop in chain.hops)
+    counting = [feed for feed in feeds if feed.signer in have_say]
+    if not counting:
+        return checked.revocation_unchecked("no list by anyone with a say")
+    oldest = min(feed.issued for feed in counting)
+    overdue = any(feed.expires <= looked.now for feed in counting)
+    return checked.not_revoked(len(counting), max(looked.now - oldest, 0), overdue=overdue)
+
+
+def _spent(decision: Decision, looked: Looked) -> tuple[Checked, ...]:
+    if looked.cost is None or decision.chain is None or not decision.chain.link.pools:
+        return ()
+    amounts = charged(decision, looked.cost)
+    if amounts:
+        return (checked.charged(amounts),)
+    note = "enough is left" if decision.allowed and looked.on.state is not None else ""
+    return (checked.not_charged(decision.reason, note),)
+
+
+def _names(chain: VerifiedChain, vouched: Sequence[Principal]) -> Checked:
+    known = {(each.name, each.public_key) for each in vouched}
+    borne_out = [hop.holder for hop in chain.hops if (hop.holder, hop.key) in known]
+    if not borne_out:
+        return checked.NAMES
+    rest = "" if len(borne_out) == len(chain.hops) else ", others as handed down"
+    return Checked(
+        what="names", mark=Mark.HELD, words=f"names: {', '.join(dict.fromkeys(borne_out))} vouched for{rest}"
+    )

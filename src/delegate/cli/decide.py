@@ -1,0 +1,263 @@
+"""`delegate verify`, `check`: what a chain allows.
+
+The rules of this file:
+
+- Status 0 never means more than the words do: a chain that is genuine is not a request that is allowed.
+- `verify` decides as a service does, and spends what a service would; `check` only says what would come of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from delegate.chain.request import normalise
+from delegate.cli.checks import Looked, affordable, charged, checks, items_json
+from delegate.cli.options import (
+    FILE,
+    amount_pair,
+    clock,
+    example,
+    json_option,
+    json_pair,
+    now_option,
+    request_options,
+    root_options,
+    token_argument,
+    unique,
+)
+from delegate.cli.output import Failure, Output, failure_of
+from delegate.cli.sources import read_principal, read_request, read_roots, read_token
+from delegate.cli.status import Status
+from delegate.cli.verifiers import (
+    NO_REQUEST,
+    Footing,
+    check_stdin,
+    claimed_audience,
+    footing,
+    make_verifier,
+    revocation_options,
+)
+from delegate.errors import DelegateError, Denied, Reason
+from delegate.explain import Checked, decision_lines, titled_items, view
+from delegate.verify import Decision, Root
+
+cost_option = click.option(
+    "--cost",
+    "costs",
+    type=amount_pair,
+    multiple=True,
+    metavar="UNIT=AMOUNT",
+    help="What the request costs its budgets: usd_cents=320. Repeat.",
+)
+
+
+@click.command(
+    epilog=example(
+        "delegate verify worker.proof --root alice.pub --audience files.example.com \\",
+        "    --action files.read --resource /reports/q3.csv --arg size=10",
+    )
+)
+@token_argument
+@root_options
+@revocation_options
+@click.option("--audience", metavar="NAME", help="This service, as it calls itself: files.example.com.")
+@request_options
+@click.option(
+    "--env", type=json_pair, multiple=True, metavar="K=V", help="A fact that the service vouches for. Repeat."
+)
+@cost_option
+@click.option("--tenant", metavar="TENANT", help="The tenant that the service serves.")
+@click.option("--bearer", is_flag=True, help="Take bearer chains too.")
+@click.option(
+    "--principal", "principals", type=FILE, multiple=True, metavar="FILE", help="A .pub whose name to believe. Repeat."
+)
+@click.option(
+    "--policy", "policies", multiple=True, metavar="CONDITION", help="A condition of the service's own. Repeat."
+)
+@click.option("--explain", is_flag=True, help="Show what every hop says to the request, and who could grant it.")
+@now_option
+@json_option
+def verify(
+    token: str | None,
+    roots: tuple[str, ...],
+    speaks_for: tuple[str, ...],
+    list_files: tuple[str, ...],
+    revoker_files: tuple[str, ...],
+    max_age_s: int | None,
+    state_url: str | None,
+    audience: str | None,
+    env: tuple[tuple[str, object], ...],
+    costs: tuple[tuple[str, int], ...],
+    tenant: str | None,
+    bearer: bool,  # noqa: FBT001
+    principals: tuple[str, ...],
+    policies: tuple[str, ...],
+    explain: bool,  # noqa: FBT001
+    now: int | None,
+    as_json: bool,  # noqa: FBT001
+    **asked: Any,  # noqa: ANN401
+) -> None:
+    """Decide a request as a service would: allowed or refused.
+
+    Without a request it checks the chain alone, and says so.
+    """
+    out = Output("verify", as_json=as_json)
+    at = clock(now)
+    check_stdin(token, list_files)
+    request = read_request(**asked)
+    if request is not None and audience is None:
+        message = "which service is asked? --audience files.example.com"
+        raise click.UsageError(message)
+    if request is None and costs:
+        message = "--cost is of a request: --action files.read --resource /reports/q3.csv"
+        raise click.UsageError(message)
+    if request is not None and state_url and now is not None:
+        message = "leave out --now or --state: what verifiers share goes by the system's clock"
+        raise click.UsageError(message)
+    trusted = _needed_roots(roots, speaks_for)
+    vouched = tuple(map(read_principal, principals))
+    cost = unique(costs, "--cost")
+    facts = _facts(env)
+    given = read_token(token, out)
+    place = audience if audience is not None else claimed_audience(given)
+    with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
+        looked = Looked(
+            given=given,
+            on=on,
+            now=at,
+            audience=audience,
+            vouched=vouched,
+            proven=request is not None,
+            cost=None if request is None else cost,
+        )
+        verifier = make_verifier(
+            trusted, on, audience=place, now=at, tenant=tenant, bearer=bearer, principals=vouched, policies=policies
+        )
+        if request is None:
+            decision = verifier.preview(given, NO_REQUEST)
+        else:
+            decision = verifier.decide(given, request, env=facts, cost=cost)
+        items = checks(decision, looked)
+    if request is None:
+        _tell_chain(out, decision, looked, items)
+    else:
+        _tell(out, decision, looked, items, explain=explain)
+
+
+@click.command(
+    epilog=example("delegate check worker.token --root alice.pub --action files.read --resource /reports/q3.csv")
+)
+@token_argument
+@root_options
+@revocation_options
+@click.option("--audience", metavar="NAME", help="The service to ask as; if absent, one that the chain names.")
+@request_options
+@click.option(
+    "--env", type=json_pair, multiple=True, metavar="K=V", help="A fact that the service would vouch for. Repeat."
+)
+@cost_option
+@click.option("--tenant", metavar="TENANT", help="The tenant to ask for.")
+@click.option(
+    "--principal", "principals", type=FILE, multiple=True, metavar="FILE", help="A .pub whose name to believe. Repeat."
+)
+@now_option
+@json_option
+def check(
+    token: str | None,
+    roots: tuple[str, ...],
+    speaks_for: tuple[str, ...],
+    list_files: tuple[str, ...],
+    revoker_files: tuple[str, ...],
+    max_age_s: int | None,
+    state_url: str | None,
+    audience: str | None,
+    env: tuple[tuple[str, object], ...],
+    costs: tuple[tuple[str, int], ...],
+    tenant: str | None,
+    principals: tuple[str, ...],
+    now: int | None,
+    as_json: bool,  # noqa: FBT001
+    **asked: Any,  # noqa: ANN401
+) -> None:
+    """Say what a chain would allow, without a proof. No service acts on this."""
+    out = Output("check", as_json=as_json)
+    at = clock(now)
+    check_stdin(token, list_files)
+    request = read_request(**asked)
+    if request is None:
+        message = "which request? --action files.read --resource /reports/q3.csv, or --request FILE"
+        raise click.UsageError(message)
+    trusted = _needed_roots(roots, speaks_for)
+    vouched = tuple(map(read_principal, principals))
+    cost = unique(costs, "--cost")
+    facts = _facts(env)
+    given = read_token(token, out)
+    place = audience if audience is not None else claimed_audience(given)
+    with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
+        looked = Looked(given=given, on=on, now=at, audience=audience, vouched=vouched, cost=cost)
+        verifier = make_verifier(trusted, on, audience=place, now=at, tenant=tenant, bearer=True, principals=vouched)
+        decision = affordable(verifier.preview(given, request, env=facts), cost, on.state)
+        items = checks(decision, looked)
+    _tell(out, decision, looked, items, explain=True)
+
+
+def _needed_roots(paths: tuple[str, ...], speaks_for: tuple[str, ...]) -> tuple[Root, ...]:
+    if not paths:
+        message = "whom do you trust? --root alice.pub"
+        raise click.UsageError(message)
+    return read_roots(paths, speaks_for)
+
+
+def _facts(env: tuple[tuple[str, object], ...]) -> dict[str, object]:
+    try:
+        return normalise(unique(env, "--env"), "--env")
+    except DelegateError as error:
+        raise Failure(Status.USAGE, error.detail, reason=error.reason) from None
+
+
+def _tell_chain(out: Output, decision: Decision, looked: Looked, items: Sequence[Checked]) -> None:
+    """Print what came of the chain, and say plainly that nothing more was decided."""
+    chain = decision.chain
+    data = {"genuine": chain is not None, "allowed": None, "checked": items_json(items)}
+    # What this one said to the request that nobody made is of no interest; anything before that is.
+    if decision.error is not None and not isinstance(decision.error, Denied):
+        _hint(out, decision, looked.on)
+        raise failure_of(decision.error, chain, data)
+    found = view(looked.given.link, None if chain is None else chain.root.can)
+    lines = [
+        "GENUINE  the chain is genuine; holder not proven; no request decided",
+        "",
+        *found.hop_lines(looked.now),
+        "",
+        *found.sum_lines(looked.now),
+        *titled_items("Checked", map(str, items)),
+    ]
+    out.result({**data, "chain": found.to_json()}, lines)
+
+
+def _tell(out: Output, decision: Decision, looked: Looked, items: Sequence[Checked], *, explain: bool) -> None:
+    """Print a decision, and fail where it refuses."""
+    lines = [*decision_lines(decision, looked.now, hops=explain), *titled_items("Checked", map(str, items))]
+    data = {**decision.to_json(), "charged": charged(decision, looked.cost or {}), "checked": items_json(items)}
+    if decision.error is None:
+        out.result(data, lines)
+        return
+    if explain:
+        out.show(lines)
+    _hint(out, decision, looked.on)
+    raise failure_of(decision.error, decision.chain, data)
+
+
+def _hint(out: Output, decision: Decision, on: Footing) -> None:
+    """Say which option helps against a refusal that is not the token's fault."""
+    if decision.reason is Reason.BUDGET_UNAVAILABLE:
+        out.note("budgets are charged in a store: --state sqlite:///state.db, redis://… or postgresql://…")
+    elif decision.reason is Reason.BUDGET_UNPRICED:
+        out.note("what does the request cost? --cost UNIT=AMOUNT")
+    elif decision.reason is Reason.REVOCATION_STALE and not on.revokers:
+        out.note("whose lists must be fresh? --revoker alice.pub, with --revocations or --state")
+    elif decision.reason is Reason.REVOCATION_STALE and on.revocations is None:
+        out.note("where are their lists? --revocations FILE or --state URL")

@@ -1,0 +1,184 @@
+"""The verifier that a command asks, and what it rests on: roots, revocation lists, whose word counts, the stores.
+
+The rules of this file:
+
+- Looking changes nothing: lists from files are heeded in this run, beside what the stores hold, and put into none.
+- By a clock of the user's own nothing is claimed or charged: stores forget by it, and every verifier shares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Final
+
+import click
+
+from delegate.chain.records import Feed, Record
+from delegate.chain.request import Request
+from delegate.chain.text import shown
+from delegate.chain.unverified import AnyToken
+from delegate.cli.lists import read_list
+from delegate.cli.options import FILE, duration, together
+from delegate.cli.sources import read_principal
+from delegate.cli.stores import opened, state_option
+from delegate.errors import CaveatSyntaxError, DelegateError
+from delegate.keys import Principal
+from delegate.state import MemoryReplay, MemoryRevocations, RevocationStore, State
+from delegate.verify import Root, Verifier
+
+# Asked where nothing else was: its answer is never shown, only what was found out about the chain before it.
+NO_REQUEST: Final = Request("inspect")
+_NO_AUDIENCE: Final = "any"  # a name to go by where the chain names no service and the user none
+
+revocation_options = together(
+    click.option(
+        "--revocations",
+        "list_files",
+        type=FILE,
+        multiple=True,
+        metavar="FILE",
+        help="A list of what was revoked; - for stdin. Repeat.",
+    ),
+    click.option(
+        "--revoker",
+        "revoker_files",
+        type=FILE,
+        multiple=True,
+        metavar="FILE",
+        help="The .pub of whose lists count against any chain. Repeat.",
+    ),
+    click.option(
+        "--max-revocation-age",
+        "max_age_s",
+        type=duration,
+        metavar="DURATION",
+        help="How old the newest list of each --revoker may be: 1h.",
+    ),
+    state_option,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footing:
+    """What a verifier rests on besides its roots.
+
+    Attributes:
+        revocations: where to look up what was revoked; `None` where no list and no state was given.
+        revokers: whose word on anything counts.
+        max_age_s: how old their newest lists may be.
+        state: the stores that verifiers share, if any.
+    """
+
+    revocations: RevocationStore | None = None
+    revokers: tuple[Principal, ...] = ()
+    max_age_s: int | None = None
+    state: State | None = None
+
+
+class _Joined:
+    """Lists from files beside a store that is only read."""
+
+    __slots__ = ("_files", "_store")
+
+    def __init__(self, store: RevocationStore, files: MemoryRevocations) -> None:
+        self._store = store
+        self._files = files
+
+    def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
+        """Take over a list, for this run."""
+        return self._files.add(feed, records, now=now)
+
+    def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
+        """Give what either has."""
+        return [*self._store.look_up(subjects), *self._files.look_up(subjects)]
+
+    def feeds(self) -> Sequence[Feed]:
+        """Give of every signer the newer of two."""
+        newest: dict[bytes, Feed] = {}
+        for feed in (*self._store.feeds(), *self._files.feeds()):
+            known = newest.get(feed.signer)
+            if known is None or known.sequence < feed.sequence:
+                newest[feed.signer] = feed
+        return list(newest.values())
+
+
+def check_stdin(token: str | None, list_files: Sequence[str]) -> None:
+    """Refuse stdin for two things, before either is read."""
+    if (token, *list_files).count("-") > 1:
+        message = "stdin can be one thing: the token or one list"
+        raise click.UsageError(message)
+
+
+@contextmanager
+def footing(
+    list_files: Sequence[str],
+    revoker_files: Iterable[str],
+    max_age_s: int | None,
+    state_url: str | None,
+    *,
+    now: int,
+) -> Iterator[Footing]:
+    """Read what a verifier rests on; the stores stay open until the command is done.
+
+    Raises:
+        click.UsageError: options that do not go together. Failure: a file.
+        StateError: a store did not answer, or a list is longer than this process keeps.
+    """
+    revokers = tuple(map(read_principal, revoker_files))
+    if max_age_s is not None and not revokers:
+        message = "--max-revocation-age: whose lists? --revoker alice.pub"
+        raise click.UsageError(message)
+    lists = list(map(read_list, list_files))
+    with opened(state_url) if state_url else nullcontext() as state:
+        found = None if state is None else state.revocations
+        if lists:
+            found = MemoryRevocations() if found is None else _Joined(found, MemoryRevocations())
+            for each in lists:
+                found.add(each.feed, each.records, now=now)
+        yield Footing(revocations=found, revokers=revokers, max_age_s=max_age_s, state=state)
+
+
+def make_verifier(
+    roots: Sequence[Root],
+    on: Footing,
+    *,
+    audience: str,
+    now: int,
+    tenant: str | None,
+    bearer: bool,
+    principals: Iterable[Principal] = (),
+    policies: Iterable[str] = (),
+) -> Verifier:
+    """Make the verifier; what it finds wrong with its settings is a usage error here."""
+    # One run remembers nothing of the one before, unless there is a state; and says so.
+    replay = MemoryReplay(since=0) if on.state is None else on.state.replay
+    try:
+        return Verifier(
+            roots,
+            audience=audience,
+            tenant=tenant or None,
+            bearer=bearer,
+            principals=principals,
+            policy=tuple(policies),
+            clock=lambda: now,
+            replay=replay,
+            revocations=on.revocations,
+            revokers=on.revokers,
+            max_revocation_age=on.max_age_s,
+            ledger=None if on.state is None else on.state.ledger,
+        )
+    except CaveatSyntaxError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise click.UsageError(shown(str(error), 300)) from None
+
+
+def claimed_audience(given: AnyToken) -> str:
+    """Ask as a service that the chain claims to be for; a chain that cannot be read is the verifier's to refuse."""
+    try:
+        named = given.link.audience
+    except DelegateError:
+        return _NO_AUDIENCE
+    return min(named) if named else _NO_AUDIENCE
