@@ -79,7 +79,7 @@ def deciding(presentation: Presented, asked: Asked, generation: Generation, sett
         link = chain.link
         check_now_and_here(chain, settings, now)  # SPEC 5.3, 5.4
         if link.fresh is not None or settings.asks_revocations:
-            yield from checking_revocation(chain, settings, now)  # SPEC 5.4
+            yield from checking_revocation(chain, generation, settings, now)  # SPEC 5.4
         proof = None if left is None else possession(left, chain, request, settings, now)  # SPEC 5.5
         if seen and text is not None and left is not None:  # from the second time on: most chains have none
             keep(text, left, chain, generation, settings.tail_bytes)
@@ -105,7 +105,7 @@ def checking_chain(token: Presented, generation: Generation, settings: Settings,
     chain = verify_blocks(framed(token).blocks, generation, settings)[0]
     check_now_and_here(chain, settings, now)
     if chain.link.fresh is not None or settings.asks_revocations:
-        yield from checking_revocation(chain, settings, now)
+        yield from checking_revocation(chain, generation, settings, now)
     return chain
 
 
@@ -117,7 +117,7 @@ def previewing(token: Presented, asked: Asked, generation: Generation, settings:
         chain = verify_blocks(framed(token).blocks, generation, settings)[0]
         check_now_and_here(chain, settings, now)
         if chain.link.fresh is not None or settings.asks_revocations:
-            yield from checking_revocation(chain, settings, now)
+            yield from checking_revocation(chain, generation, settings, now)
         evaluate(chain, request, env, settings, now)
     except DelegateError as error:
         ask = None if chain is None else partial(asking, chain, request, env, settings, now)
@@ -132,7 +132,7 @@ def accepting(source: RevocationList | str | bytes, settings: Settings) -> Gener
     return int((yield AddRevocations(found, settings.now())))
 
 
-def checking_revocation(chain: VerifiedChain, settings: Settings, now: int) -> Checking[None]:
+def checking_revocation(chain: VerifiedChain, generation: Generation, settings: Settings, now: int) -> Checking[None]:
     """Refuse what was taken back, and to decide by stale data; yields the look-up.
 
     Raises:
@@ -140,7 +140,9 @@ def checking_revocation(chain: VerifiedChain, settings: Settings, now: int) -> C
     """
     feeds: Sequence[Feed] = ()
     if settings.has_revocations:
-        check_revoked(chain, (yield FindRecords(tuple(subjects(chain)))), settings, now)
+        records = yield FindRecords(subjects(chain, generation))
+        if records:
+            check_revoked(chain, records, settings, now)
         if needs_freshness(chain, settings):
             feeds = yield FindFeeds()
     check_fresh(chain, feeds, settings, now)

@@ -23,6 +23,7 @@ class Generation(NamedTuple):
 
     by_thumbprint: dict[bytes, Root]
     blocks: Recent[VerifiedChain]
+    subjects: Recent[tuple[bytes, ...]]  # what is to be looked up of a chain, by the id of its last block
     texts: Recent[Known]  # by the text of a bearer token, or the head of a presentation's
 
 
@@ -44,4 +45,4 @@ def generation(roots: Iterable[Trusted], cache_size: int) -> Generation:
             message = f"the key of {root.principal.name} is a root twice"
             raise ValueError(message)
         found[thumbprint] = root
-    return Generation(found, Recent(cache_size), Recent(cache_size))
+    return Generation(found, Recent(cache_size), Recent(cache_size), Recent(cache_size))
