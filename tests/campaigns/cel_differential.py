@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
 
-from delegate.caveats import BoolKey, Duration, Timestamp, evaluate, functions
+from delegate.caveats import BoolKey, Duration, Timestamp, evaluate, functions, times
 from delegate.caveats.functions import format_double
 from delegate.caveats.times import parse_timestamp
 from delegate.errors import CaveatError, CaveatSyntaxError, Reason
@@ -131,7 +131,7 @@ def _is_longer_year(text: str, variables: Mapping[str, object], theirs: object) 
     def with_zeros(given: str) -> Timestamp:
         return parse_timestamp(given.lstrip("0") if given.startswith("0") and given[4:5].isdigit() else given)
 
-    with mock.patch.object(functions, "parse_timestamp", with_zeros):
+    with mock.patch.object(times, "parse_timestamp", with_zeros):
         return same(ours(text, variables), theirs)
 
 
