@@ -58,7 +58,7 @@ def trace(expression: Expression, scope: Scope) -> tuple[tuple[str, object], ...
     return tuple(results)
 
 
-def explain_failure(expression: Expression, variables: Mapping[str, object]) -> str:
+def explain_failure(expression: Expression, variables: Mapping[str, object], spare: Scope | None = None) -> str:
     """One line on the first conjunct that does not hold, such as `args.amount <= 500, and args.amount is 750`.
 
     A conjunct that is false comes before one that is an error: the false one decided. Empty text if all hold.
@@ -66,8 +66,9 @@ def explain_failure(expression: Expression, variables: Mapping[str, object]) -> 
     Args:
         expression: a condition.
         variables: what it was evaluated with.
+        spare: of whose steps to evaluate it again; by default as many as a decision has.
     """
-    scope = Scope(dict(variables))
+    scope = Scope(dict(variables)) if spare is None else spare
     parts = conjuncts(expression)
     outcomes = [value for _, value in trace(expression, scope)]
     failing = [

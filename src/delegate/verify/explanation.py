@@ -3,7 +3,7 @@
 The rules of this file:
 
 - Nothing here decides. Every hop is asked by itself, with steps of its own, so that those after the first refusal
-  answer too.
+  answer too; and as many again serve the words for what does not hold.
 - Whoever could grant the request is the signer of the first hop that refuses it, provided that all hops above permit
   it: a block can only narrow, so nobody below can.
 - Values are the caller's: escaped and shortened.
@@ -127,20 +127,22 @@ def explain(error: DelegateError | None, chain: VerifiedChain | None, asking: As
 
 
 def _verdict(link: Link, asking: Asking) -> Verdict:
-    permits, words = _asked_alone(link, asking)
+    try:
+        permits, words = _asked_alone(link, asking)
+    except CaveatError as error:  # the steps ran out: no next capability absorbs that
+        permits, words = False, error.detail
     return Verdict(hop=link.hop, signer=link.signer, holder=link.block.holder, permits=permits, words=words)
 
 
 def _asked_alone(link: Link, asking: Asking) -> tuple[bool, str]:
-    scope = Scope(dict(asking.variables), asking.steps)
+    scope, spare = (Scope(dict(asking.variables), asking.steps) for _ in range(2))
     covered = "whatever the hops above permit"
     if link.block.can:
         capabilities = decode_capabilities(link.block.can)
         near: list[str] = []
-        match = None
         for rule, capability in zip(compile_capabilities(link.block.can), capabilities, strict=True):
-            if rule.covers(asking.request):
-                match = _condition_holds(capability, scope)
+            if rule.covers(asking.request, scope):
+                match = _condition_holds(capability, scope, spare)
                 if match is None:
                     covered = str(capability)
                     break
@@ -154,17 +156,19 @@ def _asked_alone(link: Link, asking: Asking) -> tuple[bool, str]:
         except CaveatError as error:
             return False, f"{format_caveat(expression)}: {error.detail}"
         if value is not True:
-            return False, explain_failure(expression, asking.variables)
+            return False, explain_failure(expression, asking.variables, spare)
     count = len(caveats)
     return True, f"{covered}{f' · {count} caveats hold' if count > 1 else ' · 1 caveat holds' if count else ''}"
 
 
-def _condition_holds(capability: Capability, scope: Scope) -> str | None:
+def _condition_holds(capability: Capability, scope: Scope, spare: Scope) -> str | None:
     """Give `None` where the capability's condition holds, else why not."""
     if capability.condition is None:
         return None
     try:
         value = compile_wire(to_wire(capability.condition))(scope)
     except CaveatError as error:
+        if error.reason is Reason.LIMIT_EXCEEDED:
+            raise
         return error.detail
-    return None if value is True else explain_failure(capability.condition, scope.variables)
+    return None if value is True else explain_failure(capability.condition, scope.variables, spare)
