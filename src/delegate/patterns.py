@@ -249,10 +249,13 @@ class Pattern:
 
 
 # What makes a resource unfit for patterns: a control character or a backslash; a percent sign without two hex
-# digits, or one that hides NUL, `%`, `.`, `/` or `\`; a segment `.` or `..`, also with a query, a fragment or
+# digits, or one that hides NUL, `%`, `/`, `\`, or what need not be hidden (a letter, a digit, `-`, `.`, `_`, `~`:
+# RFC 3986 §2.3), so that one place would have two texts; a segment `.` or `..`, also with a query, a fragment or
 # parameters behind it, which URL parsers cut off first.
+_NEEDLESS = "%(?:2[DEde]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])"
+_NEEDLESSLY_ENCODED = re.compile(_NEEDLESS)
 _NOT_PLAIN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\\]|%(?![0-9A-Fa-f]{2})|%(?:00|25|2[EFef]|5[Cc])|(?:\A|/)\.{1,2}(?=[/?#;]|\Z)"
+    rf"[\x00-\x1f\x7f-\x9f\\]|%(?![0-9A-Fa-f]{{2}})|%(?:00|25|2[Ff]|5[Cc])|{_NEEDLESS}|(?:\A|/)\.{{1,2}}(?=[/?#;]|\Z)"
 )
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?!/)")
 
@@ -262,8 +265,8 @@ def plain_form(resource: str) -> bool:
 
     Answers whether the text names one place whichever way a service reads it: no segment `.` or `..`, no
     empty segment but a leading or trailing one and the one in `scheme://`, no backslash, no control
-    character, no malformed percent sign, no percent-encoded `.`, `/`, `\`, `%` or NUL. Empty text is not
-    plain either, and `file:///x` is not, for its third slash.
+    character, no malformed percent sign, no percent-encoded `/`, `\`, `%`, NUL, letter, digit, `-`, `.`, `_` or
+    `~`. Empty text is not plain either, and `file:///x` is not, for its third slash.
 
     Cost: linear. Source: SPEC §6.
     """
@@ -273,6 +276,11 @@ def plain_form(resource: str) -> bool:
         return True
     scheme = _SCHEME.match(resource)
     return scheme is not None and "//" not in resource[scheme.end() :]
+
+
+def needlessly_encoded(text: str) -> bool:
+    """Does this text hide a character behind a percent sign that it may hold as it is? (RFC 3986 §2.3)."""
+    return _NEEDLESSLY_ENCODED.search(text) is not None
 
 
 def _check_arguments(text: str, separator: str) -> None:
