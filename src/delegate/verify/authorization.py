@@ -172,8 +172,8 @@ class Decision:
     def explain(self) -> Explanation:
         """Say what every hop, asked alone, says to this request, and who could grant it.
 
-        For the operator: it quotes the request. Cost: evaluates every hop again; an allowed request that nobody asks
-        about pays nothing. Source: SPEC §9.3.
+        For the operator: it quotes the request. Cost: evaluates every hop again, each with the steps of a whole
+        decision, and as many for its words; an allowed request that nobody asks about pays nothing. Source: SPEC §9.3.
         """
         return explain(self.error, self.chain, None if self._asking is None else self._asking())
 
