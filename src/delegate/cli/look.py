@@ -44,7 +44,7 @@ _NO_AUDIENCE = "any"  # a name to go by where the chain names no service and the
 _UNTIMELY = frozenset({Reason.EXPIRED, Reason.NOT_YET_VALID})
 
 
-@click.command()
+@click.command(epilog=example("delegate inspect worker.token --diff"))
 @token_argument
 @root_options
 @click.option("--diff", is_flag=True, help="Show of every hop what it took away, one line each.")
