@@ -144,6 +144,30 @@ def test_a_text_is_the_only_one_of_its_bytes(size: int) -> None:
     assert same == ([text[-1]] if size else [])
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("/", Reason.MALFORMED),
+        ("\u00e9", Reason.MALFORMED),
+        ("AAAA/", Reason.MALFORMED),
+        ("AAAA=", Reason.NOT_CANONICAL),
+        ("=", Reason.NOT_CANONICAL),
+        ("AA==", Reason.NOT_CANONICAL),
+        ("A=A=", Reason.MALFORMED),
+        ("A!==", Reason.MALFORMED),
+        ("\u00e9===", Reason.MALFORMED),
+        ("\ud800=", Reason.MALFORMED),
+        ("AAAAA", Reason.TRUNCATED),
+        ("AAAAA/B", Reason.MALFORMED),
+    ],
+)
+def test_of_several_faults_the_first_is_named(text: str, reason: Reason) -> None:
+    """The alphabet comes before the length: a text with both faults was not cut off alone."""
+    with pytest.raises(TokenError) as caught:
+        armor.from_base64url(text)
+    assert caught.value.reason is reason
+
+
 def test_every_character_outside_the_alphabet_is_refused() -> None:
     """All of Latin-1, and some beyond, in the middle of a text."""
     alphabet = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
