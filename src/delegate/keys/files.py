@@ -16,7 +16,7 @@ import os
 from os import PathLike
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -86,7 +86,7 @@ def load_private(
         )
     except UnsupportedAlgorithm:
         raise TokenError(Reason.UNSUPPORTED_ALGORITHM, "a key that is neither ed25519 nor esp256") from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, InternalError):  # OpenSSL has names for some faults only
         detail = "the passphrase is wrong or the key file is damaged" if encrypted else "the key file is damaged"
         raise TokenError(Reason.MALFORMED, detail) from None
     return first_line, _signer(key)
