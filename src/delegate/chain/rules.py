@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple, NoReturn, TypeAlias, TypeVar
 
-from delegate.caveats import Condition, Run, Scope, compile_run, compile_wire
+from delegate.caveats import Condition, Run, Scope, compile_flat_list, compile_run, compile_wire
 from delegate.chain.request import Request
 from delegate.chain.text import shown
 from delegate.errors import CaveatError, Reason, TokenError
@@ -124,7 +124,7 @@ def compile_capabilities(data: bytes) -> tuple[Rule, ...]:
 
 def compile_caveats(data: bytes) -> tuple[Caveat, ...]:
     """Compile the content of an `if` claim; raises as `compile_capabilities`."""
-    return tuple(map(compile_run, _items(data, CAVEATS, "caveats")))
+    return compile_flat_list(data) or tuple(map(compile_run, _items(data, CAVEATS, "caveats")))
 
 
 def _items(data: bytes, most: int, what: str) -> list[object]:
