@@ -65,8 +65,10 @@ def verify_blocks(blocks: tuple[bytes, ...], generation: Generation, settings: S
 
 
 def _first_block(data: bytes, generation: Generation, settings: Settings) -> VerifiedChain:
-    signed = cose.open_signed(data)
-    check_header(signed, 0)
+    signed = cose.frame_first(data)
+    if signed is None:
+        signed = cose.open_signed(data)
+        check_header(signed, 0)
     root = _root(signed, generation, settings)
     key = root.principal.public_key
     _check_algorithm(signed, key, settings)
@@ -74,7 +76,8 @@ def _first_block(data: bytes, generation: Generation, settings: Settings) -> Ver
     key.verify(structure, signed.signature)
     block = decode(signed.payload, first=True)
     _check_originator(block, root)
-    return VerifiedChain(first_link(block, cose.structure_id(structure), key, settings.compiler), root, block)
+    link = first_link(block, cose.structure_id(structure), key, settings.compiler)
+    return _new(VerifiedChain, (link, root, block))
 
 
 def _next_block(data: bytes, chain: VerifiedChain, settings: Settings) -> VerifiedChain:
