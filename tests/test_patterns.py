@@ -317,7 +317,7 @@ def test_wildcards_print_as_their_stars() -> None:
         "https://",
         "/a..b/...",
         "/.hidden",
-        "/x%20y%2D",
+        "/x%20y%2B",
         "/naïve/雪",
         "mailto:a@example.com",
         "/50%24",
@@ -369,11 +369,14 @@ def test_plain_resources(resource: str) -> None:
         "/a%5Cb",
         "/a%252e",
         "/a%00",
+        *(f"/a%{ord(character):02x}b" for character in "AMZamz059-._~"),
+        *(f"/a%{ord(character):02X}b" for character in "JOZjoz-_~"),
     ],
 )
 def test_resources_that_two_services_could_read_in_two_ways(resource: str) -> None:
-    """A path that climbs, hides a separator or leaves a segment empty is not plain: no pattern may match it.
+    """A path that climbs, hides a letter or a separator or leaves a segment empty is not plain: no pattern matches it.
 
-    The attack: `/data/../etc` has the text of a file below `/data/`, and is `/etc` to the file system.
+    The attacks: `/data/../etc` has the text of a file below `/data/`, and is `/etc` to the file system; `/%64raft` has
+    no `draft` in it, and is `/draft` to most web servers.
     """
     assert not plain_form(resource)

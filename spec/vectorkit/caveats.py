@@ -373,6 +373,24 @@ def _functions(maker: Maker) -> None:
         "caveat_error",
         args={"s": "aa"},
     )
+    for name, between in (("flags", "+(?s)"), ("quotation", r"+\Q\E")):
+        _add(
+            maker,
+            f"regex-heavy-behind-{name}",
+            "6.6",
+            f"a repetition counted behind an empty {name}: what it repeats is before that",
+            [MATCHES_FLAT, "args", "s", f"(?:a{{100}}){between}{{11}}"],
+            "caveat_error",
+            args={"s": "a" * 2000},
+        )
+    _add(
+        maker,
+        "regex-behind-flags",
+        "6.6",
+        "the same, as heavy as a pattern may be: 100 letters, a repetition, flags, 8 times more, 198 letters",
+        [MATCHES_FLAT, "args", "s", f"(?:a{{100}})+(?s){{8}}{'b' * 198}"],
+        args={"s": "a" * 800 + "b" * 198},
+    )
     _add(maker, "now", "6.2", "the clock", [LT, [PATH, "now"], [TIMESTAMP, "2030-01-01T00:00:00Z"]])
     _add(
         maker,

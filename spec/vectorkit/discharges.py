@@ -483,5 +483,7 @@ def _staples(maker: Maker) -> None:
     stapled("own-bound", "a verifier's own bound", staple(), max_revocation_age=60)
     stapled("own-bound-old", "older than a verifier's own bound", staple(), "revocation_stale", max_revocation_age=59)
     stapled("twice", "two words of one revoker", staple() + staple(_6=NOW - 50), "discharge_unexpected")
-    add(maker, "staple-unasked", "14.4", "where nothing asks how fresh it is", ONE.two,
-        [say(BOB, ONE.first), *staple(ONE.two)], "discharge_unexpected", revokers=party(DAN), third_parties=(BOB,))  # fmt: skip
+    add(
+        maker, "staple-unasked", "14.4", "where nothing asks how fresh it is", ONE.two,
+        [say(BOB, ONE.first), *staple(ONE.two)], "discharge_unexpected", revokers=party(DAN), third_parties=(BOB,),
+    )  # fmt: skip

@@ -53,6 +53,9 @@ def _text(maker: Maker, one: Chain, two: Chain) -> None:
     )
     refuse("empty", "no text at all", "", "malformed")
     refuse("prefix-alone", "the prefix and nothing after it", "dlgp_", "truncated")
+    refuse("not-base64url-alone", "one character, which is none of the alphabet", "dlgt_/", "malformed")
+    refuse("padding-alone", "one padding character", "dlgt_=", "not_canonical")
+    refuse("padding-behind-another", "padding, and a character of another alphabet", "dlgt_A+==", "malformed")
     refuse("padding", "padding at the end", loose + "==", "not_canonical")
     last = BASE64URL[BASE64URL.index(loose[-1]) + 1]
     refuse("trailing-bits", "a bit set after the last byte", loose[:-1] + last, "not_canonical")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vectorkit.build import READ, WORKER, Chain, Maker, chain, listed, prove, step
+from vectorkit.build import ALICE, READ, WORKER, Chain, Maker, chain, listed, prove, root, step
 from vectorkit.caveats import ALL, AND, EQ_FLAT, IN_FLAT, NOT, PATH
 from vectorkit.encode import cbor
 
@@ -19,6 +19,7 @@ def make() -> Maker:
     _sizes(maker)
     _expressions(maker)
     _steps(maker)
+    _pattern_steps(maker)
     return maker
 
 
@@ -133,3 +134,69 @@ def _steps(maker: Maker) -> None:
         limits={"evaluation_steps": 198},
     )
     add("steps-policy", "the service's policy has as many of its own", chain(step(if_=listed(*exact))), policy=["true"])
+
+
+def _pattern_steps(maker: Maker) -> None:
+    """A match by a pattern of two wildcards or more is charged like `glob.match`, a simpler one not at all."""
+
+    def add(
+        name: str,
+        comment: str,
+        can: list[Any],
+        resource: str,
+        expect: str = "allow",
+        *,
+        action: str = "files.read",
+        steps: int = 20_000,
+        **more: Any,
+    ) -> None:
+        own: dict[str, Any] = {} if steps == 20_000 else {"limits": {"evaluation_steps": steps}}
+        maker.add(
+            f"pattern-steps-{name}",
+            "6.5",
+            comment,
+            chain(step(can=listed(*can))),
+            expect,
+            None if expect == "allow" else 0,
+            request={"action": action, "resource": resource, "args": {}},
+            **own,
+            **more,
+        )
+
+    # (n + 1) * 16 + 2 * 1024, by 4
+    long = f"/**/{'a' * 1019}*"
+    add("20000", "a pattern of 1,024 characters over 4,871: 20,000 steps", [["files.read", long]], f"/x/{'a' * 4868}")
+    add("20004", "over 4,872 characters", [["files.read", long]], f"/x/{'a' * 4869}", "limit_exceeded")
+    two = [["files.read", "/*/*"]]  # (4 + 1 + 2 * 4) / 4: 3 steps
+    add("3", "`/*/*` over four characters", two, "/a/b", steps=3)
+    add("2", "`/*/*` over four characters, a step short", two, "/a/b", "limit_exceeded", steps=2)
+    other = [["files.read", "/*/c"], ["files.read", "/**/*"]]  # none, then (4 + 1 + 2 * 5) / 4
+    add("one-wildcard", "a pattern of one wildcard is free, also where it does not match", other, "/a/b", steps=3)
+    missed = [["files.read", "/*/*/*"], *two]  # (4 + 1 + 2 * 6) / 4: 4 steps
+    add("missed", "one that does not match is paid for too", missed, "/a/b", steps=7)
+    add("missed-short", "the same, a step short", missed, "/a/b", "limit_exceeded", steps=6)
+    acts = [["*.*", "/*/*"]]  # (10 + 1 + 2 * 3) / 4: 4 steps, and 3
+    add("action", "the action's pattern is paid for as well", acts, "/a/b", steps=7)
+    add("action-short", "the same, a step short", acts, "/a/b", "limit_exceeded", steps=6)
+    elsewhere = [["*.*", "/*/*"], ["files", "/*/*"], ["files", "/**"]]  # (5 + 1 + 2 * 3) / 4: 3 steps, and 3
+    add(
+        "action-first",
+        "where the action does not match, the resource is not paid for",
+        elsewhere,
+        "/a/b",
+        action="files",
+        steps=6,
+    )
+    odd = [["files.read", "/*/*"], ["files.read", ["/a//b"]]]
+    add("not-plain", "a resource that is not in plain form is matched with no pattern", odd, "/a//b", steps=1)
+    escaped = [["files.read", r"/\*/\*/**"]]
+    add("escaped", "escaped stars are no wildcards", escaped, "/*/*/b", steps=1)
+    add(
+        "root",
+        "the root's own `can` is paid for from the same count",
+        [["files.read", "/**"]],
+        "/a/b",
+        "limit_exceeded",
+        steps=2,
+        roots=[root(ALICE, can=["files.read /*/*"])],
+    )

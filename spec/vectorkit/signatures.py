@@ -22,7 +22,9 @@ from vectorkit.build import (
     step,
 )
 from vectorkit.encode import (
+    P256_FIELD,
     P256_ORDER,
+    P256_Y_OF_ZERO,
     MixedKey,
     Raw,
     cbor,
@@ -359,5 +361,9 @@ def _esp256(maker: Maker) -> None:
     maker.add("esp256-off-curve", "3.4", "a key that is no point of its curve", chain(step(cnf=off)), "weak_key", 0)
     swapped = {1: {1: 2, -1: 1, -2: CLOUD_AGENT.raw[32:], -3: CLOUD_AGENT.raw[:32]}}
     maker.add("esp256-swapped", "3.4", "x and y in each other's place", chain(step(cnf=swapped)), "weak_key", 0)
+    point = {1: {1: 2, -1: 1, -2: bytes(32), -3: P256_Y_OF_ZERO}}
+    maker.add("esp256-x-zero", "3.4", "the key whose x is 0", chain(step(cnf=point)).token())
+    beyond = {1: {1: 2, -1: 1, -2: P256_FIELD.to_bytes(32, "big"), -3: P256_Y_OF_ZERO}}
+    maker.add("esp256-x-prime", "3.4", "the same key, its x the field's prime", chain(step(cnf=beyond)), "weak_key", 0)
     infinity = {1: {1: 2, -1: 1, -2: bytes(32), -3: bytes(32)}}
     maker.add("esp256-zero-point", "3.4", "zeros for the coordinates", chain(step(cnf=infinity)), "weak_key", 0)

@@ -79,17 +79,34 @@ def compile_pattern(text: str, separator: str = RESOURCE_SEPARATOR) -> Callable[
 
     Cost: linear in the pattern; the function's is linear in its text. Source: SPEC §6.
     """
+    return compile_priced(text, separator)[0]
+
+
+def compile_priced(text: str, separator: str) -> tuple[Callable[[str], bool], int]:
+    """Compile as `compile_pattern`, and say how many characters of the pattern each match has to pay for.
+
+    None where string searches do; all of them where an automaton is needed: see `match_steps`.
+    """
     _check_arguments(text, separator)
-    if "\\" in text:
-        return _compile_tokens(_parse_tokens(text), separator)
-    start = text.find("*")
-    if start < 0:
-        return partial(eq, text)
-    end = text.rfind("*") + 1
-    wild = text[start:end]
-    if wild in _WILDCARDS:
-        return _single_wildcard(text[:start], _WILDCARDS[wild], text[end:], separator)
-    return _compile_tokens(_parse_tokens(text), separator)
+    if "\\" not in text:
+        start = text.find("*")
+        if start < 0:
+            return partial(eq, text), 0
+        end = text.rfind("*") + 1
+        wild = text[start:end]
+        if wild in _WILDCARDS:
+            return _single_wildcard(text[:start], _WILDCARDS[wild], text[end:], separator), 0
+    tokens = _parse_tokens(text)
+    several = sum(isinstance(token, Wild) for token in tokens) > 1
+    return _compile_tokens(tokens, separator), len(text) if several else 0
+
+
+def match_steps(text_characters: int, pattern_characters: int) -> int:
+    """How many steps does a match by an automaton cost? One for four characters of text, more for a long pattern.
+
+    Source: SPEC §6.5.
+    """
+    return (text_characters + 1) * ((pattern_characters + 63) >> 6) + 2 * pattern_characters >> 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +249,13 @@ class Pattern:
 
 
 # What makes a resource unfit for patterns: a control character or a backslash; a percent sign without two hex
-# digits, or one that hides NUL, `%`, `.`, `/` or `\`; a segment `.` or `..`, also with a query, a fragment or
+# digits, or one that hides NUL, `%`, `/`, `\`, or what need not be hidden (a letter, a digit, `-`, `.`, `_`, `~`:
+# RFC 3986 §2.3), so that one place would have two texts; a segment `.` or `..`, also with a query, a fragment or
 # parameters behind it, which URL parsers cut off first.
+_NEEDLESS = "%(?:2[DEde]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])"
+_NEEDLESSLY_ENCODED = re.compile(_NEEDLESS)
 _NOT_PLAIN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\\]|%(?![0-9A-Fa-f]{2})|%(?:00|25|2[EFef]|5[Cc])|(?:\A|/)\.{1,2}(?=[/?#;]|\Z)"
+    rf"[\x00-\x1f\x7f-\x9f\\]|%(?![0-9A-Fa-f]{{2}})|%(?:00|25|2[Ff]|5[Cc])|{_NEEDLESS}|(?:\A|/)\.{{1,2}}(?=[/?#;]|\Z)"
 )
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?!/)")
 
@@ -245,8 +265,8 @@ def plain_form(resource: str) -> bool:
 
     Answers whether the text names one place whichever way a service reads it: no segment `.` or `..`, no
     empty segment but a leading or trailing one and the one in `scheme://`, no backslash, no control
-    character, no malformed percent sign, no percent-encoded `.`, `/`, `\`, `%` or NUL. Empty text is not
-    plain either, and `file:///x` is not, for its third slash.
+    character, no malformed percent sign, no percent-encoded `/`, `\`, `%`, NUL, letter, digit, `-`, `.`, `_` or
+    `~`. Empty text is not plain either, and `file:///x` is not, for its third slash.
 
     Cost: linear. Source: SPEC §6.
     """
@@ -256,6 +276,11 @@ def plain_form(resource: str) -> bool:
         return True
     scheme = _SCHEME.match(resource)
     return scheme is not None and "//" not in resource[scheme.end() :]
+
+
+def needlessly_encoded(text: str) -> bool:
+    """Does this text hide a character behind a percent sign that it may hold as it is? (RFC 3986 §2.3)."""
+    return _NEEDLESSLY_ENCODED.search(text) is not None
 
 
 def _check_arguments(text: str, separator: str) -> None:
@@ -365,12 +390,15 @@ class _Automaton:
 
     def matches(self, text: str) -> bool:
         """One step a character, and none to spare: the work does not depend on where the stars are."""
-        step = self.step
+        # `step`, written out: a call for each character would double the time.
+        literals, skippable, across, separator = self.literals.get, self.skippable, self.across, self.separator
         state = self.start
         for character in text:
-            state = step(state, character)
+            staying = state & (across if character == separator else skippable)
+            state = (state & literals(character, 0)) << 1 | staying
             if not state:
                 return False
+            state |= (state & skippable) << 1
         return bool(state & self.accepting)
 
     def dominant(self, state: int) -> int:

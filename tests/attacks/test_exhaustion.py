@@ -8,17 +8,21 @@ import cbor2
 import pytest
 
 from delegate import DelegateError, Reason, Request, Token, UnverifiedToken
-from delegate.limits import PRESENTATION_BYTES, REQUEST_BYTES, TOKEN_BYTES
+from delegate.caveats import Scope
+from delegate.limits import EVALUATION_STEPS, PRESENTATION_BYTES, REQUEST_BYTES, TOKEN_BYTES
 from delegate.wire import cbor
 from tests.attacks.world import ALICE, AUDIENCE, NOW, PLANNER, claims_of, forged, minted, refusal, verifier
 
 
 def with_caveat(wire: Any) -> Token:  # noqa: ANN401 - an expression's, right or wrong
     """Alice's grant, with a caveat that no author of ours would write."""
-    token = minted()
+    return with_claims(**{"if": cbor2.dumps([wire], canonical=True)})
+
+
+def with_claims(**claims: bytes) -> Token:
+    """Alice's grant, with claims of her own."""
     kid = ALICE.public_key.thumbprint
-    claims = {**claims_of(token.blocks[0]), "if": cbor2.dumps([wire], canonical=True)}
-    return Token((forged(ALICE.signer, claims, kid, kid=kid),))
+    return Token((forged(ALICE.signer, {**claims_of(minted().blocks[0]), **claims}, kid, kid=kid),))
 
 
 def test_a_regular_expression_that_takes_others_seconds() -> None:
@@ -57,6 +61,39 @@ def test_a_comprehension_inside_another_runs_out_of_steps(caveat: str) -> None:
             assert expected.allowed
         else:
             assert (expected.reason, expected.hop) == (Reason.LIMIT_EXCEEDED, 0)
+
+
+def test_patterns_that_never_match_and_never_give_up() -> None:
+    """Hundreds of capabilities over thousands of characters: they are charged, and the steps run out."""
+    never = [["**", f"**a*{number:x}b"] for number in range(31)]
+    token = with_claims(can=cbor2.dumps([*never, ["**", "**"]]))
+    request = Request("files.read", "/" + "a" * 8191)
+    decision = verifier().decide(PLANNER.prove(token, request, AUDIENCE, now=NOW), request)
+    assert (decision.reason, decision.hop) == (Reason.LIMIT_EXCEEDED, 0)
+    (verdict,) = decision.explain().verdicts
+    assert (verdict.permits, "steps" in verdict.words) == (False, True)
+
+
+def test_explaining_is_bounded_as_well() -> None:
+    """Conditions that decide at once and have much behind what decided: their words share one count of steps."""
+    behind = [19, [0, "args", "xs"], "x", [19, [0, "args", "xs"], "y", [24, [0, "x"], [0, "y"]]]]
+    condition = [1, [4, "action", "none"], behind]
+    token = with_claims(can=cbor2.dumps([["files.read", None, condition]] * 32))
+    request = Request("files.read", None, {"xs": [0] * 60})
+    decision = verifier().decide(PLANNER.prove(token, request, AUDIENCE, now=NOW), request)
+    assert (decision.reason, decision.hop) == (Reason.CAPABILITY_MISSING, 0)
+    spent: list[int] = []
+    charge = Scope.charge
+
+    def counted(scope: Scope, steps: int) -> None:
+        spent.append(min(steps, scope.steps_left))
+        charge(scope, steps)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Scope, "charge", counted)
+        (verdict,) = decision.explain().verdicts
+    assert (verdict.permits, "action is " in verdict.words) == (False, True)
+    assert EVALUATION_STEPS < sum(spent) <= 2 * EVALUATION_STEPS
 
 
 def test_sixty_facts_joined_four_ways() -> None:

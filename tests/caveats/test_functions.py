@@ -253,13 +253,13 @@ def test_text_of_doubles(value: float, text: str) -> None:
         ("[0-9a-f]{8}", 16),
         ("[^a]", 4),
         ("(?:ab){3}", 6),
-        ("(?i)ab", 8),
+        ("(?i)ab", 9),
         ("a(?i:b)c", 9),
-        ("(?s-i)ab", 2),
+        ("(?s-i)ab", 3),
         ("(?-i:ab)", 2),
-        (r"(?i)[a\pL]\pL", 256 + 4 * 2 + 256),
+        (r"(?i)[a\pL]\pL", 1 + 256 + 4 * 2 + 256),
         ("é漢", 8),
-        (r"(?i)\x{e9}\é.", 16 + 4 + 16),
+        (r"(?i)\x{e9}\é.", 1 + 16 + 4 + 16),
         ("[aé]", 8 + 2),
         (r"[^\xe9]", 8 + 1),
         (r"\Qaé\E", 5),
@@ -280,11 +280,29 @@ def test_text_of_doubles(value: float, text: str) -> None:
         ("[", 1),
         ("(((", 1),
         (")))", 3),
+        ("(?i)a*?", 1 + 4 + 2),
+        (r"\Q\E", 1),
+        (r"\Q", 1),
+        ("(?:)", 1),
     ],
 )
 def test_weights(pattern: str, expected: int) -> None:
     """What a pattern weighs, which the specification says and every implementation charges."""
     assert weight(pattern) == expected
+
+
+@pytest.mark.parametrize("between", ["+(?s)", "*(?)", "?(?-i)", r"+\Q\E", r"*\Q\E(?s)", "+(?s){2}(?s)"])
+def test_weight_of_a_repetition_behind_something_that_is_none(between: str) -> None:
+    """RE2 repeats what is before flags and empty quotations: so does the weight, however small these are."""
+    assert weight(f"(?:abcde){between}{{30}}") >= 150
+    assert weight(f"(?:(?:abcde){between}{{30}}){{7}}") > REGEX_WEIGHT
+
+
+@pytest.mark.parametrize("nothing", ["(?:)", "()", r"\Q\E", "(?s)", "(?P<n>)", "(?:())"])
+def test_weight_of_nothing_repeated(nothing: str) -> None:
+    """The engine's program grows with an empty group too."""
+    assert weight(f"(?:{nothing}){{500}}") == 500
+    assert weight(f"(?:(?:{nothing}){{500}}){{3}}") > REGEX_WEIGHT
 
 
 def test_patterns_that_are_too_large() -> None:

@@ -142,7 +142,7 @@ def _steps(text: str) -> int:
         # patterns and places
         ('args.s.matches("x+")', 4 + 32 + 1 + 8 * 2 + 129 * 17 // 128),
         ('args.s.matches("[0-9a-f]{8}")', 4 + 32 + 5 + 8 * 16 + 129 * 31 // 128),
-        ('args.s.matches("(?i)x+")', 4 + 32 + 3 + 8 * 8 + 129 * 23 // 128),
+        ('args.s.matches("(?i)x+")', 4 + 32 + 3 + 8 * 6 + 129 * 21 // 128),
         ('glob.match(args.s, "x*")', 4 + (129 * 1 + 2 * 2) // 4),
         ('path.within(resource, "/a")', 3 + 6 // 16 + 8),
         ("url.host(args.u)", 3 + 64 // 16 + 8),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import cbor2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from delegate import (
     Reason,
     Request,
     Root,
+    Token,
     VerifiedChain,
     Verifier,
     exactly,
@@ -24,6 +26,7 @@ from delegate import (
 from delegate.caveats import Scope, compile_wire, to_wire
 from delegate.patterns import compile_pattern
 from delegate.verify.evaluate import evaluate
+from tests.attacks.world import forged
 
 NOW = 1_800_000_000
 AUDIENCE = "files.example.com"
@@ -199,6 +202,45 @@ def test_patterns_of_two_hops_are_shown_as_what_both_match(mine: str, theirs: st
     chain = _chain([([mine], []), ([theirs], [])], None)
     assert chain is not None
     assert [str(grant) for grant in chain.effective().grants] == [met]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "met"),
+    [
+        ("files.read *", "files.read /**", ()),
+        ("* /x", ".** /x", ()),
+        ("files.read *", "files.read **", ("files.read *",)),
+    ],
+)
+def test_patterns_that_share_the_empty_text_alone_grant_nothing(mine: str, theirs: str, met: tuple[str, ...]) -> None:
+    """No action is empty, and no resource that a pattern matches."""
+    root, planner = PEOPLE[:2]
+    token = root.mint(to=planner.principal, can=[mine, "other"], ttl="8h", now=NOW)
+    token = planner.attenuate(token, can=[theirs, "other"], now=NOW) if met else _unasked(planner, token, theirs)
+    shown = _verifier(None).verify_chain(token).effective()
+    assert (tuple(map(str, shown.grants)), shown.exact) == ((*met, "other"), True)
+
+
+def _unasked(holder: Identity, token: Token, capability: str) -> Token:
+    """Append what an author is told to have no effect."""
+    with pytest.raises(AttenuationError) as refused:
+        holder.attenuate(token, can=[capability, "other"], now=NOW)
+    assert refused.value.reason is Reason.CAPABILITY_MISSING
+    claims = {
+        2: holder.name,
+        6: NOW,
+        8: {1: holder.public_key.cose_map},
+        "can": cbor2.dumps([capability.split(), ["other"]], canonical=True),
+    }
+    return Token((*token.blocks, forged(holder.signer, claims, token.link.id)))
+
+
+def test_patterns_whose_common_form_is_too_long_are_shown_as_the_last() -> None:
+    """A verifier takes patterns of 1,024 characters; what two of them share may need more, and is not shown exactly."""
+    chain = _chain([([f"a {'x' * 900}*"], []), ([f"a *{'y' * 900}"], [])], None)
+    assert chain is not None
+    shown = chain.effective()
+    assert ([str(grant) for grant in shown.grants], shown.exact) == ([f"a *{'y' * 900}"], False)
 
 
 def test_a_literal_under_a_pattern_is_granted_only_in_plain_form() -> None:

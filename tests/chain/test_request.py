@@ -226,6 +226,14 @@ def test_an_http_request_has_one_mapping(url: str, resource: str, query: dict[st
         "https://exa\nmple.com/",
         "https://[::1/",
         "https://example.com/?q=%ff",
+        "https://example.com/%64raft",
+        "https://example.com/a%2Db",
+        "https://ban\u212a.com/",
+        "https://[fe80::1%ab]/",
+        "https://[fe80::1%25eth0]/",
+        "https://[::ffff:1.2.3.4]/",
+        "https://[::ffff:102:304]/",
+        "https://[v1.a]/",
         "https:///x",
     ],
 )
@@ -234,6 +242,23 @@ def test_an_odd_url_is_refused(url: str) -> None:
     with pytest.raises(DelegateError) as caught:
         Request.http("GET", url)
     assert caught.value.reason is Reason.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/a%20b", "https://example.com/%C3%A9", "https://example.com/?q=%64"]
+)
+def test_what_must_be_encoded_may_be(url: str) -> None:
+    """A space, what is beyond ASCII, and whatever a query holds, which is decoded."""
+    assert Request.http("GET", url).resource_is_plain
+
+
+@pytest.mark.parametrize("method", ["", "GET ", "get\n", "G\u212aT", "GET/x", "\u0130", "GET(", 'GE"T'])
+def test_an_odd_method_is_refused(method: str) -> None:
+    """A method is a token of RFC 9110; beyond ASCII, lowering would make another of it."""
+    with pytest.raises(DelegateError) as caught:
+        Request.http(method, "https://example.com/")
+    assert caught.value.reason is Reason.MALFORMED
+    assert Request.http("M-SEARCH", "https://example.com/").action == "http.m-search"
 
 
 def test_a_query_twice_is_a_mistake_of_the_program() -> None:

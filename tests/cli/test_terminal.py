@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from delegate.cli import app
@@ -321,6 +323,20 @@ def test_a_fault_of_ours_is_told_without_a_traceback(
     monkeypatch.setattr(app.delegate, "main", fail)
     assert app.main(["demo"]) == 5
     assert capsys.readouterr().err.startswith("fault of delegate: ZeroDivisionError at test_terminal.py:")
+
+
+def test_every_command_shows_an_example_of_itself(desk: Desk) -> None:
+    """The help of each ends with one, and not with another's."""
+    pending: list[tuple[tuple[str, ...], click.Command]] = [((), app.delegate)]
+    while pending:
+        words, command = pending.pop()
+        if isinstance(command, click.Group):
+            pending += [((*words, name), each) for name, each in command.commands.items()]
+        else:
+            shown = desk.run(*words, "--help", now=None).out.partition("Show this message and exit.")[2]
+            examples = re.findall(r"^ *delegate .*$", shown, re.MULTILINE)
+            assert examples, words
+            assert all(each.strip().startswith(f"delegate {' '.join(words)} ") for each in examples), words
 
 
 def test_help_fits(desk: Desk) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,82 @@ def test_an_encrypted_file_needs_its_passphrase(tmp_path: Path) -> None:
         assert caught.value.reason is Reason.MALFORMED
         assert "battery" not in str(caught.value)
         assert caught.value.__cause__ is None
+
+
+def _encrypted(path: Path) -> bytes:
+    """Save our key under a passphrase, and give its DER."""
+    save_private(path, "agent:planner", SIGNER, "pw")
+    lines = path.read_text("ascii").splitlines()
+    return b64decode("".join(lines[2:-1]))
+
+
+def _put(path: Path, der: bytes) -> None:
+    words = "ENCRYPTED PRIVATE KEY-----"
+    path.write_text(
+        f"principal: agent:planner\n-----BEGIN {words}\n{b64encode(der).decode()}\n-----END {words}\n", "ascii"
+    )
+
+
+def _wrapped(tag: int, *contents: bytes) -> bytes:
+    joined = b"".join(contents)
+    size = len(joined)
+    return bytes([tag, size]) + joined if size < 128 else bytes([tag, 0x81, size]) + joined
+
+
+def _numbers(*numbers: int) -> bytes:
+    return b"".join(_wrapped(2, each.to_bytes(each.bit_length() // 8 + 1, "big")) for each in numbers)
+
+
+@pytest.mark.parametrize(
+    "derivation",
+    [
+        pytest.param(("2a864886f70d01050c", _numbers(10_000_001)), id="pbkdf2"),
+        pytest.param(("2a864886f70d01050c", _numbers(2**31 - 1, 32)), id="pbkdf2, with a length"),
+        pytest.param(("2a864886f70d01050c", _numbers(2**70)), id="pbkdf2, beyond any counter"),
+        pytest.param(("2a864886f70d01050c", _numbers(0)), id="pbkdf2, never"),
+        pytest.param(("2b06010401da47040b", _numbers(2**22, 8, 1)), id="scrypt"),
+        pytest.param(("2b06010401da47040b", _numbers(2**10, 8, 2**20, 32)), id="scrypt, in parallel"),
+    ],
+)
+def test_a_passphrase_that_would_be_hashed_for_minutes(tmp_path: Path, derivation: tuple[str, bytes]) -> None:
+    """Somebody hands over a key file that keeps its reader busy: refused before the first hash."""
+    name, numbers = derivation
+    kdf = _wrapped(0x30, _wrapped(6, bytes.fromhex(name)), _wrapped(0x30, _wrapped(4, bytes(16)), numbers))
+    cipher = _wrapped(0x30, _wrapped(6, bytes.fromhex("60864801650304012a")), _wrapped(4, bytes(16)))
+    scheme = _wrapped(0x30, _wrapped(6, bytes.fromhex("2a864886f70d01050d")), _wrapped(0x30, kdf, cipher))
+    path = tmp_path / "planner.key"
+    _put(path, _wrapped(0x30, scheme, _wrapped(4, bytes(64))))
+    with pytest.raises(TokenError, match="hashed at most 10000000 times") as caught:
+        load_private(path, "pw")
+    assert caught.value.reason is Reason.MALFORMED
+
+
+def test_the_older_scheme_is_bounded_as_well(tmp_path: Path) -> None:
+    """PBES1 has its count in another place."""
+    parameters = _wrapped(0x30, _wrapped(4, bytes(8)), _numbers(2**31 - 1))
+    scheme = _wrapped(0x30, _wrapped(6, bytes.fromhex("2a864886f70d010c0103")), parameters)
+    path = tmp_path / "planner.key"
+    _put(path, _wrapped(0x30, scheme, _wrapped(4, bytes(64))))
+    with pytest.raises(TokenError, match="hashed at most"):
+        load_private(path, "pw")
+
+
+def test_an_encrypted_file_with_any_byte_changed(tmp_path: Path) -> None:
+    """A key, or the declared error; whatever is cut off is damaged."""
+    path = tmp_path / "planner.key"
+    der = _encrypted(path)
+    assert load_private(path, "pw")[1].public_key == SIGNER.public_key
+    for place in range(len(der)):
+        for value in (0x00, 0x1F, 0x7F, 0x80, 0xFF):
+            if der[place] == value or (b"\x02" in der[place - 3 : place] and place < 80):
+                continue  # within a count, which may then be one of millions
+            _put(path, der[:place] + bytes([value]) + der[place + 1 :])
+            with suppress(TokenError):
+                load_private(path, "pw")
+    for cut in range(len(der)):
+        _put(path, der[:cut])
+        with pytest.raises(TokenError):
+            load_private(path, "pw")
 
 
 def test_a_private_file_is_never_overwritten(tmp_path: Path) -> None:

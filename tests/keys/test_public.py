@@ -16,6 +16,11 @@ from delegate.errors import DelegateError, Reason, TokenError, VerificationError
 from delegate.keys import Algorithm, Ed25519Signer, Esp256Signer, PublicKey, esp256
 
 ED = Ed25519Signer(bytes(range(32))).public_key
+# Points with x = 0 and with y = 5; what is beyond the field names the same point once more.
+Y_OF_X = bytes.fromhex("66485c780e2f83d72433bd5d84a06bb6541c2af31dae871728bf856a174f93f4")
+X_OF_Y = bytes.fromhex("d7325d7646cd60d80a92738ceb345f844cffaf35841022cab176f692de8de1d7")
+X_BEYOND = esp256.FIELD.to_bytes(32, "big")
+Y_BEYOND = (esp256.FIELD + 5).to_bytes(32, "big")
 ES = Esp256Signer.from_scalar(bytes(range(32))).public_key
 OKP = bytes.fromhex("a301012006215820")
 EC2 = bytes.fromhex("a401022001215820")
@@ -97,6 +102,8 @@ def test_a_key_cannot_be_changed() -> None:
         pytest.param(OKP + b"\xff" * 32, Reason.WEAK_KEY, id="not canonical"),
         pytest.param(EC2 + bytes(32) + MIDDLE + bytes(32), Reason.WEAK_KEY, id="off the curve"),
         pytest.param(EC2 + b"\xff" * 32 + MIDDLE + ES.raw[32:], Reason.WEAK_KEY, id="a coordinate beyond the field"),
+        pytest.param(EC2 + X_BEYOND + MIDDLE + Y_OF_X, Reason.WEAK_KEY, id="x of a point, and the field's prime"),
+        pytest.param(EC2 + X_OF_Y + MIDDLE + Y_BEYOND, Reason.WEAK_KEY, id="y of a point, and the field's prime"),
     ],
 )
 def test_what_is_no_key_is_refused(encoded: bytes, reason: Reason) -> None:
@@ -105,6 +112,12 @@ def test_what_is_no_key_is_refused(encoded: bytes, reason: Reason) -> None:
         PublicKey.from_cose(encoded)
     assert caught.value.reason is reason
     assert isinstance(caught.value, VerificationError if reason is Reason.WEAK_KEY else TokenError)
+
+
+def test_the_points_within_the_field_are_keys() -> None:
+    """What is refused above is refused for its encoding alone."""
+    for raw in (bytes(32) + Y_OF_X, X_OF_Y + (5).to_bytes(32, "big")):
+        assert PublicKey(Algorithm.ESP256, raw).raw == raw
 
 
 @given(st.one_of(st.binary(max_size=80), st.binary(min_size=32, max_size=32).map(OKP.__add__)))

@@ -126,7 +126,7 @@ def test_telling_what_failed_takes_no_more_steps_than_deciding() -> None:
     spent: list[int] = []
     verifier = Verifier([ALICE.principal], audience=AUDIENCE, clock=lambda: NOW)
     scope = Scope({"args": {"l": [0] * 45, "amount": 1}, "action": "pay", "resource": None})
-    for capability in refusal.covering(encode_capabilities([slow] * 32), Request("pay", None, {})):
+    for capability in refusal.covering(encode_capabilities([slow] * 32), Request("pay", None, {}), scope):
         refusal.unmet(capability, scope)
         spent.append(EVALUATION_STEPS - scope.steps_left)
     assert spent[-1] == EVALUATION_STEPS

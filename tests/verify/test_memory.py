@@ -9,7 +9,9 @@ from typing import Literal
 
 import pytest
 
-from delegate import BearerToken, DelegateError, Identity, MemoryReplay, Reason, Request, Token, Verifier
+from delegate import BearerToken, DelegateError, Identity, MemoryReplay, Reason, Request, Token, Verifier, when
+from delegate.chain.capability import encode_capabilities, encode_caveats
+from delegate.chain.rules import Compiler
 from delegate.state import Claim
 from delegate.verify.memory import Recent
 from tests import vectors
@@ -197,6 +199,68 @@ def test_the_least_recently_used_goes_first() -> None:
     assert recent.get(b"a") == 1
     recent.put(b"c", 3)
     assert (recent.get(b"a"), recent.get(b"b"), recent.get(b"c"), len(recent)) == (1, None, 3, 2)
+
+
+def test_keys_are_bounded_together_and_alone() -> None:
+    """Four entries' worth of bytes holds four long keys' bytes and no more; what is longer than 4 KiB is not kept."""
+    recent: Recent[int] = Recent(4)
+    kept = [recent.put(bytes([number]) * 500, number) for number in range(5)]
+    assert (kept, len(recent)) == ([True] * 5, 2)
+    assert recent.put(bytes([4]) * 500, 9)  # again: counted once
+    assert (len(recent), recent.get(bytes([3]) * 500), recent.get(bytes([4]) * 500)) == (2, 3, 9)
+    assert not recent.put(b"x" * 1025, 0)  # more than all of it
+    assert not Recent[int](4096).put(b"x" * 4097, 0)
+    assert Recent[int](4096).put(b"x" * 4096, 0)
+
+
+def test_a_block_below_one_that_is_not_kept_is_not_kept() -> None:
+    """The attacker's long block would otherwise live on below each of many short ones, compiled."""
+    root, holder, texts = _chain(1)
+    verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW, replay=_NothingSeen())
+    caveats = [when("resource != path", path=f"{number}" * 200) for number in range(32)]
+    long = holder.attenuate(Token.parse(texts[0]), caveats=caveats, now=NOW)
+    for number in range(3):
+        token = holder.attenuate(long, why=f"{number}", now=NOW)
+        for _ in range(2):
+            assert verifier.decide(holder.prove(token, REQUEST, AUDIENCE, now=NOW), REQUEST).allowed
+    assert len(verifier._generation.blocks) == 1
+    assert len(verifier._generation.texts) == 0
+
+
+def test_a_block_goes_with_the_one_above() -> None:
+    """Verified again, a parent is another: what stood below the old one is verified again too, and lets go of it."""
+    root, holder, texts = _chain(1)
+    verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW, replay=_NothingSeen())
+    token = holder.attenuate(Token.parse(texts[0]), why="narrower", now=NOW)
+    verifier.verify_chain(token)
+    blocks = verifier._generation.blocks
+    del blocks._entries[token.blocks[0]]
+    verifier.verify_chain(token)
+    above, below = map(blocks.get, token.blocks)
+    assert above is not None
+    assert below is not None
+    assert below.link.parent is above.link
+
+
+def test_what_holders_make_a_verifier_keep_is_bounded() -> None:
+    """A holder narrows its chain in ever new ways: blocks and lists are put out, by their bytes."""
+    root, holder, texts = _chain(1)
+    verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW, cache_size=16)
+    for number in range(40):
+        caveats = [when("resource != path", path=f"{number}" * 100) for _ in range(8)]
+        verifier.verify_chain(holder.attenuate(Token.parse(texts[0]), caveats=caveats, now=NOW))
+    assert sum(map(len, verifier._generation.blocks._entries)) <= 16 * 256
+    assert len(verifier._generation.blocks) >= 2
+
+
+def test_long_lists_are_compiled_each_time() -> None:
+    """At most 512 bytes of a list are worth keeping what they compile to."""
+    compiler = Compiler(8)
+    for characters, same in ((400, True), (600, False)):
+        can = encode_capabilities([f"read /{'a' * characters}"])
+        assert (compiler.capabilities(can) is compiler.capabilities(can)) is same
+        (_, caveats) = encode_caveats(f"resource == '{'a' * characters}'")
+        assert (compiler.caveats(caveats) is compiler.caveats(caveats)) is same
 
 
 def test_the_memory_of_proofs_is_not_the_memory_of_chains() -> None:

@@ -24,6 +24,7 @@ from delegate.caveats.constraints import (
     within,
 )
 from delegate.caveats.explain import explain_failure, explain_failure_in, reads, show_value, trace, unnamed_arguments
+from delegate.caveats.known import compile_flat_list
 from delegate.caveats.language import evaluate, parse
 from delegate.caveats.nodes import CAVEAT_NAMES, Expression, Op, conjunction, conjuncts
 from delegate.caveats.plain import read_plain
@@ -53,6 +54,7 @@ __all__ = [
     "at_most",
     "between",
     "closed_names",
+    "compile_flat_list",
     "compile_run",
     "compile_wire",
     "condition",

@@ -20,7 +20,7 @@ from typing import TypeAlias
 from delegate.caveats.scope import EvaluationError, Scope
 from delegate.caveats.values import no_overload
 from delegate.errors import TokenError
-from delegate.patterns import compile_pattern, plain_form
+from delegate.patterns import compile_pattern, match_steps, plain_form
 
 # The longest text of an address with a prefix length.
 _ADDRESS_MAX = 50
@@ -174,7 +174,7 @@ def glob_match(text: object, pattern: object, scope: Scope) -> bool:
     """
     if type(text) is not str or type(pattern) is not str:
         raise no_overload("glob.match", text, pattern)
-    scope.charge((len(text) + 1) * ((len(pattern) + 63) >> 6) + 2 * len(pattern) >> 2)
+    scope.charge(match_steps(len(text), len(pattern)))
     matcher = _glob(pattern)
     if matcher is None:
         detail = "text that is no pattern"

@@ -7,9 +7,10 @@ Rules of this file:
 - What a pattern costs is told from its text alone, by its *weight*, so that every implementation charges alike:
   a character or escape weighs 1, or 4 where several bytes are to be told apart (a character beyond ASCII, `\x{…}`,
   `.`, `\D`, `\S`, `\W`, `\C`); `\p…` and `\P…` 256; a character class as much as the weightiest of its parts, 8 if
-  it goes beyond ASCII, and more for every four of its characters and every one beyond ASCII; a group what is in it;
-  and a counted repetition, `x{n,m}`, its larger count (at least 1) times x. Behind a flag `i` the most is four times
-  as heavy: each letter is all its cases then.
+  it goes beyond ASCII, and more for every four of its characters and every one beyond ASCII; a group what is in it,
+  at least 1; and a counted repetition, `x{n,m}`, its larger count (at least 1) times x. `*`, `+`, `?`, flags and an
+  empty `\Q\E` weigh 1 and are not what a count behind them repeats: in `x+(?s){9}` that is `x+`. Behind a flag `i` the
+  most is four times as heavy: each letter is all its cases then.
 - A pattern of more than `REGEX_CHARACTERS`, or that weighs more than `REGEX_WEIGHT`, is an error before RE2 sees it.
 - A pattern matches anywhere in the text, unless it is anchored.
 """
@@ -45,6 +46,8 @@ _PIECE = re.compile(
       | \(\?[a-zA-Z-]*[:)] | \(\?P?<[^()<>]*> | \{(?P<least>[0-9]+),?(?P<most>[0-9]*)\} | .""",
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
+# What a count repeats is before these.
+_BESIDE = frozenset({"*", "+", "?", "\\Q", "\\Q\\E"})
 _HEAVY_PART = re.compile(r"\\[pP]", re.ASCII)
 _WIDE_PART = re.compile(r"\[\^|\[:\^|\\[DSWC]", re.ASCII)
 _BEYOND_PART = re.compile(r"[^\x00-\x7f]|\\x", re.ASCII)
@@ -56,7 +59,7 @@ def weight(pattern: str) -> int:
     Capped a little above `REGEX_WEIGHT`, so that no text can make the numbers grow.
     """
     groups = [0]
-    last = 0  # the weight of what a repetition would repeat
+    last = 0  # the weight of what a count would repeat
     times = 1
     for match in _PIECE.finditer(pattern):
         piece = match.group()
@@ -67,13 +70,17 @@ def weight(pattern: str) -> int:
             groups[-1] += last - last // count
             continue
         if piece == ")" and len(groups) > 1:
-            last = groups.pop()
+            last = max(1, groups.pop())
         elif piece[0] == "(":
             if piece.startswith("(?") and "<" not in piece and "i" in piece.partition("-")[0]:
                 times = _FOLDED  # to the end of the pattern, wherever the group ends
-            # Flags alone, `(?i)`, open no group.
-            if not piece.endswith(")"):
+            if piece.endswith(")"):  # flags alone, `(?i)`
+                groups[-1] += 1
+            else:
                 groups.append(0)
+            continue
+        elif piece in _BESIDE:
+            groups[-1] += 1
             continue
         else:
             last = _piece_weight(piece, times)
@@ -84,7 +91,7 @@ def weight(pattern: str) -> int:
 def _piece_weight(piece: str, times: int) -> int:
     if piece.startswith("\\Q"):
         text = piece.removesuffix("\\E")[2:]
-        return max(1, len(text) + (_WIDE - 1) * _beyond_ascii(text)) * times
+        return (len(text) + (_WIDE - 1) * _beyond_ascii(text)) * times
     heavy = _HEAVY if _HEAVY_PART.search(piece) else 0
     if piece[0] == "[" and len(piece) > 1:
         base = _BEYOND if _BEYOND_PART.search(piece) else _WIDE if _WIDE_PART.search(piece) else 1

@@ -39,6 +39,7 @@ string (code points), of bytes, of list items or of map entries, and `/` rounds 
 | `glob.match` | ((n of the text + 1) * ((n of the pattern + 63) / 64) + 2 * n of the pattern) / 4 | before |
 | `path.within`, `url.host`, `url.scheme` | n of all arguments / 16, and 8 | before |
 | `net.within` | n of both arguments / 16, and 24 | before |
+| a pattern of `can` with two or more wildcards (§5.6) | as `glob.match` | before |
 """
 
 from __future__ import annotations

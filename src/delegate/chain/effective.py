@@ -22,7 +22,7 @@ from delegate.caveats import (
 )
 from delegate.chain.capability import Capability, Exactly, decode_capabilities, decode_caveats
 from delegate.chain.links import Link
-from delegate.errors import TokenError
+from delegate.limits import PATTERN_CHARACTERS
 from delegate.patterns import ACTION_SEPARATOR, RESOURCE_SEPARATOR, Pattern, plain_form
 
 Resource: TypeAlias = str | Exactly | None
@@ -169,10 +169,9 @@ def _resources(one: Resource, other: Resource) -> tuple[tuple[Resource, ...], bo
 def _patterns(one: str, other: str, separator: str) -> tuple[tuple[str, ...], bool]:
     if one == other:
         return (one,), True
-    try:
-        shared = Pattern.parse(one, separator).intersection(Pattern.parse(other, separator))
-    except TokenError:  # a pattern of an intersection can be longer than a pattern may be
-        shared = None
-    if shared is None:
+    shared = Pattern.parse(one, separator).intersection(Pattern.parse(other, separator))
+    # What two long patterns share can be longer than a pattern may be.
+    if shared is None or any(len(each.text) > PATTERN_CHARACTERS for each in shared):
         return (other,), False
-    return tuple(map(str, shared)), True
+    # Where `*` meets `/**`, they share nothing but the empty text: no action is that, nor a resource in plain form.
+    return tuple(each.text for each in shared if each.text), True

@@ -115,23 +115,16 @@ def first_link(block: Block, block_id: bytes, root: PublicKey | None, compiler: 
     begins = block.issued
     if block.not_before is not None and block.not_before > begins:
         begins = block.not_before
-    return Link(
-        None,
-        0,
-        block_id,
-        block,
-        True,
-        expires,
-        begins,
-        UNLIMITED_HOPS if block.hops is None else block.hops,
-        frozenset(block.audience) if block.audience else None,
-        names,
-        block.holder == BEARER,
-        () if compiler is None else (_check(0, block, compiler),),
-        _pools(0, block_id, block, expires),
-        block.fresh,
-        () if compiler is None or not block.needs else _needs(0, block_id, block, compiler),
-    )
+    return _new(
+        Link,
+        (
+            None, 0, block_id, block, True, expires, begins, UNLIMITED_HOPS if block.hops is None else block.hops,
+            frozenset(block.audience) if block.audience else None, names, block.holder == BEARER,
+            () if compiler is None else (_check(0, block, compiler),),
+            _pools(0, block_id, block, expires) if block.budget else (), block.fresh,
+            _needs(0, block_id, block, compiler) if block.needs and compiler is not None else (),
+        ),
+    )  # fmt: skip
 
 
 def next_link(parent: Link, block: Block, block_id: bytes, compiler: Compiler | None) -> Link:

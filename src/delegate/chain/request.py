@@ -13,15 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from ipaddress import IPv6Address
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
-from urllib.parse import parse_qsl, urlsplit
 
 from delegate.chain.text import has_space, is_plain, shown
+from delegate.chain.urls import http_action, split_url
 from delegate.errors import DelegateError, Reason
 from delegate.limits import (
     ACTION_CHARACTERS,
@@ -36,8 +34,6 @@ from delegate.patterns import plain_form
 from delegate.wire import cbor
 
 _DIGEST_PREFIX: Final = b"delegate/1 request\0"
-_HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Request:
@@ -109,17 +105,19 @@ class Request:
         name to the list of its values, in order.
 
         Raises:
-            DelegateError: MALFORMED for a relative URL, userinfo, a fragment, or an odd host or port.
+            DelegateError: MALFORMED for a relative URL, userinfo, a fragment, an odd host or port, a path that hides
+                letters behind percent signs, or what is no HTTP method.
             ValueError: `args` has a `query` of its own beside the URL's.
         """
-        resource, query = _split_url(url)
+        action = http_action(method)
+        resource, query = split_url(url)
         merged = dict(args or {})
         if query:
             if "query" in merged:
                 message = "both the url and args have a query"
                 raise ValueError(message)
             merged["query"] = query
-        return cls(f"http.{method.lower()}", resource, merged)
+        return cls(action, resource, merged)
 
     @classmethod
     def tool(cls, name: str, arguments: Mapping[str, object] | None = None) -> Request:
@@ -333,40 +331,3 @@ def _jsonable(value: object) -> object:
     if isinstance(value, bytes):
         return {"base16": value.hex()}
     return value
-
-
-def _split_url(url: str) -> tuple[str, dict[str, list[str]]]:
-    # What urlsplit would drop without a word is refused first.
-    if not is_plain(url) or has_space(url) or "\\" in url or "#" in url:
-        _refuse(Reason.MALFORMED, f"not a URL without spaces, backslashes and fragment: `{shown(url)}`")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-        query = parse_qsl(parts.query, keep_blank_values=True, errors="strict")
-    except ValueError:  # a UnicodeDecodeError is one
-        _refuse(Reason.MALFORMED, f"not a URL: `{shown(url)}`")
-    # The authority is put together again: userinfo, brackets, a bare colon, anything odd, and it is not the same.
-    host = parts.hostname or ""
-    if ":" in host:
-        host = f"[{host}]"
-    elif not _HOST.fullmatch(host):
-        host = ""
-    authority = host if port is None else f"{host}:{port}"
-    if not parts.scheme or not host or authority != parts.netloc.lower() or not _is_address(host):
-        _refuse(Reason.MALFORMED, f"not an absolute URL with a plain host and no userinfo: `{shown(url)}`")
-    if port == _DEFAULT_PORTS.get(parts.scheme):
-        authority = host
-    values: dict[str, list[str]] = {}
-    for name, value in query:
-        values.setdefault(name, []).append(value)
-    return f"{parts.scheme}://{authority}{parts.path or '/'}", values
-
-
-def _is_address(host: str) -> bool:
-    """Say whether a host in brackets is an IPv6 address in its one text; any other host is fine here."""
-    if not host.startswith("["):
-        return True
-    try:
-        return str(IPv6Address(host[1:-1])) == host[1:-1]
-    except ValueError:
-        return False

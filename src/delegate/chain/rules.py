@@ -13,38 +13,54 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple, NoReturn, TypeAlias
+from typing import Final, NamedTuple, NoReturn, TypeAlias, TypeVar
 
-from delegate.caveats import Condition, Run, Scope, compile_run, compile_wire
+from delegate.caveats import Condition, Run, Scope, compile_flat_list, compile_run, compile_wire
 from delegate.chain.needs import NeedRule, compile_needs
 from delegate.chain.request import Request
 from delegate.chain.text import shown
 from delegate.errors import CaveatError, Reason, TokenError
 from delegate.limits import CAPABILITIES, CAVEATS, RESOURCE_CHARACTERS
-from delegate.patterns import ACTION_SEPARATOR, RESOURCE_SEPARATOR, compile_pattern
+from delegate.patterns import ACTION_SEPARATOR, RESOURCE_SEPARATOR, compile_priced, match_steps
 from delegate.wire import cbor
 
+T = TypeVar("T")
 Matcher: TypeAlias = Callable[[str], bool]
 Caveat: TypeAlias = tuple[Run, int]
+
+# The longest list whose compiled form is kept: it takes up to 270 times as much memory. A usual one has 20 to 60.
+_KEPT_BYTES: Final = 512
 
 
 class Rule(NamedTuple):
     """One capability, compiled.
 
     `resource` matches plain resources; `literal` is one exact resource; with neither, the request has none.
+    `priced`: for how many characters of its action and of its resource a match has to pay; `None`: for none of either.
     """
 
     action: Matcher
     resource: Matcher | None
     literal: str | None
     condition: Condition | None
+    priced: tuple[int, int] | None
 
-    def covers(self, request: Request) -> bool:
-        """Say whether action and resource fall under this capability, its condition aside."""
+    def covers(self, request: Request, scope: Scope) -> bool:
+        """Say whether action and resource fall under this capability, its condition aside.
+
+        Raises:
+            CaveatError: LIMIT_EXCEEDED, where the steps of the whole decision ran out.
+        """
+        if self.priced is not None:
+            scope.charge(match_steps(len(request.action), self.priced[0]) if self.priced[0] else 0)
         if not self.action(request.action):
             return False
         if self.resource is not None:
-            return request.resource_is_plain and self.resource(request.resource)  # type: ignore[arg-type]
+            if not request.resource_is_plain:
+                return False
+            if self.priced is not None and self.priced[1]:
+                scope.charge(match_steps(len(request.resource), self.priced[1]))  # type: ignore[arg-type]
+            return self.resource(request.resource)  # type: ignore[arg-type]
         return request.resource == self.literal
 
 
@@ -66,7 +82,7 @@ def permits(rules: tuple[Rule, ...], request: Request, scope: Scope) -> bool:
         CaveatError: LIMIT_EXCEEDED, where the steps of the whole decision ran out.
     """
     for rule in rules:
-        if rule.covers(request):
+        if rule.covers(request, scope):
             if rule.condition is None:
                 return True
             try:
@@ -84,10 +100,19 @@ class Compiler:
     __slots__ = ("capabilities", "caveats", "needs")
 
     def __init__(self, size: int) -> None:
-        """`size` entries of each are kept; 0 keeps none."""
-        self.capabilities: Callable[[bytes], tuple[Rule, ...]] = lru_cache(size)(compile_capabilities)
-        self.caveats: Callable[[bytes], tuple[Caveat, ...]] = lru_cache(size)(compile_caveats)
-        self.needs: Callable[[bytes], tuple[NeedRule, ...]] = lru_cache(size)(compile_needs)
+        """`size` entries of each are kept, those alone that were compiled from at most 512 bytes; 0 keeps none."""
+        self.capabilities: Callable[[bytes], tuple[Rule, ...]] = _keeping(size, compile_capabilities)
+        self.caveats: Callable[[bytes], tuple[Caveat, ...]] = _keeping(size, compile_caveats)
+        self.needs: Callable[[bytes], tuple[NeedRule, ...]] = _keeping(size, compile_needs)
+
+
+def _keeping(size: int, compiling: Callable[[bytes], T]) -> Callable[[bytes], T]:
+    kept = lru_cache(size)(compiling)
+
+    def compiled(data: bytes) -> T:
+        return kept(data) if len(data) <= _KEPT_BYTES else compiling(data)
+
+    return compiled
 
 
 def compile_capabilities(data: bytes) -> tuple[Rule, ...]:
@@ -101,7 +126,7 @@ def compile_capabilities(data: bytes) -> tuple[Rule, ...]:
 
 def compile_caveats(data: bytes) -> tuple[Caveat, ...]:
     """Compile the content of an `if` claim; raises as `compile_capabilities`."""
-    return tuple(map(compile_run, _items(data, CAVEATS, "caveats")))
+    return compile_flat_list(data) or tuple(map(compile_run, _items(data, CAVEATS, "caveats")))
 
 
 def _items(data: bytes, most: int, what: str) -> list[object]:
@@ -116,30 +141,30 @@ def _items(data: bytes, most: int, what: str) -> list[object]:
 def _rule(item: object) -> Rule:
     match item:
         case [str() as action]:
-            return Rule(_action(action), None, None, None)
+            return _priced(action, None, None, None)
         case [str() as action, str() as resource]:
-            return Rule(_action(action), _resource(resource), None, None)
+            return _priced(action, resource, None, None)
         case [str() as action, [str() as literal]]:
-            return Rule(_action(action), None, _literal(literal), None)
+            return _priced(action, None, _literal(literal), None)
         case [str() as action, None, condition]:
-            return Rule(_action(action), None, None, compile_wire(condition))
+            return _priced(action, None, None, compile_wire(condition))
         case [str() as action, str() as resource, condition]:
-            return Rule(_action(action), _resource(resource), None, compile_wire(condition))
+            return _priced(action, resource, None, compile_wire(condition))
         case [str() as action, [str() as literal], condition]:
-            return Rule(_action(action), None, _literal(literal), compile_wire(condition))
+            return _priced(action, None, _literal(literal), compile_wire(condition))
     _malformed("not a capability")
 
 
-def _action(pattern: str) -> Matcher:
-    if not pattern:
+def _priced(action: str, resource: str | None, literal: str | None, condition: Condition | None) -> Rule:
+    if not action:
         _malformed("a capability without an action")
-    return compile_pattern(pattern, ACTION_SEPARATOR)
-
-
-def _resource(pattern: str) -> Matcher:
-    if not pattern:
+    if resource == "":
         _malformed("a capability with an empty resource")
-    return compile_pattern(pattern, RESOURCE_SEPARATOR)
+    act, act_price = compile_priced(action, ACTION_SEPARATOR)
+    if resource is None:
+        return Rule(act, None, literal, condition, (act_price, 0) if act_price else None)
+    place, place_price = compile_priced(resource, RESOURCE_SEPARATOR)
+    return Rule(act, place, None, condition, (act_price, place_price) if act_price or place_price else None)
 
 
 def _literal(text: str) -> str:

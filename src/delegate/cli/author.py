@@ -149,12 +149,7 @@ def attenuate(
     _print_token(out, longer, at)
 
 
-@click.command(
-    epilog=example(
-        "delegate prove worker.token --key worker.key --audience files.example.com \\",
-        "    --action files.read --resource /reports/q3.csv --arg size=10",
-    )
-)
+@click.command(epilog=example("delegate seal bearer.token"))
 @token_argument
 @now_option
 @json_option
@@ -169,7 +164,12 @@ def seal(token: str | None, now: int | None, as_json: bool) -> None:  # noqa: FB
     _print_token(out, _authored(lambda: held.seal(now=at)), at)
 
 
-@click.command()
+@click.command(
+    epilog=example(
+        "delegate prove worker.token --key worker.key --audience files.example.com \\",
+        "    --action files.read --resource /reports/q3.csv --arg size=10",
+    )
+)
 @token_argument
 @click.option(
     "--key", "key_file", type=FILE, metavar="FILE", help="The holder's private key; a bearer token needs none."

@@ -22,7 +22,7 @@ from delegate.chain.request import Request
 from delegate.chain.revocations import RevocationList, RevokedBlock
 from delegate.chain.text import shown
 from delegate.chain.token import Presentation, Token
-from delegate.cli.options import FILE, clock, json_option, now_option
+from delegate.cli.options import FILE, clock, example, json_option, now_option
 from delegate.cli.output import Failure, Output, file_failure
 from delegate.cli.status import Status
 from delegate.errors import Reason
@@ -89,7 +89,7 @@ SCENES: Final = (
 )
 
 
-@click.command()
+@click.command(epilog=example("delegate demo --keep story"))
 @click.option("--keep", type=FILE, metavar="DIR", help="Keep the keys and tokens in this new folder, to go on with.")
 @now_option
 @json_option

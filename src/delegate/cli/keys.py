@@ -9,7 +9,7 @@ import click
 
 from delegate.chain.identity import Identity
 from delegate.chain.text import shown
-from delegate.cli.options import FILE, json_option, passphrase_options
+from delegate.cli.options import FILE, example, json_option, passphrase_options
 from delegate.cli.output import Failure, Output, file_failure
 from delegate.cli.sources import passphrase_of, read_identity, read_principal
 from delegate.cli.status import Status
@@ -22,7 +22,7 @@ def key() -> None:
     """Make and show keys: new, public, show."""
 
 
-@key.command()
+@key.command(epilog=example("delegate key new agent:planner"))
 @click.argument("name")
 @click.option("-o", "--output", "stem", type=FILE, metavar="STEM", help="Write STEM.key and STEM.pub.")
 @passphrase_options
@@ -58,7 +58,7 @@ def new(name: str, stem: str | None, ask: bool, passphrase_file: str | None, as_
     )
 
 
-@key.command()
+@key.command(epilog=example("delegate key public planner.key"))
 @click.argument("file", type=FILE)
 @passphrase_options
 @json_option
@@ -69,7 +69,7 @@ def public(file: str, ask: bool, passphrase_file: str | None, as_json: bool) -> 
     out.result({"name": principal.name, "public": principal.to_text()}, [principal.to_text()])
 
 
-@key.command()
+@key.command(epilog=example("delegate key show planner.pub"))
 @click.argument("file", type=FILE)
 @json_option
 def show(file: str, as_json: bool) -> None:  # noqa: FBT001

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 KEY_BYTES = 64
 SIGNATURE_BYTES = 64
 COORDINATE_BYTES = 32
+FIELD = 2**256 - 2**224 + 2**192 + 2**96 - 1
 
 _CHECKING = ec.ECDSA(SHA256())
 
@@ -33,13 +34,16 @@ def load(public_raw: bytes) -> ec.EllipticCurvePublicKey:
     """The library's form of a key.
 
     Raises:
-        ValueError: not 64 bytes, or no point of the curve.
+        ValueError: not 64 bytes, no point of the curve, or a coordinate that is not below the field's prime.
     """
     if len(public_raw) != KEY_BYTES:
         message = f"an esp256 key is {KEY_BYTES} bytes"
         raise ValueError(message)
     x = int.from_bytes(public_raw[:COORDINATE_BYTES], "big")
     y = int.from_bytes(public_raw[COORDINATE_BYTES:], "big")
+    if max(x, y) >= FIELD:  # OpenSSL takes some of these, and one key would have two thumbprints
+        message = "a coordinate beyond the field"
+        raise ValueError(message)
     return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
 
 

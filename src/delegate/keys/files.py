@@ -16,13 +16,14 @@ import os
 from os import PathLike
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
 from delegate.errors import Reason, TokenError
+from delegate.keys.derivation import open_pem
 from delegate.keys.names import NAME_RULE, check_name, is_name
 from delegate.keys.signer import Ed25519Signer, Esp256Signer, Signer, passphrase_bytes
 
@@ -66,9 +67,11 @@ def load_private(
         passphrase: needed if the key is encrypted, and not looked at if it is not.
 
     Raises:
-        TokenError: MALFORMED for another kind of file, a missing or a wrong passphrase; UNSUPPORTED_ALGORITHM
-            for a key that is neither Ed25519 nor P-256.
+        TokenError: MALFORMED for another kind of file, a missing or a wrong passphrase, one that is hashed more than
+            ten million times; UNSUPPORTED_ALGORITHM for a key that is neither Ed25519 nor P-256.
         OSError: the file cannot be read.
+
+    Cost: as often as the file says, its passphrase is hashed; some seconds at most.
     """
     first_line, pem = _split(read_text(path))
     encrypted = pem.startswith(_PEM_ENCRYPTED)
@@ -76,10 +79,14 @@ def load_private(
         raise TokenError(Reason.MALFORMED, "this key file has a passphrase, and none was given")
     secret = passphrase_bytes(passphrase) if encrypted and passphrase else None
     try:
-        key = load_pem_private_key(pem.encode("ascii"), secret)
+        key = (
+            load_der_private_key(open_pem(pem), secret)
+            if encrypted
+            else load_pem_private_key(pem.encode("ascii"), None)
+        )
     except UnsupportedAlgorithm:
         raise TokenError(Reason.UNSUPPORTED_ALGORITHM, "a key that is neither ed25519 nor esp256") from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, InternalError):  # OpenSSL has names for some faults only
         detail = "the passphrase is wrong or the key file is damaged" if encrypted else "the key file is damaged"
         raise TokenError(Reason.MALFORMED, detail) from None
     return first_line, _signer(key)

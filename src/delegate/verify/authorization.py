@@ -13,10 +13,12 @@ from delegate.chain.request import Request
 from delegate.errors import DelegateError, Denied, Reason
 from delegate.verify.chain import check_now_and_here
 from delegate.verify.discharges import Confirmed, still_good
+from delegate.verify.effects import Settle, perform
 from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.explanation import Asking, Explanation, explain
 from delegate.verify.lacking import lacking
 from delegate.verify.settings import Settings
+from delegate.verify.spending import check_cost
 from delegate.verify.verified import VerifiedChain
 
 JSON_VERSION: Final = 1
@@ -111,6 +113,33 @@ class Authorization:
             return False
         return True
 
+    def settle(self, actual: Mapping[str, int]) -> bool:
+        """Give back to the budgets what the charge turned out not to need; once.
+
+        With a ledger that is awaited: `await verifier.settle(granted, actual)`.
+
+        Args:
+            actual: unit → what the request really cost, at most the `cost` that was charged. A unit that is not
+                named stays as charged.
+
+        Returns:
+            `True` the first time; `False` where it was settled before, or nothing was charged.
+
+        Raises:
+            ValueError: more than was charged. StateError: the ledger did not answer.
+
+        Source: SPEC §10.3.
+        """
+        effect = self.settlement(actual)
+        return effect is not None and perform(effect, self._settings) is True
+
+    def settlement(self, actual: Mapping[str, int]) -> Settle | None:
+        """Give the effect that `settle` is; `None` where nothing was charged."""
+        cost = check_cost(actual)
+        if self.proof_id is None or not self.chain.link.pools:
+            return None
+        return Settle(self.proof_id, cost, self._settings.now())
+
     def as_decision(self) -> Decision:
         """Give the decision that this authorization is."""
         settings = self._settings
@@ -180,8 +209,8 @@ class Decision:
     def explain(self) -> Explanation:
         """Say what every hop, asked alone, says to this request, and who could grant it.
 
-        For the operator: it quotes the request. Cost: evaluates every hop again; an allowed request that nobody asks
-        about pays nothing. Source: SPEC §9.3.
+        For the operator: it quotes the request. Cost: evaluates every hop again, each with the steps of a whole
+        decision, and as many for its words; an allowed request that nobody asks about pays nothing. Source: SPEC §9.3.
         """
         return explain(self.error, self.chain, None if self._asking is None else self._asking())
 

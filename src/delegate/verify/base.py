@@ -83,8 +83,10 @@ class Base:
             proof_window: how old a proof may be.
             clock: gives Unix seconds.
             limits: less than the format's own bounds.
-            cache_size: how many verified blocks, and how many compiled capability and caveat lists, to keep; 0 keeps
-                none. Each block takes about 3 KB. A verdict never depends on it.
+            cache_size: how many verified blocks to keep, and as many chains by their text, each reckoned at 256 bytes;
+                what is longer than 4 KiB, or stands below that, is verified every time. Of compiled lists an eighth.
+                0 keeps none. A usual block takes about 3 KB of memory; at most, holders of chains can make it about
+                150 KB for each of `cache_size`, 620 MB at 4096. A verdict never depends on it.
             replay: where used proofs are remembered; by default in this process's memory, see `MemoryReplay`.
             revocations: where revoked blocks and keys are looked up; by default what `accept_revocations` has put into
                 this process's memory.
@@ -136,7 +138,7 @@ class Base:
             proof_window_s=seconds(proof_window),
             clock=clock,
             limits=limits or Limits(),
-            compiler=Compiler(cache_size),
+            compiler=Compiler(cache_size // 8),
             revokers=directory(takers),
             third_parties=directory(known),
             dischargers=by_kid((*known, *takers)),

@@ -45,34 +45,30 @@ def verify_blocks(blocks: tuple[bytes, ...], generation: Generation, settings: S
     if len(blocks) > settings.limits.blocks:
         raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(blocks)} blocks; this verifier takes {settings.limits.blocks}")
     chain: VerifiedChain | None = None
-    seen = True
+    seen = kept = True
     remembered = generation.blocks
     for index, data in enumerate(blocks):
         known = remembered.get(data)
-        if known is not None and _continues(known.link.parent, chain):
+        # The very parent that is remembered: else old blocks would live on below their children.
+        if known is not None and known.link.parent is (None if chain is None else chain.link):
             chain = known
             continue
         try:
             chain = _first_block(data, generation, settings) if chain is None else _next_block(data, chain, settings)
         except DelegateError as error:
             raise at_hop(error, index) from None
-        remembered.put(data, chain)
+        kept = kept and remembered.put(data, chain)
         seen = False
     if chain is None:
         raise TokenError(Reason.MALFORMED, "a chain without blocks")
     return chain, seen
 
 
-def _continues(parent: Link | None, chain: VerifiedChain | None) -> bool:
-    """Say whether a remembered block below `parent` was verified in this very place."""
-    if chain is None or parent is None:
-        return chain is None and parent is None
-    return parent is chain.link or parent.id == chain.link.id
-
-
 def _first_block(data: bytes, generation: Generation, settings: Settings) -> VerifiedChain:
-    signed = cose.open_signed(data)
-    check_header(signed, 0)
+    signed = cose.frame_first(data)
+    if signed is None:
+        signed = cose.open_signed(data)
+        check_header(signed, 0)
     root = _root(signed, generation, settings)
     key = root.principal.public_key
     _check_algorithm(signed, key, settings)
@@ -80,7 +76,8 @@ def _first_block(data: bytes, generation: Generation, settings: Settings) -> Ver
     key.verify(structure, signed.signature)
     block = decode(signed.payload, first=True)
     _check_originator(block, root)
-    return VerifiedChain(first_link(block, cose.structure_id(structure), key, settings.compiler), root, block)
+    link = first_link(block, cose.structure_id(structure), key, settings.compiler)
+    return _new(VerifiedChain, (link, root, block))
 
 
 def _next_block(data: bytes, chain: VerifiedChain, settings: Settings) -> VerifiedChain:

@@ -22,13 +22,13 @@ from delegate.state import Claim
 from delegate.verify.authorization import Authorization, Decision, refused
 from delegate.verify.chain import check_now_and_here, verify_blocks
 from delegate.verify.discharges import Confirmed, discharged, hinted, staples
-from delegate.verify.effects import AddRevocations, Effect, FindFeeds, FindRecords, Settle, Spend
+from delegate.verify.effects import AddRevocations, Effect, FindFeeds, FindRecords, Spend
 from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.generation import Generation
 from delegate.verify.possession import possession
 from delegate.verify.revocation import check_fresh, check_revoked, needs_freshness, subjects
 from delegate.verify.settings import Settings
-from delegate.verify.spending import charges, check_cost, claim_of, refusal, serving_once
+from delegate.verify.spending import charges, claim_of, refusal, serving_once
 from delegate.verify.texts import keep, recall
 from delegate.verify.verified import VerifiedChain
 from delegate.wire.envelope import Envelope
@@ -84,7 +84,7 @@ def deciding(presentation: Presented, asked: Asked, generation: Generation, sett
         records: Sequence[Record] = ()
         feeds: Sequence[Feed] = ()
         if link.fresh is not None or settings.asks_revocations:
-            records, feeds = yield from checking_revocation(chain, settings, now, discharges)  # SPEC 5.4
+            records, feeds = yield from checking_revocation(chain, generation, settings, now, discharges)  # SPEC 5.4
         proof = None if left is None else possession(left, chain, request, settings, now)  # SPEC 5.5
         if seen and text is not None and left is not None:  # from the second time on: most chains have none
             keep(text, left, chain, generation, settings.tail_bytes)
@@ -118,7 +118,7 @@ def checking_chain(token: Presented, generation: Generation, settings: Settings,
     chain = verify_blocks(framed(token).blocks, generation, settings)[0]
     check_now_and_here(chain, settings, now)
     if chain.link.fresh is not None or settings.asks_revocations:
-        yield from checking_revocation(chain, settings, now)
+        yield from checking_revocation(chain, generation, settings, now)
     return chain
 
 
@@ -134,7 +134,7 @@ def previewing(token: Presented, asked: Asked, generation: Generation, settings:
         records: Sequence[Record] = ()
         feeds: Sequence[Feed] = ()
         if chain.link.fresh is not None or settings.asks_revocations:
-            records, feeds = yield from checking_revocation(chain, settings, now, found.discharges)
+            records, feeds = yield from checking_revocation(chain, generation, settings, now, found.discharges)
         if found.discharges:
             confirmed, fault = discharged(found.discharges, chain, request, records, settings, now)
             if fault is not None:
@@ -154,16 +154,8 @@ def accepting(source: RevocationList | str | bytes, settings: Settings) -> Gener
     return int((yield AddRevocations(found, settings.now())))
 
 
-def settling(granted: Authorization, actual: Mapping[str, int], settings: Settings) -> Generator[Effect, Any, bool]:
-    """Give back to the budgets what a charge turned out not to need; yields the settlement."""
-    cost = check_cost(actual)
-    if granted.proof_id is None or not granted.chain.link.pools:
-        return False
-    return (yield Settle(granted.proof_id, cost, settings.now())) is True
-
-
 def checking_revocation(
-    chain: VerifiedChain, settings: Settings, now: int, discharges: Sequence[bytes] = ()
+    chain: VerifiedChain, generation: Generation, settings: Settings, now: int, discharges: Sequence[bytes] = ()
 ) -> Checking[tuple[Sequence[Record], Sequence[Feed]]]:
     """Refuse what was taken back, and to decide by stale data; yields the look-up.
 
@@ -178,11 +170,12 @@ def checking_revocation(
     records: Sequence[Record] = ()
     feeds: Sequence[Feed] = ()
     if settings.has_revocations:
-        wanted = subjects(chain)
+        wanted = subjects(chain, generation)
         if discharges:
-            wanted += hinted(discharges, settings)
-        records = yield FindRecords(tuple(wanted))
-        check_revoked(chain, records, settings, now)
+            wanted = (*wanted, *hinted(discharges, settings))
+        records = yield FindRecords(wanted)
+        if records:
+            check_revoked(chain, records, settings, now)
         if needs_freshness(chain, settings):
             feeds = yield FindFeeds()
     if not discharges:

@@ -10,9 +10,10 @@ The rules of this file:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, NoReturn, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from delegate.chain.revocations import Feed, Record, RevocationList
+from delegate.errors import DelegateError, Reason, StateError
 from delegate.state import Charge, Claim, Outcome, Refused
 from delegate.verify.settings import Settings
 
@@ -105,6 +106,28 @@ class Settle(NamedTuple):
 
 
 Effect: TypeAlias = Spend | FindRecords | FindFeeds | AddRevocations | Settle
+
+
+def perform(effect: Effect, settings: Settings) -> Any:  # noqa: ANN401 - each effect has an answer of its own
+    """Ask, and take the answer.
+
+    Raises:
+        DelegateError: the store's own refusal; STATE_UNAVAILABLE for anything else that it raised.
+        ValueError: a settlement of more than was charged.
+    """
+    try:
+        return effect.answer(effect.ask(settings))
+    except DelegateError:
+        raise
+    except Exception as error:
+        raise failure(effect, error) from error
+
+
+def failure(effect: Effect, error: Exception) -> Exception:
+    """Say what a store's exception comes to: it did not answer, unless the caller wanted too much back."""
+    if type(effect) is Settle and isinstance(error, ValueError):
+        return ValueError(*error.args)
+    return StateError(Reason.STATE_UNAVAILABLE, f"a store raised {type(error).__name__}")
 
 
 def _no_answer(given: object) -> NoReturn:

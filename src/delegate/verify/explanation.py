@@ -3,7 +3,7 @@
 The rules of this file:
 
 - Nothing here decides. Every hop is asked by itself, with steps of its own, so that those after the first refusal
-  answer too.
+  answer too; and as many again serve the words for what does not hold.
 - Whoever could grant the request is the signer of the first hop that refuses it, provided that all hops above permit
   it: a block can only narrow, so nobody below can.
 - Values are the caller's: escaped and shortened.
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from delegate.caveats import Expression, Scope, compile_wire, explain_failure, to_wire
+from delegate.caveats import Expression, Scope, compile_wire, explain_failure_in, to_wire
 from delegate.caveats import format as format_caveat
 from delegate.chain.blocks import BEARER
 from delegate.chain.capability import capability_texts, decode_caveats
@@ -136,13 +136,13 @@ def explain(error: DelegateError | None, chain: VerifiedChain | None, asking: As
 
 
 def _verdict(chain: VerifiedChain, link: Link, asking: Asking) -> Verdict:
-    scope = Scope(dict(asking.variables), asking.steps)
+    scope, spare = (Scope(dict(asking.variables), asking.steps) for _ in range(2))
     covered, permits, words = True, True, "whatever the hops above permit"
     if link.block.can:
-        covered, permits, words = _by_capabilities(link.block.can, asking.request, scope)
+        covered, permits, words = _by_capabilities(link.block.can, asking.request, scope, spare)
     if permits:
         caveats = decode_caveats(link.block.caveats)
-        failure = next(filter(None, (_failure(each, scope) for each in caveats)), "")
+        failure = next(filter(None, (_failure(each, scope, spare) for each in caveats)), "")
         permits = not failure
         words = failure or words + _held(len(caveats), "caveat", "holds", "hold")
     if permits:
@@ -155,14 +155,19 @@ def _verdict(chain: VerifiedChain, link: Link, asking: Asking) -> Verdict:
     )
 
 
-def _by_capabilities(can: bytes, request: Request, scope: Scope) -> tuple[bool, bool, str]:
-    """Say whether action and resource fall under a capability; whether its condition holds too; and which it is."""
+def _by_capabilities(can: bytes, request: Request, scope: Scope, spare: Scope) -> tuple[bool, bool, str]:
+    """Say whether action and resource fall under a capability; whether its condition holds too; and which it is.
+
+    `spare` pays for the words.
+    """
     near: list[str] = []
-    again = Scope(scope.variables, scope.steps_left)
-    for capability in covering(can, request):
-        if capability.condition is None or _holds(capability.condition, scope):
-            return True, True, str(capability)
-        near.append(unmet(capability, again))
+    try:
+        for capability in covering(can, request, scope):
+            if capability.condition is None or _holds(capability.condition, scope):
+                return True, True, str(capability)
+            near.append(unmet(capability, spare))
+    except CaveatError as error:  # the steps ran out: no next capability absorbs that
+        return True, False, error.detail
     if near:
         return True, False, "; ".join(near)
     return False, False, f"only {', '.join(capability_texts(can))}"
@@ -171,17 +176,19 @@ def _by_capabilities(can: bytes, request: Request, scope: Scope) -> tuple[bool, 
 def _holds(condition: Expression, scope: Scope) -> bool:
     try:
         return compile_wire(to_wire(condition))(scope) is True
-    except CaveatError:
+    except CaveatError as error:
+        if error.reason is Reason.LIMIT_EXCEEDED:
+            raise
         return False
 
 
-def _failure(caveat: Expression, scope: Scope) -> str:
+def _failure(caveat: Expression, scope: Scope, spare: Scope) -> str:
     """Give "" where a caveat holds, else which part does not, with the values that it read, or its error."""
     try:
         value = compile_wire(to_wire(caveat))(scope)
     except CaveatError as error:
         return f"{format_caveat(caveat)}: {error.detail}"
-    return "" if value is True else explain_failure(caveat, scope.variables)
+    return "" if value is True else explain_failure_in(caveat, spare)
 
 
 def _held(count: int, what: str, one: str, several: str) -> str:

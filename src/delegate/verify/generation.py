@@ -6,15 +6,21 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from delegate.keys import Principal
-from delegate.verify.memory import Recent
+from delegate.verify.memory import TEXT_BYTES, Recent
 from delegate.verify.roots import Root, Trusted
 from delegate.verify.verified import VerifiedChain
 
 
 class Known(NamedTuple):
-    """A chain that is known by its text; `rest` is its last 0 to 2 bytes, which share a quantum with the proof."""
+    """A chain that is known by its text. It is not kept alive by it: it is found by its last block.
 
-    chain: VerifiedChain
+    Attributes:
+        last, id: the last block as it travels, and its id.
+        rest: the last 0 to 2 bytes of the blocks, which share a quantum with the proof.
+    """
+
+    last: bytes
+    id: bytes
     rest: bytes
 
 
@@ -23,6 +29,7 @@ class Generation(NamedTuple):
 
     by_thumbprint: dict[bytes, Root]
     blocks: Recent[VerifiedChain]
+    subjects: Recent[tuple[bytes, ...]]  # what is to be looked up of a chain, by the id of its last block
     texts: Recent[Known]  # by the text of a bearer token, or the head of a presentation's
 
 
@@ -44,4 +51,4 @@ def generation(roots: Iterable[Trusted], cache_size: int) -> Generation:
             message = f"the key of {root.principal.name} is a root twice"
             raise ValueError(message)
         found[thumbprint] = root
-    return Generation(found, Recent(cache_size), Recent(cache_size))
+    return Generation(found, Recent(cache_size), Recent(cache_size), Recent(cache_size, TEXT_BYTES))

@@ -8,26 +8,37 @@ The rules of this file:
 - A block is found by all its bytes, signature included, and counts only below the very block that it was verified
   under.
 - It belongs to one generation of roots and goes with it.
-- Bounded; the least recently used goes first. Safe under threads: each step is one operation of a dict, and a
-  race costs at most a second verification.
+- Bounded by entries and by bytes: what a block comes to takes up to some 270 times its bytes, and its holder chooses
+  them. What is too long is not kept, nor what stands below it, which would hold it.
+- The least recently used goes first. A look-up takes no lock: each step is one operation of a dict, and a race costs
+  at most a second verification. Keeping takes one, for the sum of the bytes.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Generic, TypeVar
+from threading import Lock
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+# What an entry is reckoned at, in bytes of its key, and the longest key that is kept. A usual block has 160 to 280; the
+# text of a usual chain has up to 1500 characters, and keeps nothing alive but itself.
+ENTRY_BYTES: Final = 256
+TEXT_BYTES: Final = 1536
+KEY_BYTES: Final = 4096
 
 
 class Recent(Generic[T]):
     """A bounded map from bytes or text to what they verified as; the least recently used goes first."""
 
-    __slots__ = ("_entries", "_size")
+    __slots__ = ("_entries", "_left", "_lock", "_size")
 
-    def __init__(self, size: int) -> None:
-        """`size` entries are kept; 0 keeps none."""
+    def __init__(self, size: int, entry_bytes: int = ENTRY_BYTES) -> None:
+        """`size` entries are kept, with keys of `entry_bytes` each on average; 0 keeps none."""
         self._size = size
+        self._left = size * entry_bytes
+        self._lock = Lock()
         self._entries: OrderedDict[bytes | str, T] = OrderedDict()
 
     def get(self, key: bytes | str) -> T | None:
@@ -40,16 +51,20 @@ class Recent(Generic[T]):
                 pass
         return found
 
-    def put(self, key: bytes | str, value: T) -> None:
-        """Keep, and put out whatever is too much."""
-        if self._size:
-            entries = self._entries
+    def put(self, key: bytes | str, value: T) -> bool:
+        """Keep, put out whatever is too much, and say whether it was kept."""
+        size = len(key)
+        if size > KEY_BYTES or not self._size:
+            return False
+        entries = self._entries
+        with self._lock:
+            if key not in entries:
+                self._left -= size
             entries[key] = value
-            while len(entries) > self._size:
-                try:
-                    entries.popitem(last=False)
-                except KeyError:  # another thread has emptied it
-                    break
+            entries.move_to_end(key)
+            while self._left < 0 or len(entries) > self._size:
+                self._left += len(entries.popitem(last=False)[0])
+        return key in entries
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from delegate.chain.capability import Capability, capability_texts, decode_capab
 from delegate.chain.request import Request
 from delegate.chain.rules import compile_capabilities
 from delegate.chain.text import shown
+from delegate.errors import CaveatError
 from delegate.verify.verified import VerifiedChain
 
 
@@ -27,16 +29,22 @@ def missing(chain: VerifiedChain, index: int, request: Request, variables: Mappi
     """Say what was asked, under which capability of hop `index` it falls but for the condition, or what is there."""
     can = chain.link.up()[index].block.can
     known = Scope(dict(variables))
-    near = [unmet(capability, known) for capability in covering(can, request)]
+    near: list[str] = []
+    with suppress(CaveatError):  # no steps are left to look at more of them
+        near += (unmet(capability, known) for capability in covering(can, request, known))
     if near:
         return f"{asked(request)} is permitted by {'; and by '.join(near)}"
     return f"{asked(request)} is not among what it permits: {', '.join(capability_texts(can))}"
 
 
-def covering(can: bytes, request: Request) -> Iterator[Capability]:
-    """Give the capabilities that action and resource fall under, their conditions aside, in order."""
+def covering(can: bytes, request: Request, scope: Scope) -> Iterator[Capability]:
+    """Give the capabilities that action and resource fall under, their conditions aside, in order.
+
+    Raises:
+        CaveatError: LIMIT_EXCEEDED: the steps of the scope ran out.
+    """
     for rule, capability in zip(compile_capabilities(can), decode_capabilities(can), strict=True):
-        if rule.covers(request):
+        if rule.covers(request, scope):
             yield capability
 
 

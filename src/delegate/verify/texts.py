@@ -53,23 +53,31 @@ def recall(text: str, generation: Generation, tail: int) -> tuple[Envelope | Non
     if text.startswith(_PRESENTATION):
         cut = _head_characters(len(text), tail)
         known = generation.texts.get(text[:cut])
-        if known is None:
+        chain = None if known is None else _chain(known, generation)
+        if known is None or chain is None:
             return None
         try:
             proof = envelope.read_proof(armor.from_base64url(text[cut:]), known.rest)
         except TokenError:
             return None
-        return None if proof is None else (_new(Envelope, (Kind.PRESENTATION, (), b"", proof, ())), known.chain)
+        return None if proof is None else (_new(Envelope, (Kind.PRESENTATION, (), b"", proof, ())), chain)
     if text.startswith(_BEARER):
         known = generation.texts.get(text)
-        return None if known is None else (None, known.chain)
+        chain = None if known is None else _chain(known, generation)
+        return None if chain is None else (None, chain)
     return None
+
+
+def _chain(known: Known, generation: Generation) -> VerifiedChain | None:
+    """Find the chain itself; `None` where it has been put out, or its last block was verified elsewhere since."""
+    chain = generation.blocks.get(known.last)
+    return chain if chain is not None and chain.link.id == known.id else None
 
 
 def keep(text: str, found: Envelope, chain: VerifiedChain, generation: Generation, tail: int) -> None:
     """Keep a chain by the text that it came in, after everything of it held."""
     if found.kind is Kind.BEARER and text.startswith(_BEARER):
-        generation.texts.put(text, Known(chain, b""))
+        generation.texts.put(text, Known(found.blocks[-1], chain.link.id, b""))
     elif (
         found.kind is Kind.PRESENTATION
         and text.startswith(_PRESENTATION)
@@ -80,7 +88,7 @@ def keep(text: str, found: Envelope, chain: VerifiedChain, generation: Generatio
         cut = _head_characters(len(text), tail)
         blocks = (len(text) - _PREFIX) * 3 // 4 - tail
         rest = armor.from_base64url(text[cut : cut + 4])[: blocks - (cut - _PREFIX) // 4 * 3]
-        generation.texts.put(text[:cut], Known(chain, rest))
+        generation.texts.put(text[:cut], Known(found.blocks[-1], chain.link.id, rest))
 
 
 def _head_characters(characters: int, tail: int) -> int:

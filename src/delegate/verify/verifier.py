@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 from delegate.chain.request import Request
 from delegate.chain.revocations import RevocationList
-from delegate.errors import DelegateError, Reason, StateError
+from delegate.errors import DelegateError
 from delegate.verify.authorization import Authorization, Decision
 from delegate.verify.base import Base
-from delegate.verify.decision import Presented, accepting, checking_chain, deciding, previewing, settling
-from delegate.verify.effects import Effect, Settle
+from delegate.verify.decision import Presented, accepting, checking_chain, deciding, previewing
+from delegate.verify.effects import Effect, failure, perform
 from delegate.verify.verified import VerifiedChain
 
 T = TypeVar("T")
@@ -119,30 +119,12 @@ class Verifier(Base):
         """
         return self._run(accepting(source, self._settings))
 
-    def settle(self, granted: Authorization, actual: Mapping[str, int]) -> bool:
-        """Give back to the budgets what a charge turned out not to need; once.
-
-        Args:
-            granted: what `authorize` gave.
-            actual: unit → what the request really cost, at most the `cost` that was charged. A unit that is not
-                named stays as charged.
-
-        Returns:
-            `True` the first time; `False` where it was settled before, or nothing was charged.
-
-        Raises:
-            ValueError: more than was charged. StateError: the ledger did not answer.
-
-        Source: SPEC §10.3.
-        """
-        return self._run(settling(granted, actual, self._settings))
-
     def _run(self, effects: Generator[Effect, Any, T]) -> T:
         try:
             effect = next(effects)
             while True:
                 try:
-                    result = self._perform(effect)
+                    result = perform(effect, self._settings)
                 except DelegateError as error:
                     effect = effects.throw(error)
                 else:
@@ -150,14 +132,6 @@ class Verifier(Base):
         except StopIteration as done:
             answer: T = done.value
             return answer
-
-    def _perform(self, effect: Effect) -> object:
-        try:
-            return effect.answer(effect.ask(self._settings))
-        except DelegateError:
-            raise
-        except Exception as error:
-            raise _failed(effect, error) from error
 
 
 class AsyncVerifier(Base):
@@ -205,8 +179,9 @@ class AsyncVerifier(Base):
         return await self._run(accepting(source, self._settings))
 
     async def settle(self, granted: Authorization, actual: Mapping[str, int]) -> bool:
-        """Give back to the budgets what a charge turned out not to need; see `Verifier.settle`."""
-        return await self._run(settling(granted, actual, self._settings))
+        """Give back to the budgets what a charge turned out not to need; see `Authorization.settle`."""
+        effect = granted.settlement(actual)
+        return effect is not None and await self._perform(effect) is True
 
     async def _run(self, effects: Generator[Effect, Any, T]) -> T:
         try:
@@ -229,7 +204,7 @@ class AsyncVerifier(Base):
         except DelegateError:
             raise
         except Exception as error:
-            raise _failed(effect, error) from error
+            raise failure(effect, error) from error
 
 
 def _error_of(decision: Authorization | Decision) -> DelegateError:
@@ -241,10 +216,3 @@ def _error_of(decision: Authorization | Decision) -> DelegateError:
 
 def _as_decision(answer: Authorization | Decision) -> Decision:
     return answer if isinstance(answer, Decision) else answer.as_decision()
-
-
-def _failed(effect: Effect, error: Exception) -> Exception:
-    """Say what a store's exception comes to: it did not answer, unless the caller wanted too much back."""
-    if type(effect) is Settle and isinstance(error, ValueError):
-        return ValueError(*error.args)
-    return StateError(Reason.STATE_UNAVAILABLE, f"a store raised {type(error).__name__}")

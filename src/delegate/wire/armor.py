@@ -27,6 +27,7 @@ _FROM_URL: Final = bytes(
     for code in range(256)
 )
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _QUANTUM: Final = 4
 _PADDING: Final = (b"", b"", b"==", b"=")
 # The characters that can end a text whose last quantum is two or three characters: no bits left over.
@@ -85,18 +86,25 @@ def from_base64url(text: str) -> bytes:
     try:
         raw = text.encode("ascii").translate(_FROM_URL)
     except UnicodeEncodeError:
-        raise TokenError(Reason.MALFORMED, "a character that is not base64url") from None
+        raise _alien(text) from None
     over = len(raw) % _QUANTUM
     try:
         # A lone last character holds less than a byte: drop it here, to look at the others first.
         data = binascii.a2b_base64(raw[:-1] if over == 1 else raw + _PADDING[over], strict_mode=True)
     except binascii.Error:
-        if text.endswith("=") and "=" not in text.rstrip("="):
-            raise TokenError(Reason.NOT_CANONICAL, "padding") from None
-        raise TokenError(Reason.MALFORMED, "a character that is not base64url") from None
+        raise _alien(text) from None
     if over == 1:
+        if ord(text[-1]) not in _ALPHABET:
+            raise _alien(text)
         raise TokenError(Reason.TRUNCATED, "cut off: the text ends inside a byte")
     if over and text[-1] not in _LAST[over]:
         cbor.decode(data)  # a paste cut off here says TRUNCATED
         raise TokenError(Reason.NOT_CANONICAL, "bits after the last byte")
     return data
+
+
+def _alien(text: str) -> TokenError:
+    """Name the fault of a text with characters beside the alphabet: padding, if they all are that."""
+    if text.rstrip("=").encode("utf-8", "replace").translate(None, _ALPHABET):
+        return TokenError(Reason.MALFORMED, "a character that is not base64url")
+    return TokenError(Reason.NOT_CANONICAL, "padding")

@@ -33,6 +33,9 @@ _BARE: Final = {b"\x43\xa1" + head: algorithm for algorithm, head in _ALG_HEAD.i
 _COMMON_HEAD: Final = bytes.fromhex("84 43a10132 a0 58")
 _COMMON_BYTES: Final = len(_COMMON_HEAD)
 _COMMON_ITEM: Final = _COMMON_BYTES - 1  # where the payload's item begins
+_FIRST_HEAD: Final = bytes.fromhex("84 5826 a20132045820")
+_FIRST_ITEM: Final = len(_FIRST_HEAD) + THUMBPRINT_BYTES + 1
+_new: Final = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
 # The head of a Sig_structure under that header.
 COMMON_STRUCTURE: Final = _CONTEXT + _COMMON_HEAD[1:5]
 _LIST_PAYLOAD: Final = 42  # where the payload begins behind a header with a whole thumbprint
@@ -107,6 +110,33 @@ def frame_common(data: bytes) -> tuple[bytes, bytes] | None:
     if end < _COMMON_BYTES + 25 or len(data) != end + 2 + SIGNATURE_BYTES or data[end : end + 2] != b"\x58\x40":
         return None
     return data[_COMMON_ITEM:end], data[end + 2 :]
+
+
+def frame_first(data: bytes) -> Signed | None:
+    """Frame a COSE_Sign1 under Ed25519 with a whole thumbprint for a kid; `None` for any other.
+
+    Saves 0.7 µs a chain over `open_signed`, which takes it too.
+    """
+    if not data.startswith(_FIRST_HEAD) or len(data) < _FIRST_ITEM + 3:
+        return None
+    start = _FIRST_ITEM + 2
+    end = start + data[start - 1]
+    least = 24
+    if data[_FIRST_ITEM] == 0x59:
+        start += 1
+        end = start + (data[start - 2] << 8 | data[start - 1])
+        least = 256
+    elif data[_FIRST_ITEM] != 0x58:
+        return None
+    if end < start + least or len(data) != end + 2 + SIGNATURE_BYTES or data[end : end + 2] != b"\x58\x40":
+        return None
+    if data[_FIRST_ITEM - 1] != 0xA0:
+        return None
+    kid = data[_FIRST_ITEM - 1 - THUMBPRINT_BYTES : _FIRST_ITEM - 1]
+    return _new(
+        Signed,
+        (ED25519, kid, data[1 : _FIRST_ITEM - 1], data[start:end], data[_FIRST_ITEM:end], data[end + 2 :]),
+    )  # fmt: skip
 
 
 def open_signed(data: bytes) -> Signed:

@@ -1,0 +1,285 @@
+"""What a verifier does with its stores: looking up, charging, settling, and refusing where they do not answer."""
+
+# ruff: noqa: ANN401 - stores are asked for what they should not answer too
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from delegate import (
+    AsyncVerifier,
+    Denied,
+    Identity,
+    Reason,
+    Request,
+    RevocationList,
+    RevokedBlock,
+    RevokedKey,
+    StateError,
+    Token,
+    VerificationError,
+    Verifier,
+)
+from delegate.chain.revocations import Feed, Record
+from delegate.state import MemoryLedger, MemoryReplay, MemoryRevocations, connect, connect_async
+
+NOW = 1_790_000_000
+ALICE, PLANNER, WORKER, OTHER = (
+    Identity.from_seed(name, bytes((n,)) * 32)
+    for n, name in enumerate(("user:a@x.org", "agent:planner", "agent:worker", "user:o@x.org"), 1)
+)
+REQUEST = Request("pay", None, {"amount": 3})
+
+
+def chain(**terms: Any) -> Token:
+    """Alice's chain to the planner, handed on to the worker; `terms` are block 0's."""
+    token = ALICE.mint(to=PLANNER.principal, can="pay", ttl="1h", hops=2, now=NOW, **terms)
+    return PLANNER.attenuate(token, to=WORKER.principal, now=NOW)
+
+
+def present(token: Token) -> str:
+    """The worker's presentation, with a fresh proof."""
+    return WORKER.prove(token, REQUEST, "shop", now=NOW).to_text()
+
+
+def settings(**more: Any) -> dict[str, Any]:
+    """A verifier's arguments."""
+    return {"roots": [ALICE.principal], "audience": "shop", "clock": lambda: NOW, **more}
+
+
+def service(**more: Any) -> Verifier:
+    """A verifier; its stores are of memory unless given."""
+    return Verifier(**settings(**more))
+
+
+def test_a_warm_chain_is_refused_from_the_moment_that_its_list_is_taken_over() -> None:
+    """No restart, and nothing that is remembered of the chain helps it; its sibling stands."""
+    token, sibling = chain(), chain(why="another")
+    verifier = service()
+    for _ in range(3):
+        assert verifier.decide(present(token), REQUEST).allowed
+    taken_back = RevocationList.make(ALICE, blocks=[RevokedBlock.of(token, hop=0)], now=NOW)
+    assert verifier.accept_revocations(taken_back.to_text()) == 1
+    assert verifier.accept_revocations(taken_back) == 0
+    for attempt in (verifier.decide(present(token), REQUEST), verifier.preview(token, REQUEST)):
+        assert (attempt.reason, attempt.hop) == (Reason.REVOKED, 0)
+    with pytest.raises(VerificationError, match="revoked at hop 0"):
+        verifier.verify_chain(token)
+    assert verifier.decide(present(sibling), REQUEST).allowed
+
+
+def test_a_revocation_tells_by_whom_and_why() -> None:
+    """For the operator; the words are the signer's, escaped."""
+    token = chain()
+    verifier = service(revokers=[OTHER.principal])
+    verifier.accept_revocations(
+        RevocationList.make(OTHER, keys=[RevokedKey(WORKER.public_key.thumbprint, why="laptop stolen")], now=NOW)
+    )
+    decision = verifier.decide(present(token), REQUEST)
+    assert decision.detail == "a key in it was revoked by user:o@x.org: laptop stolen"
+    assert decision.public_detail == "revoked at hop 1"
+    assert decision.http_status == 401
+
+
+def test_a_forged_list_is_not_taken_over() -> None:
+    """Its signature is checked first."""
+    data = bytearray(RevocationList.make(ALICE, now=NOW).to_bytes())
+    data[-1] ^= 1
+    verifier = service()
+    with pytest.raises(VerificationError):
+        verifier.accept_revocations(bytes(data))
+    assert verifier.decide(present(chain()), REQUEST).allowed
+
+
+def test_the_asynchronous_verifier_heeds_and_takes_over_lists(tmp_path: Path) -> None:
+    """With stores of memory, and with a state that is awaited."""
+
+    async def story(verifier: AsyncVerifier) -> None:
+        token = chain(budget={"calls": 2, "eur": 9})
+        granted = await verifier.authorize(present(token), REQUEST, cost={"eur": 5})
+        assert await verifier.settle(granted, {"eur": 1})
+        assert not await verifier.settle(granted, {"eur": 0})
+        with pytest.raises(Denied, match="budget_exhausted"):
+            await verifier.authorize(present(token), REQUEST, cost={"eur": 9})
+        assert await verifier.accept_revocations(RevocationList.make(ALICE, blocks=[RevokedBlock.of(token)], now=NOW))
+        assert (await verifier.decide(present(token), REQUEST)).reason is Reason.REVOKED
+        assert (await verifier.preview(token, REQUEST)).reason is Reason.REVOKED
+        with pytest.raises(VerificationError):
+            await verifier.verify_chain(token)
+
+    async def run() -> None:
+        await story(AsyncVerifier(**settings(ledger=MemoryLedger(since=0))))
+        async with await connect_async(f"sqlite:///{tmp_path}/state.db", deadline=10) as state:
+            await story(AsyncVerifier(**settings(state=state)))
+
+    asyncio.run(run())
+
+
+def test_a_state_gives_all_three_stores_and_each_may_be_given_alone(tmp_path: Path) -> None:
+    """Two verifiers on one file share what was used, spent and revoked."""
+    token = chain(budget={"calls": 2})
+    with connect(f"sqlite:///{tmp_path}/state.db", deadline=10) as state:
+        first, second = service(state=state), service(state=state)
+        proof = present(token)
+        assert first.decide(proof, REQUEST).allowed
+        assert second.decide(proof, REQUEST).reason is Reason.REPLAYED
+        assert second.decide(present(token), REQUEST).allowed
+        assert first.decide(present(token), REQUEST).reason is Reason.BUDGET_EXHAUSTED
+        own = service(state=state, ledger=MemoryLedger(since=0))
+        assert own.decide(present(token), REQUEST).allowed
+        first.accept_revocations(RevocationList.make(ALICE, blocks=[RevokedBlock.of(token, hop=0)], now=NOW))
+        assert second.decide(present(token), REQUEST).reason is Reason.REVOKED
+
+
+def test_settling_gives_back_once_what_was_not_needed() -> None:
+    """Up to what was charged; a unit that is not named stays."""
+    token = chain(budget={"calls": 9, "eur": 10})
+    verifier = service(ledger=MemoryLedger(since=0))
+    granted = verifier.authorize(present(token), REQUEST, cost={"eur": 8})
+    for actual in ({"eur": 9}, {"usd": 1}):
+        with pytest.raises(ValueError):
+            granted.settle(actual)
+    with pytest.raises(TypeError):
+        granted.settle({"eur": 1.5})  # type: ignore[dict-item]
+    assert granted.settle({"eur": 3})
+    assert not granted.settle({"eur": 0})
+    assert verifier.decide(present(token), REQUEST, cost={"eur": 7}).allowed
+    assert verifier.decide(present(token), REQUEST, cost={"eur": 1}).reason is Reason.BUDGET_EXHAUSTED
+
+
+def test_settling_what_was_not_charged_does_nothing() -> None:
+    """A chain without a budget."""
+    assert not service(ledger=MemoryLedger(since=0)).authorize(present(chain()), REQUEST).settle({"eur": 0})
+
+
+@pytest.mark.parametrize("cost", [{"eur": -1}, {"eur": 2**63}])
+def test_a_cost_out_of_range_is_the_service_s_mistake(cost: dict[str, int]) -> None:
+    """Misuse, and no refusal of the caller's."""
+    with pytest.raises(ValueError):
+        service().decide(present(chain()), REQUEST, cost=cost)
+
+
+@pytest.mark.parametrize("cost", [{"eur": True}, {"eur": 1.0}, {1: 1}])
+def test_a_cost_of_another_type_is_the_service_s_mistake(cost: dict[Any, Any]) -> None:
+    """The same."""
+    with pytest.raises(TypeError):
+        service().decide(present(chain()), REQUEST, cost=cost)
+
+
+@pytest.mark.parametrize("engine", ["memory", "sqlite"])
+def test_siblings_at_once_never_spend_more_than_the_pool(engine: str, tmp_path: Path) -> None:
+    """Sixteen agents of one parent, each in a thread of its own: as many are allowed as the pool holds."""
+    token = ALICE.mint(to=PLANNER.principal, can="pay", ttl="1h", hops=2, now=NOW, budget={"calls": 7})
+    agents = [Identity.generate(f"agent:{number}") for number in range(16)]
+    shown = [
+        agent.prove(PLANNER.attenuate(token, to=agent.principal, now=NOW), REQUEST, "shop", now=NOW).to_text()
+        for agent in agents
+    ]
+    state = connect(f"sqlite:///{tmp_path}/state.db", deadline=30) if engine == "sqlite" else None
+    stores = {"ledger": MemoryLedger(since=0)} if state is None else {"state": state}
+    verifier = service(**stores)
+    reasons: list[Reason | None] = []
+    threads = [
+        threading.Thread(target=lambda each=each: reasons.append(verifier.decide(each, REQUEST).reason))
+        for each in shown
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if state is not None:
+        state.close()
+    assert (reasons.count(None), reasons.count(Reason.BUDGET_EXHAUSTED)) == (7, 9)
+
+
+class Stores:
+    """Stores that answer, or raise, what they are told to."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def _give(self) -> Any:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> Any:
+        """Its answer."""
+        return self._give()
+
+    def look_up(self, subjects: Sequence[bytes]) -> Any:
+        """Its answer."""
+        return self._give()
+
+    def feeds(self) -> Any:
+        """Its answer."""
+        return self._give()
+
+    def charge(self, claims: object, charges: object, *, now: int) -> Any:
+        """Its answer."""
+        return self._give()
+
+    def settle(self, claim_id: bytes, actual: Mapping[str, int], *, now: int) -> Any:
+        """Its answer."""
+        return self._give()
+
+    def spent(self, block_ids: Sequence[bytes]) -> Any:
+        """Its answer."""
+        return self._give()
+
+
+@pytest.mark.parametrize(
+    "answer", [None, True, 0, "", {}, [b"x"], [None], OSError("disk"), KeyError("k"), ValueError()], ids=repr
+)
+def test_a_revocation_store_that_answers_anything_else_has_not_answered(answer: object) -> None:
+    """Refused; an empty list alone says that nothing was revoked."""
+    verifier = service(revocations=Stores(answer))
+    decision = verifier.decide(present(chain()), REQUEST)
+    assert (decision.reason, decision.http_status) == (Reason.STATE_UNAVAILABLE, 503)
+    with pytest.raises(StateError):
+        verifier.verify_chain(chain())
+    assert service(revocations=Stores([])).decide(present(chain()), REQUEST).allowed
+
+
+@pytest.mark.parametrize("answer", [None, 1, False, "yes", OSError("disk"), ValueError("x")], ids=repr)
+def test_a_ledger_that_answers_anything_else_has_not_charged(answer: object) -> None:
+    """Refused; and a settlement is not done."""
+    token = chain(budget={"calls": 5})
+    decision = service(ledger=Stores(answer)).decide(present(token), REQUEST)
+    assert decision.reason is Reason.STATE_UNAVAILABLE
+    stores = Stores(answer=True)
+    granted = service(ledger=stores).authorize(present(token), REQUEST)
+    stores.answer = answer
+    if answer is False:
+        assert not granted.settle({"calls": 0})
+    else:
+        with pytest.raises(ValueError if isinstance(answer, ValueError) else StateError):
+            granted.settle({"calls": 0})
+
+
+def test_an_empty_store_of_this_process_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody revoked costs nothing; with one record in it, it is asked."""
+    verifier = service()
+    monkeypatch.setattr(MemoryRevocations, "look_up", lambda *_: 1 / 0)
+    assert verifier.decide(present(chain()), REQUEST).allowed
+    verifier.accept_revocations(RevocationList.make(OTHER, now=NOW))
+    assert verifier.decide(present(chain()), REQUEST).reason is Reason.STATE_UNAVAILABLE
+
+
+def test_a_pool_is_remembered_as_long_as_its_own_block_lives() -> None:
+    """A short-lived child must not let the ledger forget what its longer-lived parent's pool has spent."""
+    token = ALICE.mint(to=PLANNER.principal, can="pay", ttl="1h", hops=2, now=NOW, budget={"calls": 1})
+    short = PLANNER.attenuate(token, to=WORKER.principal, ttl="1m", now=NOW)
+    long = PLANNER.attenuate(token, to=WORKER.principal, now=NOW)
+    clock = [NOW]
+    verifier = service(ledger=MemoryLedger(since=0), replay=MemoryReplay(since=0), clock=lambda: clock[0])
+    assert verifier.decide(present(short), REQUEST).allowed
+    clock[0] = NOW + 3000
+    later = WORKER.prove(long, REQUEST, "shop", now=clock[0])
+    assert verifier.decide(later, REQUEST).reason is Reason.BUDGET_EXHAUSTED
