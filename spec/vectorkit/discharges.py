@@ -307,6 +307,12 @@ def _payload(maker: Maker) -> None:
     refuse("says-number-key", "a number for a key", say(BOB, first, says={1: True}))
     refuse("says-number-key-within", "a number for a key further in", say(BOB, first, says={"a": {1: True}}))
     refuse("says-large-number", "an integer beyond 64 bits", say(BOB, first, says={"a": 2**63}))
+    refuse("says-order", "keys out of order", say(BOB, first, says={"b": 1, "a": 2, "approved": True}))
+    refuse("says-order-within", "keys out of order further in", say(BOB, first, says={"a": [{"b": 1, "a": 2}]}))
+    refuse("says-undefined", "undefined", say(BOB, first, says={"a": Raw(b"\xf7")}))
+    refuse(
+        "says-long-double", "a double longer than it need be", say(BOB, first, says={"a": Raw(b"\xfa\x3f\xc0\x00\x00")})
+    )
     refuse("says-deep", "17 maps nested", say(BOB, first, says=_nested(17)))
     refuse("says-large", "8193 bytes", say(BOB, first, says={"approved": True, "x" * 8: "y" * 8170}))
     refuse("order", "claims out of order",

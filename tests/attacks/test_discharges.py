@@ -219,6 +219,24 @@ def test_many_discharges_cost_no_signature_checks_that_nobody_asks_for(monkeypat
     assert checked == [ALICE.public_key, WORKER.public_key]
 
 
+def test_each_discharge_costs_one_signature_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chain seen before, a proof and two approvals: three signatures are checked, each under its signer's key."""
+    token = held(of=2)
+    bank = service()
+    both = [approved(BOB, token), approved(CAROL, token)]
+    bank.authorize(presented(token, both), PAY)
+    checked = []
+    real = PublicKey.verify
+
+    def counting(key: PublicKey, message: bytes, signature: bytes) -> None:
+        checked.append(key)
+        real(key, message, signature)
+
+    monkeypatch.setattr(PublicKey, "verify", counting)
+    bank.authorize(presented(token, both), PAY)
+    assert checked == [WORKER.public_key, BOB.public_key, CAROL.public_key]
+
+
 def test_nothing_of_a_discharge_is_read_before_chain_and_proof_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a wrong proof, no discharge's signature is checked."""
     token = held()

@@ -26,7 +26,8 @@ from delegate.wire.cose import THUMBPRINT_BYTES
 _PURPOSE: Final = b"\x58\x35delegate/1 discharge\0"
 FRESH: Final = "fresh"  # stands where a need's place would: for the freshness that the chain asks for
 _NOT_REVOKED: Final[dict[str, object]] = {"revoked": False}
-_KEYS: Final = frozenset({1, 4, 6, "to", "req", "last", "says"})
+_PLACES: Final = {key: place for place, key in enumerate((1, 4, 6, "to", "req", "last", "says"))}
+_KEY_TYPES: Final = frozenset({int, str})
 
 
 class Statement(NamedTuple):
@@ -150,11 +151,20 @@ def read_statement(payload: bytes) -> Statement:
 
     Source: SPEC §14.2.
     """
-    claims = cbor.decode(payload)
+    # Only a double has another normal form, or a longer encoding that looks canonical: without a double's head among
+    # the bytes there is none, and what the strict decoder walks for is checked here on the way. Saves 18 µs.
+    doubles = b"\xfb" in payload or b"\xfa" in payload or b"\xf9" in payload
+    claims = cbor.decode(payload) if doubles else cbor.decode_unchecked_maps(payload)
     if type(claims) is not dict:
         _malformed()
-    if any(type(key) not in {int, str} or key not in _KEYS for key in claims):
-        raise TokenError(Reason.UNKNOWN_CLAIM, "a discharge with a further claim")
+    last_place = -1
+    for key in claims:
+        place = _PLACES.get(key, -1) if type(key) in _KEY_TYPES else -1
+        if place < 0:
+            raise TokenError(Reason.UNKNOWN_CLAIM, "a discharge with a further claim")
+        if place < last_place:
+            raise TokenError(Reason.NOT_CANONICAL, "a discharge's claims out of order")
+        last_place = place
     issuer, expires, issued = claims.get(1), _time(claims.get(4)), _time(claims.get(6))
     digest, last, says = claims.get("req"), claims.get("last"), claims.get("says")
     if type(issuer) is not str or not is_name(issuer):
@@ -170,20 +180,19 @@ def read_statement(payload: bytes) -> Statement:
             _malformed()
     if type(says) is not dict:
         _malformed()
-    _check_says(says, payload)
+    _check_says(says, payload, doubles=doubles)
     if place == FRESH and (says.keys() != _NOT_REVOKED.keys() or says["revoked"] is not False):
         _malformed()
     return Statement(issuer, expires, issued, block_id, None if place == FRESH else place, digest, last, says)
 
 
-def _check_says(says: dict[Any, Any], payload: bytes) -> None:
+def _check_says(says: dict[Any, Any], payload: bytes, *, doubles: bool) -> None:
     try:
         if not all(type(key) is str for key in says):
             _malformed()
         normal = normalise(says, "says")
-        # Only a double has another normal form: without a double's head among the bytes there is none. Saves 12 µs.
-        may_differ = b"\xfb" in payload or b"\xfa" in payload or b"\xf9" in payload
-        if may_differ and cbor.encode(normal) != cbor.encode(says):
+        _check_order(says)
+        if doubles and cbor.encode(normal) != cbor.encode(says):
             raise TokenError(Reason.NOT_CANONICAL, "a discharge says something in another form than its normal one")
         if len(payload) > SAYS_BYTES:
             checked_says(says)
@@ -193,6 +202,17 @@ def _check_says(says: dict[Any, Any], payload: bytes) -> None:
         raise TokenError(error.reason, "a discharge says something that no argument may be") from None
     except TypeError:
         _malformed()
+
+
+def _check_order(value: object) -> None:
+    if type(value) is dict:
+        if len(value) > 1 and list(value) != cbor.sorted_keys(value):
+            raise TokenError(Reason.NOT_CANONICAL, "a discharge says something out of order")
+        for item in value.values():
+            _check_order(item)
+    elif type(value) is list:
+        for item in value:
+            _check_order(item)
 
 
 def _time(value: object) -> int:
