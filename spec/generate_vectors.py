@@ -18,6 +18,7 @@ from vectorkit import (
     capabilities,
     caveats,
     claims,
+    discharges,
     form,
     limits,
     order,
@@ -51,6 +52,7 @@ FILES: dict[str, Callable[[], Made]] = {
     "revocation.json": revocation.make,
     "budgets.json": budgets.make,
     "revocation_lists.json": revocation_lists.make,
+    "discharges.json": discharges.make,
 }
 FOLDER = Path(__file__).parent / "vectors"
 

@@ -33,9 +33,12 @@ _PRELUDE: Final[dict[str, Callable[[object], bool]]] = {
     "float": lambda value: type(value) is float,
     "bool": lambda value: type(value) is bool,
     "null": lambda value: value is None,
+    "true": lambda value: value is True,
 }
 _MANY: Final = 1 << 30
 _NOTHING: Final = object()  # matches no rule
+
+_ANY_NEED: Final = {"by": [bytes(32)], "if": True, "of": 1}
 
 Match = Callable[[object], bool]
 
@@ -66,9 +69,9 @@ def _pycddl_schema(rule: str) -> pycddl.Schema:
 
 
 def pycddl_check(rule: str, data: bytes) -> bool:
-    """Say whether pycddl takes claims or a header, whatever `can` and `if` hold: those are arrays."""
+    """Say whether pycddl takes claims or a header, whatever `can`, `if` and `need` hold: those are arrays."""
     claims = cbor2.loads(data)
-    for name, simplest in (("can", ["any"]), ("if", None)):
+    for name, simplest in (("can", ["any"]), ("if", None), ("need", _ANY_NEED)):
         if name in claims:
             claims[name] = cbor2.dumps([simplest])
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.campaigns import fuzz
+from tests.campaigns import discharges, fuzz
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -45,3 +45,24 @@ def test_the_campaign_prints_its_counts(capsys: pytest.CaptureFixture[str]) -> N
     """The command prints the number of inputs, the seed, and how many had which outcome."""
     assert fuzz.main(["--count", "20", "--seed", "7"]) == 0
     assert "20 inputs, seed 7" in capsys.readouterr().out
+
+
+def test_a_slice_of_the_campaign_of_discharges_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """Random needs, discharges and asks give results or `DelegateError`; every refusal of a discharge is reached."""
+    assert discharges.main(["--count", "400", "--seed", "3"]) == 0
+    printed = capsys.readouterr().out
+    for word in ("allowed", "discharge_expired", "discharge_mismatch", "discharge_invalid", "discharge_refused"):
+        assert f"discharge {word}\n" in printed
+    assert "need discharge_missing\n" in printed
+    assert "ask read\n" in printed
+    assert "400 inputs of each kind, seed 3: 0 faults\n" in printed
+
+
+def test_the_campaign_of_discharges_would_notice_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception of another kind is counted, and ends with status 1."""
+
+    def fail(*_: object) -> str:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(discharges, "_asked", fail)
+    assert discharges.main(["--count", "2", "--seed", "7"]) == 1

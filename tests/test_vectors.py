@@ -44,6 +44,9 @@ def fits(framed: envelope.Envelope) -> bool:
     if framed.proof:
         header, _, payload, _ = cbor2.loads(framed.proof)
         parts += ("bare-protected", header), ("proof-claims", payload)
+    for discharge in framed.discharges:
+        header, _, payload, _ = cbor2.loads(discharge)
+        parts += ("hinted-protected", header), ("discharge-claims", payload)
     return cddl.check("envelope", envelope.build(framed)) and all(cddl.pycddl_check(rule, data) for rule, data in parts)
 
 
@@ -122,10 +125,18 @@ def test_an_allowed_vector_fits_the_schema(vector: Vector) -> None:
 # What is refused for what it means, and not for how it is written, is well-formed too.
 MEANING = frozenset(Reason) - {
     Reason.MALFORMED, Reason.TRUNCATED, Reason.NOT_CANONICAL, Reason.LIMIT_EXCEEDED, Reason.UNSUPPORTED_VERSION,
-    Reason.UNKNOWN_CLAIM, Reason.UNSUPPORTED_ALGORITHM,
+    Reason.UNKNOWN_CLAIM, Reason.UNSUPPORTED_ALGORITHM, Reason.DISCHARGE_INVALID,
 }  # fmt: skip
 # Refused before the odd part is read.
-ODD_INSIDE = frozenset({"order-proof-as-block", "proof-block-as-proof", "proof-blocks-own", "proof-audience-empty"})
+ODD_INSIDE = frozenset(
+    {
+        "form-discharge-unasked",
+        "order-proof-as-block",
+        "proof-block-as-proof",
+        "proof-blocks-own",
+        "proof-audience-empty",
+    }
+)
 MEANT = [v for v in ALL if v.fields["expect"] in MEANING and v.name not in ODD_INSIDE]
 
 

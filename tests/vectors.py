@@ -54,7 +54,7 @@ class Vector(NamedTuple):
         """The verifier's arguments."""
         fields = self.fields
         chosen = dict(fields["verifier"])
-        for several in chosen.keys() & {"principals", "revokers"}:
+        for several in chosen.keys() & {"principals", "revokers", "third_parties"}:
             chosen[several] = [principal(each) for each in chosen[several]]
         if chosen.pop("ledger", False):
             chosen["ledger"] = MemoryLedger(since=0)

@@ -173,7 +173,6 @@ def _keys_of_the_map(maker: Maker) -> None:
     refuse("scope", "claim `scope`", {"scope": "files.read"})
     refuse("negative", "claim -1", {-1: 1})
     refuse("large", "claim 38, of two bytes", {38: 1})
-    refuse("need", "a third-party caveat, which this version does not have", {"need": cbor([])})
     refuse("number-as-text", "`4` as text", {"4": LATER})
     refuse("capitals", "`Can` for `can`", {"Can": listed(["files.read"])})
     maker.add(

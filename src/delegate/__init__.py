@@ -24,12 +24,15 @@ from delegate.caveats import (
     when,
     within,
 )
+from delegate.chain.ask import Ask
 from delegate.chain.bearer import BearerToken
 from delegate.chain.capability import Capability, can, exactly
+from delegate.chain.discharge import Discharge
 from delegate.chain.holder import Holder
 from delegate.chain.hop import Hop
 from delegate.chain.identity import Identity
 from delegate.chain.mint import Draft
+from delegate.chain.needs import Need, need
 from delegate.chain.request import Request
 from delegate.chain.revocations import RevocationList, RevokedBlock, RevokedKey
 from delegate.chain.token import Presentation, Token
@@ -51,6 +54,7 @@ from delegate.state import MemoryReplay
 from delegate.verify import AsyncVerifier, Authorization, Decision, Root, VerifiedChain, Verifier
 
 __all__ = [
+    "Ask",
     "AsyncVerifier",
     "AttenuationError",
     "Authorization",
@@ -63,12 +67,14 @@ __all__ = [
     "Decision",
     "DelegateError",
     "Denied",
+    "Discharge",
     "Draft",
     "Holder",
     "Hop",
     "Identity",
     "Limits",
     "MemoryReplay",
+    "Need",
     "Presentation",
     "Principal",
     "PublicKey",
@@ -98,6 +104,7 @@ __all__ = [
     "ip_in",
     "length",
     "matching",
+    "need",
     "none_of",
     "one_of",
     "regex",

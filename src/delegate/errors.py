@@ -50,12 +50,17 @@ class Reason(StrEnum):
     PROOF_WRONG_REQUEST = "proof_wrong_request"
     PROOF_WRONG_AUDIENCE = "proof_wrong_audience"
     PROOF_EXPIRED = "proof_expired"
+    DISCHARGE_INVALID = "discharge_invalid"
     DISCHARGE_UNEXPECTED = "discharge_unexpected"
+    DISCHARGE_EXPIRED = "discharge_expired"
+    DISCHARGE_MISMATCH = "discharge_mismatch"
     REPLAYED = "replayed"
     # Genuine, and not allowed.
     CAPABILITY_MISSING = "capability_missing"
     CAVEAT_FAILED = "caveat_failed"
     CAVEAT_ERROR = "caveat_error"
+    DISCHARGE_REFUSED = "discharge_refused"
+    DISCHARGE_MISSING = "discharge_missing"
     POLICY_FAILED = "policy_failed"
     # Not paid for.
     BUDGET_UNPRICED = "budget_unpriced"

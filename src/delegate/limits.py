@@ -14,6 +14,9 @@ PRESENTATION_BYTES = 32 * 1024
 # One block per hand-over: deeper delegation than 16 is a fault in the program that delegates.
 BLOCKS = 16
 DISCHARGES = 16
+DISCHARGE_BYTES = 12 * 1024  # what it says, and room for names
+SAYS_BYTES = 8 * 1024
+ASK_BYTES = 96 * 1024  # the largest request, and a need out of the largest chain
 
 # Claims.
 NAME_CHARACTERS = 200  # after the scheme; fits a SPIFFE id's usual length and a log line
@@ -21,6 +24,8 @@ SCHEME_CHARACTERS = 32
 AUDIENCES = 16
 CAPABILITIES = 32
 CAVEATS = 32
+NEEDS = 8  # twice as many discharges as a presentation can bring would be of no use
+NEED_KEYS = 16
 WHY_CHARACTERS = 256  # a purpose, not a document
 WHO_ENTRIES = 16
 WHO_CHARACTERS = 256

@@ -1,7 +1,7 @@
 """The caveat language: CEL text, its tree, its encoding, its closures (SPEC §6)."""
 
 from delegate.caveats.arguments import closed_names, only_arguments
-from delegate.caveats.authoring import Caveat, constant, when
+from delegate.caveats.authoring import Caveat, condition, constant, when
 from delegate.caveats.codec import from_wire, to_wire
 from delegate.caveats.compiler import compile_run, compile_wire
 from delegate.caveats.constraints import (
@@ -57,6 +57,7 @@ __all__ = [
     "compile_flat_list",
     "compile_run",
     "compile_wire",
+    "condition",
     "conjunction",
     "conjuncts",
     "constant",

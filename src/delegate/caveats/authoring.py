@@ -89,11 +89,18 @@ def when(text: str, /, **values: object) -> Caveat:
             be written: beyond 64 bits, not finite, a naive datetime, a lone surrogate.
         TypeError: a value of another type.
     """
-    reserved = sorted(CAVEAT_NAMES & values.keys())
+    return condition(text, CAVEAT_NAMES, values)
+
+
+def condition(text: str, names: frozenset[str], values: Mapping[str, object]) -> Caveat:
+    """Make a condition that reads other names than a caveat does; else as `when`."""
+    reserved = sorted(names & values.keys())
     if reserved:
         message = f"`{reserved[0]}` is what a caveat reads; bind the value under another name"
         raise ValueError(message)
-    tree, used = parse_expression(text, constants={name: constant(value) for name, value in values.items()})
+    tree, used = parse_expression(
+        text, names=names, constants={name: constant(value) for name, value in values.items()}
+    )
     unused = sorted(values.keys() - used)
     if unused:
         message = f"the value `{ascii(unused[0])[1:-1]}` is not used in the text"

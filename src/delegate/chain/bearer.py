@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Self, Unpack, overload
 
 from delegate.chain.blocks import BEARER
+from delegate.chain.discharge import Discharges, carried
 from delegate.chain.links import Link
 from delegate.chain.mint import Narrowing, draft_next, draft_proof
 from delegate.chain.request import Request
@@ -89,13 +90,19 @@ class BearerToken(ChainEnvelope):
         return self.attenuate(hops=0, now=now)
 
     def prove(
-        self, request: Request, audience: str, *, now: Instant | None = None, nonce: bytes | None = None
+        self,
+        request: Request,
+        audience: str,
+        *,
+        discharges: Discharges = (),
+        now: Instant | None = None,
+        nonce: bytes | None = None,
     ) -> Presentation:
         """Present this token with a proof over one request; see `Identity.prove`.
 
         A thief of the presentation then has one request, not the token.
         """
-        draft = draft_proof(self.link, self.blocks, request, audience, now, nonce)
+        draft = draft_proof(self.link, self.blocks, request, audience, now, nonce, carried(discharges))
         return draft.assemble(self.signer().sign(draft.to_sign))
 
     def __repr__(self) -> str:

@@ -55,6 +55,7 @@ _ORDER: Final[tuple[tuple[int | str, type, bool], ...]] = (
     ("who", dict, False),
     ("why", str, False),
     ("hops", int, False),
+    ("need", bytes, False),
     ("fresh", int, False),
     ("budget", dict, False),
     ("tenant", str, True),
@@ -69,8 +70,8 @@ _new: Final = tuple.__new__
 class Block(NamedTuple):
     """What one block says. A tuple: it is built once a block on every cold check.
 
-    `can` and `caveats` are the exact bytes of the claims `can` and `if`, empty where absent. Empty text and
-    empty tuples stand for an absent claim.
+    `can`, `caveats` and `needs` are the exact bytes of the claims `can`, `if` and `need`, empty where absent. Empty
+    text and empty tuples stand for an absent claim.
     """
 
     holder: str
@@ -90,12 +91,17 @@ class Block(NamedTuple):
     tenant: str = ""
     fresh: int | None = None
     budget: tuple[tuple[str, int], ...] = ()
+    needs: bytes = b""
 
 
 def encode(block: Block, *, first: bool) -> bytes:
     """Encode a block's claims; `block` has been put together by code of ours that checked them."""
-    holder, key, issued, expires, not_before, audience, can, caveats, hops, who, why, *_, fresh, budget = block
-    if not (first or audience or who or why or budget) and not_before is fresh is None and key.algorithm == ED25519:
+    holder, key, issued, expires, not_before, audience, can, caveats, hops, who, why, *_, fresh, budget, needs = block
+    if (
+        not (first or audience or who or why or budget or needs)
+        and not_before is fresh is None
+        and key.algorithm == ED25519
+    ):
         row = known.write_row(holder.encode(), expires, issued, key.raw, caveats, can, hops)
         if row is not None:
             return row
@@ -125,6 +131,8 @@ def encode(block: Block, *, first: bool) -> bytes:
         claims["why"] = block.why
     if block.hops is not None:
         claims["hops"] = block.hops
+    if block.needs:
+        claims["need"] = block.needs
     if block.fresh is not None:
         claims["fresh"] = block.fresh
     if block.budget:
@@ -167,6 +175,7 @@ def decode(payload: bytes, *, first: bool) -> Block:
         who,
         why,
         hops,
+        needs,
         fresh,
         budget,
         tenant,
@@ -191,7 +200,7 @@ def decode(payload: bytes, *, first: bool) -> Block:
         _check_first(issuer, token_id, on_behalf_of, tenant)
     if why is not None:
         _check_why(why)
-    if can == b"" or caveats == b"":
+    if can == b"" or caveats == b"" or needs == b"":
         _malformed("an empty list")
     return Block(
         holder,
@@ -211,6 +220,7 @@ def decode(payload: bytes, *, first: bool) -> Block:
         tenant or "",
         fresh,
         () if budget is None else _checked_budget(budget),
+        needs or b"",
     )
 
 
@@ -246,7 +256,7 @@ def _block_of(row: known.Row, *, first: bool) -> Block | None:
         Block,
         (
             holder, PublicKey.from_raw(key), issued, expires, not_before, audience, can or b"", caveats or b"",
-            hops, (), why, name, token_id or b"", "", "", None, (),
+            hops, (), why, name, token_id or b"", "", "", None, (), b"",
         ),
     )  # fmt: skip
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Unpack
 
+from delegate.chain.ask import Ask, asks
+from delegate.chain.discharge import Discharges
 from delegate.chain.identity import Identity
 from delegate.chain.mint import Narrowing
 from delegate.chain.request import Request
@@ -38,10 +40,24 @@ class Holder:
             )
 
     def prove(
-        self, request: Request, audience: str, *, now: Instant | None = None, nonce: bytes | None = None
+        self,
+        request: Request,
+        audience: str,
+        *,
+        discharges: Discharges = (),
+        now: Instant | None = None,
+        nonce: bytes | None = None,
     ) -> Presentation:
         """Prove possession over one request; see `Identity.prove`."""
-        return self.identity.prove(self.token, request, audience, now=now, nonce=nonce)
+        return self.identity.prove(self.token, request, audience, discharges=discharges, now=now, nonce=nonce)
+
+    def asks(self, request: Request | None = None) -> tuple[Ask, ...]:
+        """Ask for every confirmation that this chain needs, before anybody refuses; see `Ask`.
+
+        Raises:
+            ValueError: a confirmation is for each request, and no request was given.
+        """
+        return asks(self.token.link, request)
 
     def attenuate(self, *, to: Principal | None = None, **narrowing: Unpack[Narrowing]) -> Token:
         """Append a block that narrows; see `Identity.attenuate` for the terms and errors."""

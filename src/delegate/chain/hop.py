@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from delegate.chain.blocks import Block
 from delegate.chain.capability import capability_texts, caveat_texts
 from delegate.chain.links import Link
+from delegate.chain.needs import need_texts
 from delegate.keys import PublicKey
 
 
@@ -30,6 +31,7 @@ class Hop:
         who, why: facts about the holder, and the purpose, as the signer says.
         budget: unit → how much all that is done below may spend of it together; empty where this block says nothing.
         fresh: how old a verifier's revocation data may be, seconds; `None` where this block says nothing.
+        needs: what other parties must confirm, as text; keys by the beginning of their thumbprints.
     """
 
     index: int
@@ -49,6 +51,7 @@ class Hop:
     why: str
     budget: tuple[tuple[str, int], ...]
     fresh: int | None
+    needs: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"hop {self.index} ({self.signer} → {self.holder})"
@@ -79,4 +82,5 @@ def _hop(link: Link) -> Hop:
         why=block.why,
         budget=block.budget,
         fresh=block.fresh,
+        needs=need_texts(block.needs),
     )

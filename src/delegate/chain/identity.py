@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from os import PathLike
 from typing import Literal, Unpack, overload
 
+from delegate.chain.ask import Ask
 from delegate.chain.bearer import BearerToken
+from delegate.chain.discharge import (
+    Discharge,
+    Discharges,
+    Statement,
+    carried,
+    draft_discharge,
+    not_revoked,
+)
 from delegate.chain.links import Link
 from delegate.chain.mint import (
     Authority,
@@ -15,15 +25,17 @@ from delegate.chain.mint import (
     Draft,
     Names,
     Narrowing,
+    Needs,
     draft_first,
     draft_next,
     draft_proof,
 )
 from delegate.chain.request import Request
-from delegate.chain.times import Duration, Instant
+from delegate.chain.times import Duration, Instant, instant, seconds
 from delegate.chain.token import Presentation, Token
 from delegate.errors import AttenuationError, Reason
 from delegate.keys import Ed25519Signer, Principal, PublicKey, Signer, load_private, save_private
+from delegate.limits import TIME_MAX
 
 
 class Identity:
@@ -110,6 +122,7 @@ class Identity:
         tenant: str | None = None,
         who: Mapping[str, str] | None = None,
         why: str | None = None,
+        needs: Needs = (),
         budget: Mapping[str, int] | None = None,
         fresh: Duration | None = None,
         bearer: bool = False,
@@ -131,6 +144,7 @@ class Identity:
             tenant: the one tenant where this is good.
             who: facts about the holder: at most 16 texts of 256 characters.
             why: the purpose, at most 256 characters, for people and the audit trail.
+            needs: what other parties must confirm, each made by `need(…)`: at most 8.
             budget: a pool for all that is done below, such as `{"usd_cents": 10000, "calls": 50}`: at most 8 units,
                 each a word of a-z, 0-9, `_`, `.` and `-`, amounts from 0. A service without a ledger refuses it.
             fresh: how old a service's revocation data may be.
@@ -149,7 +163,8 @@ class Identity:
             raise TypeError(message)
         terms = Authority(
             can=can, ttl=ttl, expires=expires, caveats=caveats, not_before=not_before, audience=audience,
-            hops=hops, on_behalf_of=on_behalf_of, tenant=tenant, who=who, why=why, budget=budget, fresh=fresh, now=now,
+            hops=hops, on_behalf_of=on_behalf_of, tenant=tenant, who=who, why=why, needs=needs, budget=budget,
+            fresh=fresh, now=now,
         )  # fmt: skip
         if to is not None:
             draft = self.draft_mint(to=to, **terms)
@@ -179,6 +194,7 @@ class Identity:
         hops: int | None = None,
         who: Mapping[str, str] | None = None,
         why: str | None = None,
+        needs: Needs = (),
         budget: Mapping[str, int] | None = None,
         fresh: Duration | None = None,
         now: Instant | None = None,
@@ -197,6 +213,7 @@ class Identity:
             hops: cut to what is left; absent: what is left.
             who: facts about the new holder.
             why: the purpose.
+            needs: what other parties must confirm as well.
             budget: a narrower pool of this block's own; what is charged to it is charged to those above as well.
             fresh: how old a service's revocation data may be.
             now: the moment to start from; the system's clock if absent.
@@ -212,7 +229,8 @@ class Identity:
         mine = self._held(token)
         draft = draft_next(
             mine.link, mine.blocks, to, Token, can=can, caveats=caveats, ttl=ttl, expires=expires,
-            not_before=not_before, audience=audience, hops=hops, who=who, why=why, budget=budget, fresh=fresh, now=now,
+            not_before=not_before, audience=audience, hops=hops, who=who, why=why, needs=needs, budget=budget,
+            fresh=fresh, now=now,
         )  # fmt: skip
         return draft.assemble(self._signer.sign(draft.to_sign))
 
@@ -222,6 +240,7 @@ class Identity:
         request: Request,
         audience: str,
         *,
+        discharges: Discharges = (),
         now: Instant | None = None,
         nonce: bytes | None = None,
     ) -> Presentation:
@@ -231,16 +250,72 @@ class Identity:
             token: a chain that this identity holds.
             request: what is about to be asked, arguments and all.
             audience: the service's name, as the service knows itself.
+            discharges: what other parties confirmed: at most 16. The proof does not cover them.
             now: when; the system's clock if absent. A service takes a proof for a minute or so.
             nonce: 16 bytes, for reproducible tests only; fresh ones if absent.
 
         Raises:
-            AttenuationError: PROOF_WRONG_KEY: the chain is not this identity's.
+            AttenuationError: PROOF_WRONG_KEY: the chain is not this identity's; LIMIT_EXCEEDED: too large.
+            ValueError: more than 16 discharges. TokenError: a text or bytes that are none.
 
         Cost: one signature. Source: SPEC §7.3.
         """
-        draft = self.draft_proof(token, request, audience, now=now, nonce=nonce)
+        draft = self.draft_proof(token, request, audience, discharges=discharges, now=now, nonce=nonce)
         return draft.assemble(self._signer.sign(draft.to_sign))
+
+    def discharge(
+        self, ask: Ask, *, says: Mapping[str, object], ttl: Duration, now: Instant | None = None
+    ) -> Discharge:
+        """Confirm what an ask is about, in this identity's name.
+
+        All that an ask shows is the word of whoever brought it: look at it, and say only what is known to be so.
+
+        Args:
+            ask: what is to be confirmed. Where it has a request, the discharge is for that one, once.
+            says: what the need's condition reads as `said`: JSON values and bytes, at most 8 KiB.
+            ttl: how long the discharge is good.
+            now: the moment to start from; the system's clock if absent.
+
+        Raises:
+            AttenuationError: DISCHARGE_UNEXPECTED: the ask does not name this identity's key.
+            DelegateError: MALFORMED, LIMIT_EXCEEDED: `says` has no single meaning, or is too long.
+
+        Cost: one signature. Source: SPEC §14.2.
+        """
+        draft = self.draft_discharge(ask, says=says, ttl=ttl, now=now)
+        return draft.assemble(self._signer.sign(draft.to_sign))
+
+    def staple(self, token: Token | str | bytes, *, ttl: Duration, now: Instant | None = None) -> Discharge:
+        """Say that nothing of a chain has been revoked, as of now: for a service without a fresh list of this revoker.
+
+        This signs, and looks nothing up: whoever calls it has looked.
+
+        Args:
+            token: the chain, down to the block whose holder will present it.
+            ttl: how long the statement is good; how old it may be is the chain's and the verifier's to say.
+            now: the moment that it is true of; the system's clock if absent.
+
+        Cost: one signature. Source: SPEC §14.4.
+        """
+        link = (token if isinstance(token, Token) else Token.parse(token)).link
+        issued = int(time.time()) if now is None else instant(now)
+        until = min(issued + seconds(ttl), TIME_MAX)
+        said = Statement(self.name, until, issued, link.id, None, None, None, not_revoked())
+        draft = draft_discharge(self.principal, said)
+        return draft.assemble(self._signer.sign(draft.to_sign))
+
+    def draft_discharge(
+        self, ask: Ask, *, says: Mapping[str, object], ttl: Duration, now: Instant | None = None
+    ) -> Draft[Discharge]:
+        """Draft what `discharge` makes, for a signer that is asynchronous or elsewhere."""
+        if self.public_key.thumbprint not in ask.by:
+            detail = f"{self.name} is not among those who are asked"
+            raise AttenuationError(detail, reason=Reason.DISCHARGE_UNEXPECTED)
+        issued = int(time.time()) if now is None else instant(now)
+        until = min(issued + seconds(ttl), TIME_MAX)
+        digest = None if ask.request is None else ask.request.digest
+        said = Statement(self.name, until, issued, ask.block_id, ask.place, digest, ask.last, dict(says))
+        return draft_discharge(self.principal, said)
 
     def draft_mint(self, *, to: Principal, **terms: Unpack[Authority]) -> Draft[Token]:
         """Draft what `mint` makes, for a signer that is asynchronous or elsewhere."""
@@ -261,12 +336,13 @@ class Identity:
         request: Request,
         audience: str,
         *,
+        discharges: Discharges = (),
         now: Instant | None = None,
         nonce: bytes | None = None,
     ) -> Draft[Presentation]:
         """Draft what `prove` makes, for a signer that is asynchronous or elsewhere."""
         mine = self._held(token)
-        return draft_proof(mine.link, mine.blocks, request, audience, now, nonce)
+        return draft_proof(mine.link, mine.blocks, request, audience, now, nonce, carried(discharges))
 
     def _held(self, token: Token | str | bytes) -> Token:
         """Take a token of which this identity is the holder."""

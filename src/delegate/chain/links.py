@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from delegate.chain.blocks import BEARER, Block
+from delegate.chain.needs import NeedAt
 from delegate.chain.rules import Check, Compiler
 from delegate.errors import DelegateError, Reason, TokenError, VerificationError
 from delegate.keys import PublicKey
@@ -61,6 +62,7 @@ class Link(NamedTuple):
             an author.
         pools: of every budget so far.
         fresh: the least `fresh` so far: how old a verifier's revocation data may be, in seconds.
+        needs: of every block so far, in order. Empty under an author.
     """
 
     parent: Link | None
@@ -77,6 +79,7 @@ class Link(NamedTuple):
     checks: tuple[Check, ...]
     pools: tuple[Pool, ...] = ()
     fresh: int | None = None
+    needs: tuple[NeedAt, ...] = ()
 
     def up(self) -> list[Link]:
         """List the links from block 0 to this one."""
@@ -119,6 +122,7 @@ def first_link(block: Block, block_id: bytes, root: PublicKey | None, compiler: 
             frozenset(block.audience) if block.audience else None, names, block.holder == BEARER,
             () if compiler is None else (_check(0, block, compiler),),
             _pools(0, block_id, block, expires) if block.budget else (), block.fresh,
+            () if compiler is None or not block.needs else _needs(0, block_id, block, compiler),
         ),
     )  # fmt: skip
 
@@ -169,22 +173,32 @@ def next_link(parent: Link, block: Block, block_id: bytes, compiler: Compiler | 
     checks = parent.checks
     if compiler is not None and (block.caveats or block.can):
         checks = (*checks, _check(index, block, compiler))
-    pools, fresh = parent.pools, parent.fresh
+    pools, fresh, needs = parent.pools, parent.fresh, parent.needs
     if block.budget:
         pools = (*pools, *_pools(index, block_id, block, expires))
     if block.fresh is not None and (fresh is None or block.fresh < fresh):
         fresh = block.fresh
+    if compiler is not None and block.needs:
+        needs = (*needs, *_needs(index, block_id, block, compiler))
     return _new(
         Link,
         (
             parent, index, block_id, block, handed_on, expires, begins, hops_left, audience, names, parent.is_bearer,
-            checks, pools, fresh,
+            checks, pools, fresh, needs,
         ),
     )  # fmt: skip
 
 
 def _pools(index: int, block_id: bytes, block: Block, expires: int) -> tuple[Pool, ...]:
     return tuple(Pool(index, block_id, unit, limit, expires) for unit, limit in block.budget)
+
+
+def _needs(index: int, block_id: bytes, block: Block, compiler: Compiler) -> tuple[NeedAt, ...]:
+    try:
+        rules = compiler.needs(block.needs)
+    except DelegateError as error:
+        raise at_hop(error, index) from None
+    return tuple(NeedAt(index, block_id, place, rule) for place, rule in enumerate(rules))
 
 
 def at_hop(error: DelegateError, index: int) -> DelegateError:

@@ -25,21 +25,32 @@ from delegate.chain.capability import (
 )
 from delegate.chain.effect import check_effect
 from delegate.chain.links import Link, first_link, next_link
+from delegate.chain.needs import Need, encode_needs
 from delegate.chain.request import Request
 from delegate.chain.text import is_plain
 from delegate.chain.times import Duration, Instant, instant, seconds
 from delegate.chain.token import Presentation, block_aad, proof_aad
 from delegate.errors import AttenuationError, Reason, TokenError, VerificationError
 from delegate.keys import Principal, PublicKey, check_name
-from delegate.limits import BLOCKS, HOPS_MAX, TIME_MAX, TOKEN_BYTES, WHY_CHARACTERS
+from delegate.limits import (
+    BLOCKS,
+    DISCHARGES,
+    HOPS_MAX,
+    PRESENTATION_BYTES,
+    TIME_MAX,
+    TOKEN_BYTES,
+    WHY_CHARACTERS,
+)
 from delegate.wire import cbor, cose
 
 Capabilities: TypeAlias = str | Capability | Iterable[str | Capability]
 Caveats: TypeAlias = str | Caveat | Iterable[str | Caveat]
 Names: TypeAlias = str | Iterable[str]
+Needs: TypeAlias = Need | Iterable[Need]
 
 NONCE_BYTES: Final = 16
 _BLOCK_FRAME_BYTES: Final = 8  # an upper bound of what the envelope adds to a block
+_FRAMES_BYTES: Final = 4 * (BLOCKS + DISCHARGES + 2)  # the same, of all that is in a presentation
 
 T = TypeVar("T")
 
@@ -56,6 +67,7 @@ class Narrowing(TypedDict, total=False):
     hops: int | None
     who: Mapping[str, str] | None
     why: str | None
+    needs: Needs
     budget: Mapping[str, int] | None
     fresh: Duration | None
     now: Instant | None
@@ -107,6 +119,7 @@ def draft_first(
     tenant: str | None = None,
     who: Mapping[str, str] | None = None,
     why: str | None = None,
+    needs: Needs = (),
     budget: Mapping[str, int] | None = None,
     fresh: Duration | None = None,
     now: Instant | None = None,
@@ -149,6 +162,7 @@ def draft_first(
         tenant=tenant or "",
         fresh=None if fresh is None else seconds(fresh),
         budget=_budget(budget),
+        needs=encode_needs(needs),
     )
     key = issuer.public_key
     protected = cose.protected_header(key.algorithm, key.thumbprint)
@@ -170,6 +184,7 @@ def draft_next(
     hops: int | None = None,
     who: Mapping[str, str] | None = None,
     why: str | None = None,
+    needs: Needs = (),
     budget: Mapping[str, int] | None = None,
     fresh: Duration | None = None,
     now: Instant | None = None,
@@ -198,6 +213,7 @@ def draft_next(
         _why(why) if why is not None else "",
         fresh=None if fresh is None else seconds(fresh),
         budget=_budget(budget) if budget is not None else (),
+        needs=b"" if needs == () else encode_needs(needs),
     )
     check_effect(link, block, conditions)
     protected = cose.protected_header(above.key.algorithm)
@@ -211,8 +227,12 @@ def draft_proof(
     audience: str,
     now: Instant | None,
     nonce: bytes | None,
+    discharges: tuple[bytes, ...] = (),
 ) -> Draft[Presentation]:
     """Draft a proof of possession over one request; see `Identity.prove` for the arguments."""
+    if len(discharges) > DISCHARGES:
+        message = f"a presentation has at most {DISCHARGES} discharges"
+        raise ValueError(message)
     if not check_audience_name(audience):
         message = "an audience is 1 to 200 visible ASCII characters"
         raise ValueError(message)
@@ -228,7 +248,11 @@ def draft_proof(
     structure = cose.sig_structure(protected, proof_aad(link.id), payload)
 
     def assemble(signature: bytes) -> Presentation:
-        return Presentation(blocks, cose.assemble(protected, payload, signature), (), link)
+        proof = cose.assemble(protected, payload, signature)
+        if discharges and sum(map(len, (*blocks, proof, *discharges))) + _FRAMES_BYTES > PRESENTATION_BYTES:
+            detail = f"a presentation has at most {PRESENTATION_BYTES} bytes"
+            raise AttenuationError(detail, reason=Reason.LIMIT_EXCEEDED)
+        return Presentation(blocks, proof, discharges, link)
 
     return Draft(key, structure, assemble)
 

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from delegate.caveats import Condition, Run, Scope, compile_flat_list, compile_run, compile_wire
+from delegate.chain.needs import NeedRule, compile_needs
 from delegate.chain.request import Request
 from delegate.chain.text import shown
 from delegate.errors import CaveatError, Reason, TokenError
@@ -94,14 +95,15 @@ def permits(rules: tuple[Rule, ...], request: Request, scope: Scope) -> bool:
 
 
 class Compiler:
-    """Compiles `can` and `if`, and keeps what it compiled by the bytes: bounded, least recently used out first."""
+    """Compiles `can`, `if` and `need`, and keeps the outcome by the bytes: bounded, least recently used out first."""
 
-    __slots__ = ("capabilities", "caveats")
+    __slots__ = ("capabilities", "caveats", "needs")
 
     def __init__(self, size: int) -> None:
         """`size` entries of each are kept, those alone that were compiled from at most 512 bytes; 0 keeps none."""
         self.capabilities: Callable[[bytes], tuple[Rule, ...]] = _keeping(size, compile_capabilities)
         self.caveats: Callable[[bytes], tuple[Caveat, ...]] = _keeping(size, compile_caveats)
+        self.needs: Callable[[bytes], tuple[NeedRule, ...]] = _keeping(size, compile_needs)
 
 
 def _keeping(size: int, compiling: Callable[[bytes], T]) -> Callable[[bytes], T]:

@@ -18,6 +18,7 @@ from typing import Final
 import click
 
 from delegate.chain.text import shown
+from delegate.cli.approvals import approve, ask, staple
 from delegate.cli.author import attenuate, mint, prove, seal
 from delegate.cli.decide import check, verify
 from delegate.cli.demo import demo
@@ -68,8 +69,9 @@ def delegate() -> None:
 
 _AUTHORING = (key, mint, attenuate, seal, prove)
 _LOOKING = (inspect, verify, check)
+_CONFIRMING = (ask, approve, staple)
 _TAKING_BACK = (handed_out, revoke, revocations, budget, doctor)
-for _command in (*_AUTHORING, *_LOOKING, *_TAKING_BACK, demo):
+for _command in (*_AUTHORING, *_LOOKING, *_CONFIRMING, *_TAKING_BACK, demo):
     delegate.add_command(_command)
 
 

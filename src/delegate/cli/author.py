@@ -14,7 +14,9 @@ from delegate.chain.links import Link
 from delegate.chain.mint import Authority, Narrowing
 from delegate.chain.text import shown
 from delegate.chain.token import Token
+from delegate.cli.approvals import read_discharges
 from delegate.cli.journal import journal_option, note
+from delegate.cli.needs import read_needs
 from delegate.cli.options import (
     FILE,
     clock,
@@ -173,6 +175,14 @@ def seal(token: str | None, now: int | None, as_json: bool) -> None:  # noqa: FB
     "--key", "key_file", type=FILE, metavar="FILE", help="The holder's private key; a bearer token needs none."
 )
 @click.option("--audience", required=True, metavar="NAME", help="The service, as it calls itself: files.example.com.")
+@click.option(
+    "--discharge",
+    "discharge_files",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="What others confirmed: approve and staple print it. Repeat.",
+)
 @request_options
 @passphrase_options
 @now_option
@@ -181,6 +191,7 @@ def prove(
     token: str | None,
     key_file: str | None,
     audience: str,
+    discharge_files: tuple[str, ...],
     ask: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
@@ -195,13 +206,14 @@ def prove(
         raise click.UsageError(message)
     at = clock(now)
     held = chain_only(read_token(token, out))
+    brought = read_discharges(discharge_files)
     if isinstance(held, BearerToken):
         bearer = held
-        presentation = _authored(lambda: bearer.prove(request, audience, now=at))
+        presentation = _authored(lambda: bearer.prove(request, audience, discharges=brought, now=at))
     else:
         identity = read_identity(_needed(key_file), out, ask=ask, passphrase_file=passphrase_file)
         named = held
-        presentation = _authored(lambda: identity.prove(named, request, audience, now=at))
+        presentation = _authored(lambda: identity.prove(named, request, audience, discharges=brought, now=at))
     out.note(f"proof: {shown(request.action)} at {audience}, good for about a minute")
     out.result(
         {"token": presentation.to_text(), "kind": "presentation", "audience": audience, "request": request.to_json()},
@@ -226,6 +238,7 @@ def _terms(narrowing: dict[str, Any], at: int) -> Narrowing:
         why=narrowing["why"],
         budget=pools or None,
         fresh=narrowing["fresh"],
+        needs=read_needs(narrowing["needs"]),
         now=at,
     )
 

@@ -26,8 +26,17 @@ from delegate.wire.envelope import Kind
 # In the order of SPEC §5: what is refused by one of these was not looked up (§5.4).
 _BEFORE_PLACE: Final = frozenset({Reason.EXPIRED, Reason.NOT_YET_VALID, Reason.LIFETIME_TOO_LONG, Reason.WRONG_TENANT})
 _BEFORE_REVOCATION: Final = _BEFORE_PLACE | {Reason.WRONG_AUDIENCE, Reason.BEARER_REFUSED}
-# Neither a `Denied`, and both come after the proof held (§5.8).
-_AFTER_PROOF: Final = frozenset({Reason.REPLAYED, Reason.BUDGET_UNAVAILABLE})
+# None a `Denied`, and all come after the proof held (§5.5, §5.8).
+_AFTER_PROOF: Final = frozenset(
+    {
+        Reason.REPLAYED,
+        Reason.BUDGET_UNAVAILABLE,
+        Reason.DISCHARGE_INVALID,
+        Reason.DISCHARGE_UNEXPECTED,
+        Reason.DISCHARGE_EXPIRED,
+        Reason.DISCHARGE_MISMATCH,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

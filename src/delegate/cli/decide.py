@@ -39,6 +39,7 @@ from delegate.cli.verifiers import (
     footing,
     make_verifier,
     revocation_options,
+    third_party_option,
 )
 from delegate.errors import DelegateError, Denied, Reason
 from delegate.explain import Checked, decision_lines, titled_items, view
@@ -69,6 +70,7 @@ cost_option = click.option(
     "--env", type=json_pair, multiple=True, metavar="K=V", help="A fact that the service vouches for. Repeat."
 )
 @cost_option
+@third_party_option
 @click.option("--tenant", metavar="TENANT", help="The tenant that the service serves.")
 @click.option("--bearer", is_flag=True, help="Take bearer chains too.")
 @click.option(
@@ -91,6 +93,7 @@ def verify(
     audience: str | None,
     env: tuple[tuple[str, object], ...],
     costs: tuple[tuple[str, int], ...],
+    third_party_files: tuple[str, ...],
     tenant: str | None,
     bearer: bool,  # noqa: FBT001
     principals: tuple[str, ...],
@@ -119,6 +122,7 @@ def verify(
         raise click.UsageError(message)
     trusted = _needed_roots(roots, speaks_for)
     vouched = tuple(map(read_principal, principals))
+    parties = tuple(map(read_principal, third_party_files))
     cost = unique(costs, "--cost")
     facts = _facts(env)
     given = read_token(token, out)
@@ -134,7 +138,15 @@ def verify(
             cost=None if request is None else cost,
         )
         verifier = make_verifier(
-            trusted, on, audience=place, now=at, tenant=tenant, bearer=bearer, principals=vouched, policies=policies
+            trusted,
+            on,
+            audience=place,
+            now=at,
+            tenant=tenant,
+            bearer=bearer,
+            principals=vouched,
+            policies=policies,
+            third_parties=parties,
         )
         if request is None:
             decision = verifier.preview(given, NO_REQUEST)
@@ -159,6 +171,7 @@ def verify(
     "--env", type=json_pair, multiple=True, metavar="K=V", help="A fact that the service would vouch for. Repeat."
 )
 @cost_option
+@third_party_option
 @click.option("--tenant", metavar="TENANT", help="The tenant to ask for.")
 @click.option(
     "--principal", "principals", type=FILE, multiple=True, metavar="FILE", help="A .pub whose name to believe. Repeat."
@@ -176,6 +189,7 @@ def check(
     audience: str | None,
     env: tuple[tuple[str, object], ...],
     costs: tuple[tuple[str, int], ...],
+    third_party_files: tuple[str, ...],
     tenant: str | None,
     principals: tuple[str, ...],
     now: int | None,
@@ -192,13 +206,23 @@ def check(
         raise click.UsageError(message)
     trusted = _needed_roots(roots, speaks_for)
     vouched = tuple(map(read_principal, principals))
+    parties = tuple(map(read_principal, third_party_files))
     cost = unique(costs, "--cost")
     facts = _facts(env)
     given = read_token(token, out)
     place = audience if audience is not None else claimed_audience(given)
     with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
         looked = Looked(given=given, on=on, now=at, audience=audience, vouched=vouched, cost=cost)
-        verifier = make_verifier(trusted, on, audience=place, now=at, tenant=tenant, bearer=True, principals=vouched)
+        verifier = make_verifier(
+            trusted,
+            on,
+            audience=place,
+            now=at,
+            tenant=tenant,
+            bearer=True,
+            principals=vouched,
+            third_parties=parties,
+        )
         decision = affordable(verifier.preview(given, request, env=facts), cost, on.state)
         items = checks(decision, looked)
     _tell(out, decision, looked, items, explain=True)
@@ -261,3 +285,7 @@ def _hint(out: Output, decision: Decision, on: Footing) -> None:
         out.note("whose lists must be fresh? --revoker alice.pub, with --revocations or --state")
     elif decision.reason is Reason.REVOCATION_STALE and on.revocations is None:
         out.note("where are their lists? --revocations FILE or --state URL")
+    elif decision.reason is Reason.DISCHARGE_MISSING:
+        out.note(
+            "whoever must confirm it: delegate ask writes what to send them, and approve answers; --third-party here"
+        )

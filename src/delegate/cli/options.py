@@ -157,6 +157,13 @@ narrowing_options = together(
     click.option(
         "--fresh", type=duration, metavar="DURATION", help="How old a service's word on revocations may be: 1h."
     ),
+    click.option(
+        "--need",
+        "needs",
+        multiple=True,
+        metavar="NEED",
+        help="Who must confirm: bob.pub, or '2 of bob.pub,eve.pub each within 15m if said.approved == true'. Repeat.",
+    ),
     click.option("--who", "who", type=text_pair, multiple=True, metavar="K=V", help="A fact about the holder. Repeat."),
     click.option("--why", metavar="TEXT", help="The purpose, for people and the audit trail."),
 )

@@ -60,6 +60,16 @@ revocation_options = together(
 )
 
 
+third_party_option = click.option(
+    "--third-party",
+    "third_party_files",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="The .pub of whose discharges count, where a need names it. Repeat.",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footing:
     """What a verifier rests on besides its roots.
@@ -150,6 +160,7 @@ def make_verifier(
     bearer: bool,
     principals: Iterable[Principal] = (),
     policies: Iterable[str] = (),
+    third_parties: Iterable[Principal] = (),
 ) -> Verifier:
     """Make the verifier; what it finds wrong with its settings is a usage error here."""
     # One run remembers nothing of the one before, unless there is a state; and says so.
@@ -168,6 +179,7 @@ def make_verifier(
             revokers=on.revokers,
             max_revocation_age=on.max_age_s,
             ledger=None if on.state is None else on.state.ledger,
+            third_parties=third_parties,
         )
     except CaveatSyntaxError:
         raise

@@ -70,6 +70,8 @@ class HopView:
             lines += _said("spends", f"{spending(hop.budget)}, all below")
         if hop.fresh is not None:
             lines += _said("fresh", freshness(hop.fresh))
+        for place, text in enumerate(hop.needs):
+            lines += _said("needs" if place == 0 else "", escaped(text))
         if hop.who:
             lines += _said("who", ", ".join(f"{escaped(name)}: {escaped(fact)}" for name, fact in hop.who))
         if hop.why:
@@ -98,6 +100,7 @@ class HopView:
             "hops_left": self.hops_left,
             "budget": dict(hop.budget),
             "fresh": hop.fresh,
+            "needs": list(hop.needs),
             "who": dict(hop.who),
             "why": hop.why or None,
         }

@@ -7,18 +7,30 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NoReturn
 
+from delegate.chain.ask import Ask
 from delegate.chain.hop import Hop
 from delegate.chain.request import Request
 from delegate.errors import DelegateError, Denied, Reason
 from delegate.verify.chain import check_now_and_here
+from delegate.verify.discharges import Confirmed, still_good
 from delegate.verify.effects import Settle, perform
 from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.explanation import Asking, Explanation, explain
+from delegate.verify.lacking import lacking
 from delegate.verify.settings import Settings
 from delegate.verify.spending import check_cost
 from delegate.verify.verified import VerifiedChain
 
 JSON_VERSION: Final = 1
+# What another, or a further, discharge may mend.
+_ASKING: Final = frozenset(
+    {
+        Reason.DISCHARGE_MISSING,
+        Reason.DISCHARGE_REFUSED,
+        Reason.DISCHARGE_EXPIRED,
+        Reason.DISCHARGE_MISMATCH,
+    }
+)
 
 
 class Authorization:
@@ -32,7 +44,7 @@ class Authorization:
         proof_id: 32 bytes; `None` for a bearer token.
     """
 
-    __slots__ = ("_env", "_settings", "chain", "proof_id", "request")
+    __slots__ = ("_confirmed", "_env", "_settings", "chain", "proof_id", "request")
 
     def __init__(
         self,
@@ -41,6 +53,7 @@ class Authorization:
         settings: Settings,
         env: Mapping[str, Any],
         proof_id: bytes | None,
+        confirmed: tuple[Confirmed, ...] = (),
     ) -> None:
         """Made by a verifier, after every check."""
         self.chain = chain
@@ -48,6 +61,7 @@ class Authorization:
         self.proof_id = proof_id
         self._settings = settings
         self._env = env
+        self._confirmed = confirmed
 
     @property
     def originator(self) -> str:
@@ -79,15 +93,22 @@ class Authorization:
         """The id of every block, 32 bytes each: what an audit record keeps."""
         return self.chain.block_ids
 
+    @property
+    def confirmed_by(self) -> tuple[str, ...]:
+        """Which third parties' discharges it rests on, by the names that the verifier knows their keys by."""
+        return tuple(sorted({each.name for each in self._confirmed}))
+
     def allows(self, request: Request) -> bool:
         """Say whether the same chain also allows another request, now: for lists, and for operations of two requests.
 
-        The proof bound one request; that the holder stands behind this one too is the service's inference.
+        The proof bound one request; that the holder stands behind this one too is the service's inference. Discharges
+        for one request serve no other.
         """
         try:
             now = self._settings.now()
             check_now_and_here(self.chain, self._settings, now)
-            evaluate(self.chain, request, self._env, self._settings, now)
+            confirmed = still_good(self._confirmed, request, now)
+            evaluate(self.chain, request, self._env, self._settings, now, confirmed)
         except DelegateError:
             return False
         return True
@@ -127,7 +148,7 @@ class Authorization:
             request=self.request,
             authorization=self,
             chain=self.chain,
-            _asking=partial(asking, self.chain, self.request, self._env, settings, settings.now()),
+            _asking=partial(asking, self.chain, self.request, self._env, settings, settings.now(), self._confirmed),
         )
 
     def __repr__(self) -> str:
@@ -158,6 +179,22 @@ class Decision:
     chain: VerifiedChain | None = field(default=None, repr=False)
     error: DelegateError | None = field(default=None, repr=False)
     _asking: Callable[[], Asking] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def asks(self) -> tuple[Ask, ...]:
+        """What to ask of third parties, so that the same request could be allowed: every need that is not met yet.
+
+        Empty where no discharge is what is missing, or where this verifier knows too few of those who could help.
+        """
+        if self.reason not in _ASKING or self.chain is None or self._asking is None:
+            return ()
+        return lacking(self.chain, self._asking())
+
+    @property
+    def confirmed_by(self) -> tuple[str, ...]:
+        """Who confirmed what this decision rests on, by the names that the verifier knows them by."""
+        confirmed = () if self._asking is None else self._asking().confirmed
+        return tuple(sorted({each.name for each in confirmed}))
 
     @property
     def public_detail(self) -> str:
@@ -200,6 +237,8 @@ class Decision:
             "expires": None if self.chain is None else self.chain.expires,
             "hops": [{"signer": hop.signer, "holder": hop.holder, "block_id": hop.block_id.hex()} for hop in hops],
             "request": self.request.to_json(),
+            "confirmed_by": list(self.confirmed_by),
+            "asks": [each.to_text() for each in self.asks],
             "explanation": self.explain().to_json(),
         }
 

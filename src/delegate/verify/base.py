@@ -29,7 +29,7 @@ from delegate.state import (
 from delegate.verify.decision import Asked
 from delegate.verify.generation import generation
 from delegate.verify.roots import Trusted
-from delegate.verify.settings import SYSTEM_CLOCK, Clock, Settings, directory
+from delegate.verify.settings import SYSTEM_CLOCK, Clock, Settings, by_kid, directory
 from delegate.verify.spending import check_cost
 from delegate.verify.texts import proof_head, tail_bytes
 from delegate.wire.cose import ED25519, ESP256
@@ -66,6 +66,7 @@ class Base:
         max_revocation_age: Duration | None = None,
         ledger: Ledger | AsyncLedger | None = None,
         state: State | AsyncState | None = None,
+        third_parties: Iterable[Principal] = (),
     ) -> None:
         """Set up a verifier; one serves any number of threads.
 
@@ -95,6 +96,8 @@ class Base:
             ledger: where budgets are charged; without one, a chain with a budget is refused.
             state: all three stores at once, as `delegate.state.connect(url)` opens them; each may still be given alone.
                 Whoever opened it closes it.
+            third_parties: whose discharges count, where a need of a chain names their keys. No key of theirs comes
+                from a token.
 
         Raises:
             ValueError, TypeError: an argument out of its bounds.
@@ -111,6 +114,8 @@ class Base:
             raise ValueError(message)
         several = (policy,) if isinstance(policy, (str, Caveat)) else tuple(policy)
         caveats = tuple(map(caveat, several))
+        known, takers = tuple(third_parties), tuple(revokers)
+        directory((*known, *takers))  # one key under two names would be two parties
         if state is not None:
             replay = state.replay if replay is None else replay
             revocations = state.revocations if revocations is None else revocations
@@ -134,7 +139,9 @@ class Base:
             clock=clock,
             limits=limits or Limits(),
             compiler=Compiler(cache_size // 8),
-            revokers=directory(revokers),
+            revokers=directory(takers),
+            third_parties=directory(known),
+            dischargers=by_kid((*known, *takers)),
             max_revocation_age_s=None if max_revocation_age is None else seconds(max_revocation_age),
             replay=replay,
             revocations=MemoryRevocations() if revocations is None else revocations,

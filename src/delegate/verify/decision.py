@@ -15,19 +15,20 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from delegate.chain.bearer import BearerToken
 from delegate.chain.links import at_hop
 from delegate.chain.request import Request
-from delegate.chain.revocations import Feed, RevocationList
+from delegate.chain.revocations import Feed, Record, RevocationList
 from delegate.chain.token import Presentation, Token, frame
 from delegate.errors import DelegateError, VerificationError
 from delegate.state import Claim
 from delegate.verify.authorization import Authorization, Decision, refused
 from delegate.verify.chain import check_now_and_here, verify_blocks
+from delegate.verify.discharges import Confirmed, discharged, hinted, staples
 from delegate.verify.effects import AddRevocations, Effect, FindFeeds, FindRecords, Spend
 from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.generation import Generation
 from delegate.verify.possession import possession
 from delegate.verify.revocation import check_fresh, check_revoked, needs_freshness, subjects
 from delegate.verify.settings import Settings
-from delegate.verify.spending import charges, refusal
+from delegate.verify.spending import charges, claim_of, refusal, serving_once
 from delegate.verify.texts import keep, recall
 from delegate.verify.verified import VerifiedChain
 from delegate.wire.envelope import Envelope
@@ -67,6 +68,7 @@ def deciding(presentation: Presented, asked: Asked, generation: Generation, sett
     """
     request, env, cost, now = asked
     chain: VerifiedChain | None = None
+    confirmed: tuple[Confirmed, ...] = ()
     try:
         text = presentation if isinstance(presentation, str) else None
         seen = False
@@ -78,26 +80,37 @@ def deciding(presentation: Presented, asked: Asked, generation: Generation, sett
             chain, seen = verify_blocks(left.blocks, generation, settings)  # SPEC 5.2
         link = chain.link
         check_now_and_here(chain, settings, now)  # SPEC 5.3, 5.4
+        discharges = () if left is None else left.discharges
+        records: Sequence[Record] = ()
+        feeds: Sequence[Feed] = ()
         if link.fresh is not None or settings.asks_revocations:
-            yield from checking_revocation(chain, generation, settings, now)  # SPEC 5.4
+            records, feeds = yield from checking_revocation(chain, generation, settings, now, discharges)  # SPEC 5.4
         proof = None if left is None else possession(left, chain, request, settings, now)  # SPEC 5.5
         if seen and text is not None and left is not None:  # from the second time on: most chains have none
             keep(text, left, chain, generation, settings.tail_bytes)
-        evaluate(chain, request, env, settings, now)  # SPEC 5.6, 5.7
+        if discharges:  # SPEC 5.5
+            confirmed, fault = discharged(discharges, chain, request, records, settings, now)
+            if fault is not None:
+                raise fault
+            check_fresh(chain, feeds, settings, now, staples(confirmed))
+        evaluate(chain, request, env, settings, now, confirmed)  # SPEC 5.6, 5.7
         if proof is not None:  # SPEC 5.8
             cost_of_all = charges(link, cost, has_ledger=settings.ledger is not None) if link.pools else ()
             until = proof.issued + settings.proof_window_s + settings.leeway_s
-            claim = _new(Claim, (proof.id, proof.issued, until))
+            claims: tuple[Claim, ...] = (_new(Claim, (proof.id, proof.issued, until)),)
+            once = serving_once(confirmed) if confirmed else ()
+            if once:
+                claims += tuple(claim_of(need, each, link) for need, each in once)
             try:
-                outcome = yield _new(Spend, ((claim,), cost_of_all, now))
+                outcome = yield _new(Spend, (claims, cost_of_all, now))
             except VerificationError as error:
                 raise at_hop(error, link.hop) from None
             if outcome is not True:
-                raise refusal(outcome, link, cost_of_all)
+                raise refusal(outcome, link, cost_of_all, once)
     except DelegateError as error:
-        ask = None if chain is None else partial(asking, chain, request, env, settings, now)
+        ask = None if chain is None else partial(asking, chain, request, env, settings, now, confirmed)
         return refused(error, request, chain, ask)
-    return Authorization(chain, request, settings, env, None if proof is None else proof.id)
+    return Authorization(chain, request, settings, env, None if proof is None else proof.id, confirmed)
 
 
 def checking_chain(token: Presented, generation: Generation, settings: Settings, now: int) -> Checking[VerifiedChain]:
@@ -113,16 +126,25 @@ def previewing(token: Presented, asked: Asked, generation: Generation, settings:
     """Say what a chain would allow, without a proof, and spend nothing; yields the look-up."""
     request, env, _, now = asked
     chain: VerifiedChain | None = None
+    confirmed: tuple[Confirmed, ...] = ()
     try:
-        chain = verify_blocks(framed(token).blocks, generation, settings)[0]
+        found = framed(token)
+        chain = verify_blocks(found.blocks, generation, settings)[0]
         check_now_and_here(chain, settings, now)
+        records: Sequence[Record] = ()
+        feeds: Sequence[Feed] = ()
         if chain.link.fresh is not None or settings.asks_revocations:
-            yield from checking_revocation(chain, generation, settings, now)
-        evaluate(chain, request, env, settings, now)
+            records, feeds = yield from checking_revocation(chain, generation, settings, now, found.discharges)
+        if found.discharges:
+            confirmed, fault = discharged(found.discharges, chain, request, records, settings, now)
+            if fault is not None:
+                raise fault
+            check_fresh(chain, feeds, settings, now, staples(confirmed))
+        evaluate(chain, request, env, settings, now, confirmed)
     except DelegateError as error:
-        ask = None if chain is None else partial(asking, chain, request, env, settings, now)
+        ask = None if chain is None else partial(asking, chain, request, env, settings, now, confirmed)
         return refused(error, request, chain, ask)
-    ask = partial(asking, chain, request, env, settings, now)
+    ask = partial(asking, chain, request, env, settings, now, confirmed)
     return Decision(allowed=True, request=request, chain=chain, _asking=ask)
 
 
@@ -132,20 +154,33 @@ def accepting(source: RevocationList | str | bytes, settings: Settings) -> Gener
     return int((yield AddRevocations(found, settings.now())))
 
 
-def checking_revocation(chain: VerifiedChain, generation: Generation, settings: Settings, now: int) -> Checking[None]:
+def checking_revocation(
+    chain: VerifiedChain, generation: Generation, settings: Settings, now: int, discharges: Sequence[bytes] = ()
+) -> Checking[tuple[Sequence[Record], Sequence[Feed]]]:
     """Refuse what was taken back, and to decide by stale data; yields the look-up.
+
+    With discharges their keys are looked up too, and the age of the data is judged when they were: one may be a staple.
+
+    Returns:
+        The records and the feeds that were found.
 
     Raises:
         VerificationError: REVOKED. StateError: REVOCATION_STALE, or what the driver throws in.
     """
+    records: Sequence[Record] = ()
     feeds: Sequence[Feed] = ()
     if settings.has_revocations:
-        records = yield FindRecords(subjects(chain, generation))
+        wanted = subjects(chain, generation)
+        if discharges:
+            wanted += tuple(hinted(discharges, settings))
+        records = yield FindRecords(wanted)
         if records:
             check_revoked(chain, records, settings, now)
         if needs_freshness(chain, settings):
             feeds = yield FindFeeds()
-    check_fresh(chain, feeds, settings, now)
+    if not discharges:
+        check_fresh(chain, feeds, settings, now)
+    return records, feeds
 
 
 def framed(presentation: Presented) -> Envelope:

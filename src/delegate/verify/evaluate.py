@@ -18,6 +18,7 @@ from delegate.chain.request import Request
 from delegate.chain.rules import permits
 from delegate.errors import CaveatError, Denied, Reason
 from delegate.verify import refusal
+from delegate.verify.discharges import Confirmed, check_needs
 from delegate.verify.explanation import Asking
 from delegate.verify.settings import Settings
 from delegate.verify.verified import VerifiedChain
@@ -25,11 +26,19 @@ from delegate.verify.verified import VerifiedChain
 _SECOND_NS: Final = 1_000_000_000
 
 
-def evaluate(chain: VerifiedChain, request: Request, env: Mapping[str, Any], settings: Settings, now: int) -> None:
-    """Ask every block, then the service's own policy (SPEC §5, steps 6 and 7).
+def evaluate(
+    chain: VerifiedChain,
+    request: Request,
+    env: Mapping[str, Any],
+    settings: Settings,
+    now: int,
+    confirmed: tuple[Confirmed, ...] = (),
+) -> None:
+    """Ask every block, then what other parties confirm, then the service's own policy (SPEC §5, steps 6 and 7).
 
     Raises:
-        Denied: CAPABILITY_MISSING, CAVEAT_FAILED, CAVEAT_ERROR, LIMIT_EXCEEDED, POLICY_FAILED.
+        Denied: CAPABILITY_MISSING, CAVEAT_FAILED, CAVEAT_ERROR, LIMIT_EXCEEDED, DISCHARGE_REFUSED, DISCHARGE_MISSING,
+            POLICY_FAILED.
     """
     names = variables(chain, request, env, settings, now)
     scope = Scope(names, settings.limits.evaluation_steps)
@@ -56,6 +65,8 @@ def evaluate(chain: VerifiedChain, request: Request, env: Mapping[str, Any], set
     except CaveatError as error:
         failed = error.detail if place < 0 else refusal.failed(chain, hop, place, scope.variables, error.detail)
         raise Denied(error.reason, failed, hop=hop) from None
+    if chain.link.needs:
+        check_needs(chain, confirmed, scope)
     if settings.policy:
         _check_policy(scope, settings)
 
@@ -81,9 +92,17 @@ def variables(
     }
 
 
-def asking(chain: VerifiedChain, request: Request, env: Mapping[str, Any], settings: Settings, now: int) -> Asking:
+def asking(
+    chain: VerifiedChain,
+    request: Request,
+    env: Mapping[str, Any],
+    settings: Settings,
+    now: int,
+    confirmed: tuple[Confirmed, ...] = (),
+) -> Asking:
     """Give what a request is decided with, for explaining the decision."""
-    return Asking(request, variables(chain, request, env, settings, now), settings.limits.evaluation_steps)
+    given = variables(chain, request, env, settings, now)
+    return Asking(request, given, settings.limits.evaluation_steps, confirmed, settings.third_parties)
 
 
 def _check_policy(scope: Scope, settings: Settings) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from delegate.caveats import Expression, Scope, compile_wire, explain_failure_in, to_wire
 from delegate.caveats import format as format_caveat
@@ -22,8 +22,11 @@ from delegate.chain.capability import capability_texts, decode_caveats
 from delegate.chain.links import Link
 from delegate.chain.request import Request
 from delegate.errors import CaveatError, DelegateError, Denied, Reason
+from delegate.verify.discharges import Confirmed, unconfirmed
 from delegate.verify.refusal import covering, unmet
 from delegate.verify.verified import VerifiedChain
+
+_CONFIRMING: Final = frozenset({Reason.DISCHARGE_MISSING, Reason.DISCHARGE_REFUSED})
 
 
 class Asking(NamedTuple):
@@ -32,6 +35,8 @@ class Asking(NamedTuple):
     request: Request
     variables: Mapping[str, Any]
     steps: int
+    confirmed: tuple[Confirmed, ...] = ()
+    third_parties: Mapping[bytes, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +115,10 @@ def explain(error: DelegateError | None, chain: VerifiedChain | None, asking: As
     asked = error is None or isinstance(error, Denied)
     verdicts: tuple[Verdict, ...] = ()
     if asked and chain is not None and asking is not None:
-        verdicts = tuple(_verdict(link, asking) for link in chain.link.up())
+        verdicts = tuple(_verdict(chain, link, asking) for link in chain.link.up())
     refusing = next((each for each in verdicts if not each.permits), None)
     grants = refusing is not None and error is not None and error.hop == refusing.hop and refusing.signer != BEARER
+    grants = grants and error is not None and error.reason not in _CONFIRMING  # asks say who can help there
     return Explanation(
         reason=None if error is None else error.reason,
         hop=None if error is None else error.hop,
@@ -129,7 +135,7 @@ def explain(error: DelegateError | None, chain: VerifiedChain | None, asking: As
     )
 
 
-def _verdict(link: Link, asking: Asking) -> Verdict:
+def _verdict(chain: VerifiedChain, link: Link, asking: Asking) -> Verdict:
     scope, spare = (Scope(dict(asking.variables), asking.steps) for _ in range(2))
     covered, permits, words = True, True, "whatever the hops above permit"
     if link.block.can:
@@ -138,7 +144,12 @@ def _verdict(link: Link, asking: Asking) -> Verdict:
         caveats = decode_caveats(link.block.caveats)
         failure = next(filter(None, (_failure(each, scope, spare) for each in caveats)), "")
         permits = not failure
-        words = failure or words + _held(len(caveats))
+        words = failure or words + _held(len(caveats), "caveat", "holds", "hold")
+    if permits:
+        needs = [need for need in chain.link.needs if need.hop == link.hop]
+        refusal = next(filter(None, (unconfirmed(chain, need, asking.confirmed, scope) for need in needs)), None)
+        permits = refusal is None
+        words = words + _held(len(needs), "need", "is met", "are met") if refusal is None else refusal.detail
     return Verdict(
         hop=link.hop, signer=link.signer, holder=link.block.holder, covered=covered, permits=permits, words=words
     )
@@ -180,7 +191,7 @@ def _failure(caveat: Expression, scope: Scope, spare: Scope) -> str:
     return "" if value is True else explain_failure_in(caveat, spare)
 
 
-def _held(count: int) -> str:
+def _held(count: int, what: str, one: str, several: str) -> str:
     if not count:
         return ""
-    return f" · {count} caveats hold" if count > 1 else " · 1 caveat holds"
+    return f" · {count} {what}s {several}" if count > 1 else f" · 1 {what} {one}"

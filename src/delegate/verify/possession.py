@@ -41,16 +41,15 @@ def possession(found: Envelope, chain: VerifiedChain, request: Request, settings
 
     Raises:
         TokenError, VerificationError: `.hop` is the last block, whose holder did not prove.
-        VerificationError: DISCHARGE_UNEXPECTED, of no block.
     """
-    if found.discharges:
-        raise VerificationError(Reason.DISCHARGE_UNEXPECTED, "no block of this chain asks for a discharge")
     try:
         if found.kind is Kind.PRESENTATION:
             return _proof(found.proof, chain, request, settings, now)
         if found.kind is Kind.BEARER:
             if chain.link.pools:
                 raise VerificationError(Reason.PROOF_MISSING, "a chain with a budget is charged by its proofs")
+            if chain.link.needs:
+                raise VerificationError(Reason.PROOF_MISSING, "discharges come with a proof; present it with prove")
             _check_secret(found.secret, chain)
             return None
         raise VerificationError(Reason.PROOF_MISSING, "a chain without a proof; present it with prove")

@@ -65,10 +65,13 @@ def needs_freshness(chain: VerifiedChain, settings: Settings) -> bool:
     return chain.link.fresh is not None or settings.max_revocation_age_s is not None
 
 
-def check_fresh(chain: VerifiedChain, feeds: Sequence[Feed], settings: Settings, now: int) -> None:
+def check_fresh(
+    chain: VerifiedChain, feeds: Sequence[Feed], settings: Settings, now: int, staples: Sequence[Feed] = ()
+) -> None:
     """Refuse to decide by revocation data that is older than chain or verifier allow.
 
     What counts is the oldest feed among the verifier's revokers; with none, or one that has expired, the data is stale.
+    A revoker's staple, made for this very chain, does where its list does not (SPEC §14.4).
 
     Raises:
         StateError: REVOCATION_STALE; `.hop` is the block that bounds the age, if the verifier does not.
@@ -85,16 +88,25 @@ def check_fresh(chain: VerifiedChain, feeds: Sequence[Feed], settings: Settings,
     if not settings.revokers:
         raise StateError(Reason.REVOCATION_STALE, "this verifier has no revokers whose lists could be fresh", hop=hop)
     for signer, name in settings.revokers.items():
+        if any(each.signer == signer and not _stale(each, most, settings, now) for each in staples):
+            continue
         feed = by_signer.get(signer)
         if feed is None:
             raise StateError(Reason.REVOCATION_STALE, f"no list by {name} was ever seen", hop=hop)
-        if now >= feed.expires:
-            raise StateError(Reason.REVOCATION_STALE, f"the list by {name} expired", hop=hop)
-        if feed.issued > now + settings.leeway_s:
-            raise StateError(Reason.REVOCATION_STALE, f"the list by {name} is dated ahead", hop=hop)
-        if most is not None and now - feed.issued > most:
-            detail = f"the list by {name} is {now - feed.issued} s old, where {most} s are the most"
-            raise StateError(Reason.REVOCATION_STALE, detail, hop=hop)
+        words = _stale(feed, most, settings, now)
+        if words:
+            raise StateError(Reason.REVOCATION_STALE, f"the list by {name} {words}", hop=hop)
+
+
+def _stale(feed: Feed, most: int | None, settings: Settings, now: int) -> str:
+    """Say why a signer's word is too old to decide by; no words where it is not."""
+    if now >= feed.expires:
+        return "expired"
+    if feed.issued > now + settings.leeway_s:
+        return "is dated ahead"
+    if most is not None and now - feed.issued > most:
+        return f"is {now - feed.issued} s old, where {most} s are the most"
+    return ""
 
 
 def _falls(record: Record, chain: VerifiedChain, settings: Settings, now: int) -> int | None:

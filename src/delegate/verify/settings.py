@@ -43,6 +43,8 @@ class Settings:
     limits: Limits
     compiler: Compiler
     revokers: Mapping[bytes, str]  # thumbprint → name: whose word on any block or key counts
+    third_parties: Mapping[bytes, str]  # thumbprint → name: whose discharges count
+    dischargers: Mapping[bytes, Principal]  # kid → third party or revoker
     max_revocation_age_s: int | None
     replay: ReplayStore | AsyncReplayStore
     revocations: RevocationStore | AsyncRevocationStore
@@ -77,6 +79,21 @@ def directory(principals: Iterable[Principal]) -> dict[bytes, str]:
             message = f"one key under two names: {names[thumbprint]} and {principal.name}"
             raise ValueError(message)
     return names
+
+
+def by_kid(principals: Iterable[Principal]) -> dict[bytes, Principal]:
+    """Index principals by the hint that a header has room for.
+
+    Raises:
+        ValueError: two keys with one hint: a discharge could not say whose it is.
+    """
+    found: dict[bytes, Principal] = {}
+    for principal in principals:
+        other = found.setdefault(principal.public_key.kid, principal)
+        if other.public_key != principal.public_key:
+            message = f"the keys of {other.name} and {principal.name} have one kid"
+            raise ValueError(message)
+    return found
 
 
 SYSTEM_CLOCK: Clock = time.time

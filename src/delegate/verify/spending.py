@@ -9,13 +9,15 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from delegate.chain.links import Link
+from delegate.chain.needs import NeedAt
 from delegate.errors import DelegateError, Denied, Reason, StateError, VerificationError
 from delegate.limits import INTEGER_MAX
-from delegate.state.protocols import Charge, Refused
+from delegate.state.protocols import Charge, Claim, Refused
+from delegate.verify.discharges import Confirmed
 
 CALLS: Final = "calls"
 
@@ -38,6 +40,19 @@ def check_cost(cost: Mapping[str, int] | None) -> Mapping[str, int]:
     return cost
 
 
+def serving_once(confirmed: Iterable[Confirmed]) -> list[tuple[NeedAt, Confirmed]]:
+    """List the discharges that serve one request, once."""
+    return [(each.need, each) for each in confirmed if each.need is not None and each.need.rule.each]
+
+
+def claim_of(need: NeedAt, confirmed: Confirmed, link: Link) -> Claim:
+    """Say what to claim of a discharge, and for how long: until it could not be used again anyway."""
+    until = min(confirmed.said.expires, link.expires)
+    if need.rule.age is not None:
+        until = min(until, confirmed.said.issued + need.rule.age)
+    return Claim(confirmed.id, confirmed.said.issued, until)
+
+
 def charges(link: Link, cost: Mapping[str, int], *, has_ledger: bool) -> tuple[Charge, ...]:
     """Say what a request costs each pool of the chain.
 
@@ -56,8 +71,13 @@ def charges(link: Link, cost: Mapping[str, int], *, has_ledger: bool) -> tuple[C
     return tuple(found)
 
 
-def refusal(refused: Refused, link: Link, charged: tuple[Charge, ...]) -> DelegateError:
-    """Say why a store claimed and charged nothing."""
+def refusal(
+    refused: Refused, link: Link, charged: tuple[Charge, ...], once: Sequence[tuple[NeedAt, Confirmed]] = ()
+) -> DelegateError:
+    """Say why a store claimed and charged nothing; `once` are the discharges that were claimed behind the proof."""
+    if refused.left is None and refused.place:
+        need, used = once[refused.place - 1]
+        return VerificationError(Reason.REPLAYED, f"{used.name}'s discharge has been used", hop=need.hop)
     if refused.left is None:
         return VerificationError(Reason.REPLAYED, "this proof has been used", hop=link.hop)
     pool, charge = link.pools[refused.place], charged[refused.place]

@@ -1,0 +1,255 @@
+"""`delegate ask`, `approve`, `staple`: what other parties confirm.
+
+The rules of this file:
+
+- Whoever approves reads all of what is asked, whole and escaped, one thing a line; what is only claimed is called so.
+- Nothing is signed without a yes: on the terminal, or by `--yes`.
+- The asks or discharges alone go to stdout, one a line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Final
+
+import click
+
+from delegate.chain.ask import Ask, asks
+from delegate.chain.discharge import Discharge
+from delegate.chain.links import Link
+from delegate.chain.token import Token
+from delegate.chain.unverified import AnyToken
+from delegate.cli.options import (
+    FILE,
+    clock,
+    duration,
+    example,
+    json_option,
+    json_pair,
+    now_option,
+    passphrase_options,
+    request_options,
+    token_argument,
+    unique,
+)
+from delegate.cli.output import Failure, Output
+from delegate.cli.sources import read_file, read_identity, read_request, read_token
+from delegate.cli.status import Status
+from delegate.cli.verifiers import check_stdin, footing, revocation_options
+from delegate.errors import DelegateError, Reason
+from delegate.explain import when_from
+from delegate.explain.layout import WIDTH, escaped, titled, wrapped
+from delegate.explain.moments import span
+from delegate.limits import ASK_BYTES, DISCHARGES
+from delegate.wire import cose
+
+_FILE_BYTES: Final = ASK_BYTES * 2 * DISCHARGES
+_APPROVED: Final = (("approved", True),)
+_ARGUMENT_COLUMN: Final = 14
+
+
+@click.command(
+    epilog=example(
+        "delegate ask buyer.token --action pay --arg amount=500 > pay.asks",
+        "delegate approve pay.asks --key bob.key > bob.discharge",
+    )
+)
+@token_argument
+@request_options
+@json_option
+def ask(token: str | None, as_json: bool, **asked: object) -> None:  # noqa: FBT001
+    """Write what third parties must confirm: one ask a need.
+
+    For a chain that you hold. Give the request where a need is for each.
+    """
+    out = Output("ask", as_json=as_json)
+    request = read_request(**asked)  # type: ignore[arg-type]
+    given = read_token(token, out)
+    try:
+        found = asks(given.link, request)
+    except ValueError as error:
+        message = f"{error}: --action pay --arg amount=500, or --request FILE"
+        raise click.UsageError(message) from None
+    if not found:
+        out.note("this chain needs nobody's word")
+    for each in found:
+        out.note(f"{each.of} of {', '.join(f'{key[:8].hex()}…' for key in each.by)}: {escaped(str(each.condition))}")
+    texts = [each.to_text() for each in found]
+    out.result({"asks": [{"ask": text, **_ask_json(each)} for text, each in zip(texts, found, strict=True)]}, texts)
+
+
+@click.command(epilog=example("delegate approve pay.asks --key bob.key --ttl 5m > bob.discharge"))
+@click.argument("source", metavar="ASK")
+@click.option("--key", "key_file", type=FILE, required=True, metavar="FILE", help="Your private key: bob.key.")
+@click.option(
+    "--says",
+    "says",
+    type=json_pair,
+    multiple=True,
+    metavar="K=V",
+    help="What you confirm: JSON if it parses, else text. Repeat. If absent: approved=true.",
+)
+@click.option("--ttl", type=duration, default="5m", metavar="DURATION", help="How long it is good: 5m if absent.")
+@click.option("--yes", is_flag=True, help="Do not ask: for scripts that have looked themselves.")
+@passphrase_options
+@now_option
+@json_option
+def approve(
+    source: str,
+    key_file: str,
+    says: tuple[tuple[str, object], ...],
+    ttl: int,
+    yes: bool,  # noqa: FBT001
+    ask: bool,  # noqa: FBT001
+    passphrase_file: str | None,
+    now: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Confirm what somebody asks for, after reading it.
+
+    ASK is an ask's text, a file with one a line, or - for stdin.
+    """
+    out = Output("approve", as_json=as_json)
+    if source == "-" and not yes:
+        message = "stdin cannot be both the ask and your answer: give a file, or --yes"
+        raise click.UsageError(message)
+    at = clock(now)
+    said = unique(says or _APPROVED, "--says")
+    found = [Ask.parse(line) for line in _lines_of(source, "dlga_")]
+    identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
+    mine = [each for each in found if identity.public_key.thumbprint in each.by]
+    if not mine:
+        raise Failure(
+            Status.REFUSED, f"none of it asks {identity.name}", label="refused", reason=Reason.DISCHARGE_UNEXPECTED
+        )
+    made: list[Discharge] = []
+    for each in mine:
+        for line in _question(each, said, identity.name, ttl):
+            out.note(line)
+        if not yes and not click.confirm("Confirm this?", err=True):
+            raise Failure(Status.REFUSED, "not confirmed", label="refused")
+        try:
+            made.append(identity.discharge(each, says=said, ttl=ttl, now=at))
+        except DelegateError as error:
+            raise Failure(Status.USAGE, f"--says: {error.detail}", reason=error.reason) from None
+    texts = [each.to_text() for each in made]
+    out.note(f"confirmed by {identity.name}, good until {when_from(at + ttl, at)}")
+    out.result({"discharges": texts, "by": identity.name, "says": _plain(said)}, texts)
+
+
+@click.command(epilog=example("delegate staple worker.token --key alice.key --revocations alice.dlgr --ttl 1h"))
+@token_argument
+@click.option("--key", "key_file", type=FILE, required=True, metavar="FILE", help="A revoker's private key.")
+@click.option("--ttl", type=duration, default="1h", metavar="DURATION", help="How long it is good: 1h if absent.")
+@click.option("--yes", is_flag=True, help="Sign although no list and no state was looked at.")
+@revocation_options
+@passphrase_options
+@now_option
+@json_option
+def staple(
+    token: str | None,
+    key_file: str,
+    ttl: int,
+    yes: bool,  # noqa: FBT001
+    list_files: tuple[str, ...],
+    revoker_files: tuple[str, ...],
+    max_age_s: int | None,
+    state_url: str | None,
+    ask: bool,  # noqa: FBT001
+    passphrase_file: str | None,
+    now: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Say that nothing of a chain has been revoked, as of now.
+
+    The holder brings it where a service has no fresh list. It is looked up in --revocations or --state first.
+    """
+    out = Output("staple", as_json=as_json)
+    check_stdin(token, list_files)
+    at = clock(now)
+    given = read_token(token, out)
+    identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
+    with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
+        if on.revocations is None and not yes:
+            message = "where was it looked up? --revocations FILE or --state URL; or --yes"
+            raise click.UsageError(message)
+        records = () if on.revocations is None else on.revocations.look_up(_subjects(given))
+    if records:
+        why = f": {escaped(records[0].why)}" if records[0].why else ""
+        line = f"the {'key' if records[0].is_key else 'block'} {records[0].subject[:8].hex()}… was revoked{why}"
+        raise Failure(Status.REFUSED, line, reason=Reason.REVOKED)
+    made = identity.staple(Token(given.blocks), ttl=ttl, now=at).to_text()
+    out.note(f"{identity.name}: as of now nothing of it was revoked, down to {given.link.block.holder}")
+    out.result({"discharges": [made], "by": identity.name}, [made])
+
+
+def read_discharges(files: Iterable[str]) -> list[Discharge]:
+    """Read what `approve` and `staple` printed: any number of discharges, one a line; raises TokenError, Failure."""
+    return [Discharge.parse(line) for path in files for line in _lines_of(path, "dlgd_")]
+
+
+def _lines_of(source: str, prefix: str) -> list[str]:
+    """Give the lines of an argument that is itself what is wanted, of a file, or of stdin."""
+    if source.lstrip().startswith(prefix):
+        text = source
+    elif source == "-":
+        text = sys.stdin.buffer.read(_FILE_BYTES).decode("latin-1")
+    else:
+        hint = f" (it would begin with {prefix})"
+        text = read_file(source, _FILE_BYTES, hint=hint).decode("latin-1")
+    lines = text.split()
+    if not lines:
+        raise Failure(Status.NOT_GENUINE, f"nothing there that begins with {prefix}", reason=Reason.TRUNCATED)
+    return lines
+
+
+def _question(asked: Ask, says: dict[str, object], name: str, ttl_s: int) -> list[str]:
+    """Write all that is asked, for whoever is to confirm it."""
+    lines = [f"{name} is asked to confirm, as 1 of {asked.of} still wanted:"]
+    if asked.request is None:
+        lines += titled("  Binds", ["this need of this block, and every request below it until it expires"])
+    else:
+        lines += titled("  Binds", ["this one request, by this holder, once:"])
+        lines += titled("    action", wrapped(escaped(asked.request.action), WIDTH - _ARGUMENT_COLUMN))
+        if asked.request.resource is not None:
+            lines += titled("    on", wrapped(escaped(asked.request.resource), WIDTH - _ARGUMENT_COLUMN))
+        shape = asked.request.to_json()["args"]
+        for key, value in shape.items() if isinstance(shape, dict) else ():
+            text = f"{escaped(json.dumps(key, ensure_ascii=False))}: {escaped(json.dumps(value, ensure_ascii=False))}"
+            lines += titled("    with", wrapped(text, WIDTH - _ARGUMENT_COLUMN))
+    lines += titled("  Claims", ["who asks, in whose name and why: the word of whoever brought this"])
+    lines += titled("    holder", [f"{asked.holder}, key {asked.holder_key[:8].hex()}…"])
+    lines += titled("    for", [asked.originator])
+    if asked.why:
+        lines += titled("    why", wrapped(f'"{escaped(asked.why)}"', WIDTH - _ARGUMENT_COLUMN))
+    lines += titled("  Wants", wrapped(escaped(str(asked.condition)), WIDTH - _ARGUMENT_COLUMN))
+    if asked.max_age_s is not None:
+        lines += titled("", [f"and not older than {span(asked.max_age_s)}"])
+    text = escaped(json.dumps(_plain(says), ensure_ascii=False))
+    lines += titled("  You say", [*wrapped(text, WIDTH - _ARGUMENT_COLUMN), f"good for {span(ttl_s)}"])
+    return lines
+
+
+def _plain(says: dict[str, object]) -> dict[str, object]:
+    return dict(says)
+
+
+def _ask_json(asked: Ask) -> dict[str, object]:
+    return {
+        "block_id": asked.block_id.hex(),
+        "place": asked.place,
+        "by": [each.hex() for each in asked.by],
+        "of": asked.of,
+        "condition": str(asked.condition),
+        "each": asked.request is not None,
+        "max_age": asked.max_age_s,
+    }
+
+
+def _subjects(given: AnyToken) -> list[bytes]:
+    """List all that could have been revoked: every block, and every key, the root's first."""
+    links: list[Link] = given.link.up()
+    root = cose.open_signed(given.blocks[0]).kid
+    return list(dict.fromkeys([*(each.id for each in links), root, *(each.block.key.thumbprint for each in links)]))

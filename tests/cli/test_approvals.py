@@ -1,0 +1,277 @@
+"""`delegate ask`, `approve`, `staple`: four stories at the terminal, and how each is refused, stolen or old."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from delegate import Ask, Identity
+from delegate.cli import main
+from tests.cli.conftest import HERE, NOW, Desk, Ran
+
+PAY = ("--action", "pay", "--arg", "amount=500")
+DEAR = ("--action", "pay", "--arg", "amount=50000")
+TRUST = ("--root", "alice.pub")
+TEAM = [part for stem in ("clerk", "researcher", "summarizer") for part in ("--third-party", f"{stem}.pub")]
+NOON = 1_796_126_400  # 2026-12-01T12:00Z
+LATER = "2026-12-01T12:10Z"
+
+
+@pytest.fixture
+def shop(desk: Desk) -> Desk:
+    """A buyer that may pay what two of three confirm."""
+    need = "2 of clerk.pub,researcher.pub,summarizer.pub each within 15m if said.approved == true"
+    desk.make(
+        "buyer.token", "mint", "--key", "alice.key", "--to", "buyer.pub", "--can", "pay(amount)", "--ttl", "8h",
+        "--why", "office chairs", "--need", need,
+    )  # fmt: skip
+    return desk
+
+
+def keep(desk: Desk, file: str, *arguments: str, now: str | None = NOW) -> Ran:
+    """Run what prints lines for somebody else, and keep them."""
+    ran = desk.run(*arguments, now=now)
+    assert ran.status == 0, ran.err
+    (desk.folder / file).write_text(ran.out)
+    return ran
+
+
+def present(
+    desk: Desk, *options: str, request: tuple[str, ...] = PAY, now: str | None = NOW, key: str = "buyer"
+) -> Ran:
+    """Prove with a holder's key, and verify as the service."""
+    files = [option for option in options if option.endswith(".d")]
+    rest = [option for option in options if not option.endswith(".d")]
+    brought = [part for file in files for part in ("--discharge", file)]
+    made = desk.run("prove", f"{key}.token", "--key", f"{key}.key", *HERE, *request, *brought, now=now)
+    assert made.status == 0, made.err
+    (desk.folder / "x.proof").write_text(made.out)
+    return desk.run("verify", "x.proof", *TRUST, *HERE, *TEAM, *request, *rest, now=now)
+
+
+def approve(desk: Desk, stem: str, *options: str, asks: str = "pay.asks", now: str | None = NOW) -> Ran:
+    """Somebody's yes, kept as theirs."""
+    return keep(desk, f"{stem}.d", "approve", asks, "--key", f"{stem}.key", "--yes", *options, now=now)
+
+
+def test_a_payment_is_approved_by_two(shop: Desk) -> None:
+    """Refused; asked; approved by two; allowed; refused for another amount, and when the approvals are old."""
+    refused = present(shop)
+    assert (refused.status, refused.out) == (1, "")
+    assert refused.err == (
+        "whoever must confirm it: delegate ask writes what to send them, and approve answers; --third-party here\n"
+        "refused: hop 0 (user:alice@example.com → agent:buyer): needs 2 of 3 confirmations, has none "
+        "[discharge_missing]\n"
+    )
+    keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
+    approve(shop, "clerk")
+    one = present(shop, "clerk.d")
+    assert (one.status, "has 1 (agent:clerk) [discharge_missing]" in one.err) == (1, True)
+    approve(shop, "researcher")
+    allowed = present(shop, "clerk.d", "researcher.d")
+    assert (allowed.status, allowed.err) == (0, "")
+    assert "  confirmed by agent:clerk, agent:researcher\n" in allowed.out
+    dear = present(shop, "clerk.d", "researcher.d", request=DEAR)
+    assert (dear.status, "agent:clerk's is for another request [discharge_mismatch]" in dear.err) == (1, True)
+    old = present(shop, "clerk.d", "researcher.d", now=LATER)
+    assert (old.status, "agent:clerk's expired 300 s ago [discharge_expired]" in old.err) == (1, True)
+
+
+def test_an_approval_serves_once(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a state that services share, the same approvals pay once."""
+    monkeypatch.setattr("delegate.cli.options.time", SimpleNamespace(time=lambda: NOON))
+    keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
+    approve(shop, "clerk")
+    approve(shop, "researcher")
+    state = ("--state", "sqlite:///state.db")
+    assert present(shop, "clerk.d", "researcher.d", *state, now=None).status == 0
+    again = present(shop, "clerk.d", "researcher.d", *state, now=None)
+    assert (again.status, "agent:clerk's discharge has been used [replayed]" in again.err) == (1, True)
+
+
+def test_what_an_approver_reads(shop: Desk) -> None:
+    """All of the request, whole; what is claimed is called so; the answer is on the terminal."""
+    keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
+    ran = shop.run("approve", "pay.asks", "--key", "clerk.key", stdin=b"y\n")
+    assert ran.status == 0
+    assert ran.out.startswith("dlgd_")
+    key = Identity.from_seed("agent:buyer", bytes([5]) * 32).public_key
+    assert ran.err == (
+        "agent:clerk is asked to confirm, as 1 of 2 still wanted:\n"
+        "  Binds     this one request, by this holder, once:\n"
+        "    action  pay\n"
+        '    with    "amount": 500\n'
+        "  Claims    who asks, in whose name and why: the word of whoever brought this\n"
+        f"    holder  agent:buyer, key {key.thumbprint[:8].hex()}…\n"
+        "    for     user:alice@example.com\n"
+        '    why     "office chairs"\n'
+        "  Wants     said.approved == true\n"
+        "            and not older than 15m\n"
+        '  You say   {"approved": true}\n'
+        "            good for 5m\n"
+        "Confirm this? [y/N]: confirmed by agent:clerk, good until 2026-12-01 12:05 UTC (in 5m)\n"
+    )
+
+
+@pytest.mark.parametrize(("answer", "status"), [(b"n\n", 1), (b"\n", 1), (b"", 130)], ids=["no", "silence", "end"])
+def test_nothing_is_signed_without_a_yes(shop: Desk, answer: bytes, status: int) -> None:
+    """No, nothing, or nobody there: no discharge."""
+    keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
+    ran = shop.run("approve", "pay.asks", "--key", "clerk.key", stdin=answer)
+    assert (ran.status, ran.out) == (status, "")
+
+
+def test_a_request_cannot_draw_lines_of_its_own(shop: Desk) -> None:
+    """Line ends, escapes and direction marks in an argument are shown as what they are, behind their own label."""
+    evil = '5\n    with    "amount": 1\x1b[2J\u202e'
+    (ask,) = [
+        Ask.parse(line)
+        for line in keep(
+            shop, "pay.asks", "ask", "buyer.token", "--action", "pay", "--arg-text", f"amount={evil}", now=None
+        ).out.split()
+    ]
+    assert ask.request is not None
+    assert ask.request.args["amount"] == evil
+    ran = shop.run("approve", "pay.asks", "--key", "clerk.key", "--yes")
+    lines = ran.err.splitlines()
+    assert [line for line in lines if line.startswith("    with ")] == [
+        '    with    "amount": "5\\n    with    \\"amount\\": 1\\u001b[2J\\u202e"'
+    ]
+    assert all(character.isprintable() or character == "\n" for character in ran.err)
+
+
+def test_who_is_not_asked_signs_nothing(shop: Desk) -> None:
+    """Alice is not among the three; junk is no ask; stdin cannot be ask and answer."""
+    keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
+    ran = shop.run("approve", "pay.asks", "--key", "alice.key", "--yes")
+    assert (ran.status, ran.err) == (1, "refused: none of it asks user:alice@example.com\n")
+    (shop.folder / "junk").write_text("dlga_AAAA")
+    assert shop.run("approve", "junk", "--key", "clerk.key", "--yes").status == 3
+    (shop.folder / "empty").write_text("")
+    assert shop.run("approve", "empty", "--key", "clerk.key", "--yes").status == 3
+    assert shop.run("approve", "-", "--key", "clerk.key").status == 2
+    assert shop.run("approve", "missing", "--key", "clerk.key", "--yes").status == 5
+    ran = shop.run("approve", "-", "--key", "clerk.key", "--yes", stdin=(shop.folder / "pay.asks").read_bytes())
+    assert (ran.status, ran.out[:5]) == (0, "dlgd_")
+    assert shop.run("approve", "pay.asks", "--key", "clerk.key", "--yes", "--says", f"n={'x' * 9000}").status == 2
+
+
+def test_asking_needs_the_request_and_a_need(shop: Desk, story: Desk) -> None:
+    """Where a need is for each request, which one; where there is none, that is said."""
+    ran = shop.run("ask", "buyer.token", now=None)
+    assert (ran.status, "say which request" in ran.err) == (2, True)
+    ran = story.run("ask", "planner.token", now=None)
+    assert (ran.status, ran.out, ran.err) == (0, "", "this chain needs nobody's word\n")
+    asked = shop.run("ask", "buyer.token", *PAY, "--json", now=None).json["asks"]
+    assert [(each["of"], len(each["by"]), each["each"]) for each in asked] == [(2, 3, True)]
+
+
+@pytest.mark.parametrize(
+    "need", ["", "3 of clerk.pub", "0 of clerk.pub", "clerk.pub within ever", "clerk.pub,clerk.pub"]
+)
+def test_a_need_that_is_none_is_a_usage_error(desk: Desk, need: str) -> None:
+    """More than there are, no file, a word that is no duration, one key twice."""
+    ran = desk.run("mint", "--key", "alice.key", "--to", "buyer.pub", "--can", "pay", "--ttl", "1h", "--need", need)
+    assert (ran.status, ran.out) == (2, "")
+
+
+def test_a_workload_is_attested(desk: Desk) -> None:
+    """An attestor says which code a real process runs; refused for other code, and for another's key."""
+    code = hashlib.sha256(Path(sys.executable).read_bytes()).hexdigest()
+    desk.make(
+        "buyer.token", "mint", "--key", "alice.key", "--to", "buyer.pub", "--can", "pay(amount)", "--ttl", "8h",
+        "--hops", "1", "--need", f"clerk.pub if said.key == holder.key && said.code == '{code}'",
+    )  # fmt: skip
+    assert present(desk).status == 1
+    ask = Ask.parse(keep(desk, "a.asks", "ask", "buyer.token", now=None).out)
+    key = ask.holder_key.hex()
+    approve(desk, "clerk", "--says", f"key={key}", "--says", f"code={code}", asks="a.asks")
+    assert present(desk, "clerk.d").status == 0
+    desk.make("planner.token", "attenuate", "buyer.token", "--key", "buyer.key", "--to", "planner.pub")
+    other = present(desk, "clerk.d", key="planner")
+    assert (other.status, "[discharge_refused]" in other.err) == (1, True)
+    approve(desk, "clerk", "--says", f"key={key}", "--says", f"code={'0' * 64}", asks="a.asks")
+    assert "[discharge_refused]" in present(desk, "clerk.d").err
+
+
+def test_a_member_is_told_by_the_identity_provider(desk: Desk) -> None:
+    """Whoever is in the group; refused for another group, and where the claims are by somebody else."""
+    desk.make(
+        "buyer.token", "mint", "--key", "alice.key", "--to", "buyer.pub", "--can", "pay(amount)", "--ttl", "8h",
+        "--need", "clerk.pub within 1h if 'oncall' in said.groups",
+    )  # fmt: skip
+    keep(desk, "a.asks", "ask", "buyer.token", now=None)
+    approve(desk, "clerk", "--says", 'groups=["staff","oncall"]', asks="a.asks")
+    assert present(desk, "clerk.d").status == 0
+    stolen = present(desk, "clerk.d", request=DEAR)
+    assert stolen.status == 0  # a membership is for every request of this chain
+    desk.make(
+        "planner.token", "mint", "--key", "alice.key", "--to", "planner.pub", "--can", "pay(amount)", "--ttl", "8h",
+        "--need", "clerk.pub if 'oncall' in said.groups",
+    )  # fmt: skip
+    assert "is for another block or need [discharge_mismatch]" in present(desk, "clerk.d", key="planner").err
+    approve(desk, "clerk", "--says", 'groups=["staff"]', asks="a.asks")
+    assert "[discharge_refused]" in present(desk, "clerk.d").err
+
+
+def test_a_staple_stands_in_for_a_list(desk: Desk) -> None:
+    """Refused as stale; looked up and stapled; allowed; refused when it is old, or something was revoked."""
+    desk.make(
+        "buyer.token", "mint", "--key", "alice.key", "--to", "buyer.pub", "--can", "pay(amount)", "--ttl", "8h",
+        "--fresh", "5m",
+    )  # fmt: skip
+    heeding = ("--revoker", "alice.pub")
+    assert "[revocation_stale]" in present(desk, *heeding).err
+    ran = desk.run("staple", "buyer.token", "--key", "alice.key")
+    assert (ran.status, "where was it looked up?" in ran.err) == (2, True)
+    ran = keep(desk, "s.d", "staple", "buyer.token", "--key", "alice.key", "--yes")
+    assert ran.err == "user:alice@example.com: as of now nothing of it was revoked, down to agent:buyer\n"
+    assert present(desk, "s.d", *heeding).status == 0
+    assert "[revocation_stale]" in present(desk, "s.d", *heeding, now=LATER).err
+    assert "[discharge_unexpected]" in present(desk, "s.d", "--revoker", "planner.pub").err
+
+
+def test_a_staple_is_refused_where_something_was_revoked(desk: Desk) -> None:
+    """The revoker's own list is looked at before it signs."""
+    desk.make("buyer.token", "mint", "--key", "alice.key", "--to", "buyer.pub", "--can", "pay", "--ttl", "8h")
+    assert desk.run("revoke", "buyer.token", "--key", "alice.key", "--why", "lost", "--list", "r.dlgr").status == 0
+    ran = desk.run("staple", "buyer.token", "--key", "alice.key", "--revocations", "r.dlgr")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.endswith("… was revoked: lost\n")
+    desk.make("other.token", "mint", "--key", "alice.key", "--to", "clerk.pub", "--can", "pay", "--ttl", "8h")
+    assert desk.run("staple", "other.token", "--key", "alice.key", "--revocations", "r.dlgr").status == 0
+
+
+def test_inspect_shows_what_a_hop_needs(shop: Desk) -> None:
+    """How many of whom, and what they must say."""
+    ran = shop.run("inspect", "buyer.token")
+    assert "      needs     2 of 3 (" in ran.out
+    assert shop.run("inspect", "buyer.token", "--json").json["chain"]["hops"][0]["needs"][0].startswith("2 of 3 (")
+
+
+def test_explain_and_json_say_what_to_ask(shop: Desk) -> None:
+    """A refusal as JSON holds the asks that would help; the hop says what it lacks."""
+    made = shop.run("prove", "buyer.token", "--key", "buyer.key", *HERE, *PAY)
+    (shop.folder / "x.proof").write_text(made.out)
+    ran = shop.run("verify", "x.proof", *TRUST, *HERE, *TEAM, *PAY, "--explain")
+    assert "  hop 0     agent:buyer  ✗ needs 2 of 3 confirmations, has none\n" in ran.out
+    said = shop.run("verify", "x.proof", *TRUST, *HERE, *TEAM, *PAY, "--json").json
+    (ask,) = [Ask.parse(each) for each in said["asks"]]
+    assert (said["reason"], ask.of, ask.originator) == ("discharge_missing", 2, "user:alice@example.com")
+
+
+def test_a_closed_terminal_stops_it(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C at the question: 130, and no discharge."""
+    keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
+
+    def interrupted(*_: object, **__: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("click.confirm", interrupted)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert main(["approve", "pay.asks", "--key", "clerk.key", "--now", NOW]) == 130
