@@ -305,6 +305,8 @@ def _payload(maker: Maker) -> None:
     refuse("says-array", "an array for what is said", say(BOB, first, says=[True]))
     refuse("says-whole-double", "1.0, which is 1 in normal form", say(BOB, first, says={"approved": 1.0}))
     refuse("says-number-key", "a number for a key", say(BOB, first, says={1: True}))
+    refuse("says-number-key-within", "a number for a key further in", say(BOB, first, says={"a": {1: True}}))
+    refuse("says-large-number", "an integer beyond 64 bits", say(BOB, first, says={"a": 2**63}))
     refuse("says-deep", "17 maps nested", say(BOB, first, says=_nested(17)))
     refuse("says-large", "8193 bytes", say(BOB, first, says={"approved": True, "x" * 8: "y" * 8170}))
     refuse("order", "claims out of order",
@@ -429,6 +431,14 @@ def _revoked(maker: Maker) -> None:
     revoked("by-root", "the root has no say about a third party", [revoking(ALICE, keys=(BOB,))], "allow")
     revoked("later", "given up after it had confirmed", [revoking(BOB, keys=(BOB,), since=NOW - 59)], "allow")
     revoked("since", "given up when it confirmed", [revoking(BOB, keys=(BOB,), since=NOW - 60)])
+    add(
+        maker, "revoked-none-of-junk", "14.2", "bytes that are nothing, beside a list", ONE.two, [*good, b"\x00" * 80],
+        "discharge_invalid", revocations=[revoking(CARA, keys=(CARA,))],
+    )  # fmt: skip
+    add(
+        maker, "revoked-none-of-strangers", "14.2", "a stranger's discharge, beside a list", ONE.two,
+        [say(MALLORY, ONE.first)], "discharge_unexpected", revocations=[revoking(MALLORY, keys=(MALLORY,))],
+    )  # fmt: skip
     revoked("other", "the key of one who does not confirm here", [revoking(CARA, keys=(CARA,))], "allow")
 
 
@@ -455,6 +465,11 @@ def _staples(maker: Maker) -> None:
     stapled("parent", "for the chain above: a block below it may be revoked", staple(fresh.first), "discharge_mismatch")
     stapled("by-third-party", "by a third party that is no revoker", staple(signer=BOB), "discharge_unexpected",
             third_parties=(BOB,))  # fmt: skip
+    both = chain(step(fresh=100, need=listed(needing(BOB))))
+    add(
+        maker, "staple-by-asked-party", "14.4", "by a third party that a need asks for, and that is no revoker", both,
+        [say(BOB, both), *staple(both, signer=BOB)], "discharge_unexpected", revokers=party(DAN),
+    )  # fmt: skip
     stapled("by-holder", "by the holder", staple(signer=WORKER), "discharge_unexpected")
     stapled("revoked", "it says that something was revoked", staple(says={"revoked": True}), "discharge_invalid")
     stapled("says-more", "it says something else beside", staple(says={"note": 1, "revoked": False}),
@@ -468,5 +483,7 @@ def _staples(maker: Maker) -> None:
     stapled("own-bound", "a verifier's own bound", staple(), max_revocation_age=60)
     stapled("own-bound-old", "older than a verifier's own bound", staple(), "revocation_stale", max_revocation_age=59)
     stapled("twice", "two words of one revoker", staple() + staple(_6=NOW - 50), "discharge_unexpected")
-    add(maker, "staple-unasked", "14.4", "where nothing asks how fresh it is", ONE.two,
-        [say(BOB, ONE.first), *staple(ONE.two)], "discharge_unexpected", revokers=party(DAN))  # fmt: skip
+    add(
+        maker, "staple-unasked", "14.4", "where nothing asks how fresh it is", ONE.two,
+        [say(BOB, ONE.first), *staple(ONE.two)], "discharge_unexpected", revokers=party(DAN), third_parties=(BOB,),
+    )  # fmt: skip

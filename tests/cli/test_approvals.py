@@ -145,6 +145,18 @@ def test_a_request_cannot_draw_lines_of_its_own(shop: Desk) -> None:
     assert all(character.isprintable() or character == "\n" for character in ran.err)
 
 
+def test_an_ask_as_an_argument_and_a_resource(desk: Desk) -> None:
+    """A short ask need be in no file; what a request is asked of is shown too."""
+    desk.make(
+        "planner.token", "mint", "--key", "alice.key", "--to", "planner.pub", "--can", "files.read /data/**", "--ttl",
+        "8h", "--need", "clerk.pub each",
+    )  # fmt: skip
+    ran = desk.run("ask", "planner.token", "--action", "files.read", "--resource", "/data/a", now=None)
+    ran = desk.run("approve", ran.out.strip(), "--key", "clerk.key", "--yes")
+    assert ran.status == 0
+    assert "    action  files.read\n    on      /data/a\n  Claims " in ran.err
+
+
 def test_who_is_not_asked_signs_nothing(shop: Desk) -> None:
     """Alice is not among the three; junk is no ask; stdin cannot be ask and answer."""
     keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)

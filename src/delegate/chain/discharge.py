@@ -18,7 +18,7 @@ from delegate.chain.mint import Draft
 from delegate.chain.request import normalise
 from delegate.errors import DelegateError, Reason, TokenError
 from delegate.keys import Principal, is_name
-from delegate.limits import DISCHARGE_BYTES, NEEDS, SAYS_BYTES, TIME_MAX
+from delegate.limits import NEEDS, SAYS_BYTES, TIME_MAX
 from delegate.wire import cbor, cose, singles
 from delegate.wire.cose import THUMBPRINT_BYTES
 
@@ -150,8 +150,6 @@ def read_statement(payload: bytes) -> Statement:
 
     Source: SPEC §14.2.
     """
-    if len(payload) > DISCHARGE_BYTES:
-        raise TokenError(Reason.LIMIT_EXCEEDED, f"a discharge of {len(payload)} bytes")
     claims = cbor.decode(payload)
     if type(claims) is not dict:
         _malformed()

@@ -122,7 +122,7 @@ def first_link(block: Block, block_id: bytes, root: PublicKey | None, compiler: 
             frozenset(block.audience) if block.audience else None, names, block.holder == BEARER,
             () if compiler is None else (_check(0, block, compiler),),
             _pools(0, block_id, block, expires) if block.budget else (), block.fresh,
-            () if compiler is None or not block.needs else _needs(0, block_id, block, compiler),
+            _needs(0, block_id, block, compiler) if block.needs and compiler is not None else (),
         ),
     )  # fmt: skip
 

@@ -50,12 +50,7 @@ _APPROVED: Final = (("approved", True),)
 _ARGUMENT_COLUMN: Final = 14
 
 
-@click.command(
-    epilog=example(
-        "delegate ask buyer.token --action pay --arg amount=500 > pay.asks",
-        "delegate approve pay.asks --key bob.key > bob.discharge",
-    )
-)
+@click.command(epilog=example("delegate ask buyer.token --action pay --arg amount=500 > pay.asks"))
 @token_argument
 @request_options
 @json_option

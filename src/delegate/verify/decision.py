@@ -172,7 +172,7 @@ def checking_revocation(
     if settings.has_revocations:
         wanted = subjects(chain, generation)
         if discharges:
-            wanted += tuple(hinted(discharges, settings))
+            wanted = (*wanted, *hinted(discharges, settings))
         records = yield FindRecords(wanted)
         if records:
             check_revoked(chain, records, settings, now)

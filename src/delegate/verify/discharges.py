@@ -239,7 +239,7 @@ def check_needs(chain: VerifiedChain, confirmed: Sequence[Confirmed], scope: Sco
 
 def unconfirmed(chain: VerifiedChain, need: NeedAt, confirmed: Sequence[Confirmed], scope: Scope) -> Denied | None:
     """Give what refuses a request for one need; `None` where the need is met."""
-    refused = []
+    refused: dict[str, dict[str, Any]] = {}
     for each in confirmed:
         if each.need is need:
             variables = {**scope.variables, "said": each.said.says}
@@ -253,9 +253,10 @@ def unconfirmed(chain: VerifiedChain, need: NeedAt, confirmed: Sequence[Confirme
                 value = None
             scope.steps_left = inner.steps_left
             if value is not True:
-                refused.append(f"{each.name}'s: {_why_not(chain, need, variables)}")
+                refused[each.name] = variables
     if refused:
-        return Denied(Reason.DISCHARGE_REFUSED, "; ".join(sorted(refused)), hop=need.hop)
+        name = min(refused)  # of one alone: it takes as many steps again
+        return Denied(Reason.DISCHARGE_REFUSED, f"{name}'s: {_why_not(chain, need, refused[name])}", hop=need.hop)
     if sum(each.need is need for each in confirmed) < need.rule.of:
         return Denied(Reason.DISCHARGE_MISSING, tally(need, confirmed), hop=need.hop)
     return None
