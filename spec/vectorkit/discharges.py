@@ -264,6 +264,11 @@ def _genuine(maker: Maker) -> None:
            third_parties=(CARA,))  # fmt: skip
     refuse("no-parties", "the verifier knows no third parties", say(BOB, first), "discharge_unexpected",
            third_parties=())  # fmt: skip
+    named = held(needing(DAN))
+    add(
+        maker, "by-revoker", "14.2", "a need names a revoker that is no third party here", named.two,
+        [say(DAN, named.first)], "discharge_unexpected", third_parties=(BOB,), revokers=party(DAN),
+    )  # fmt: skip
     refuse("as-block", "signed as a block is", say(BOB, first, purpose=BLOCK))
     refuse("as-proof", "signed as a proof is", say(BOB, first, purpose=PROOF))
     refuse("place", "signed over another's thumbprint", say(BOB, first, above=CARA.thumbprint))

@@ -116,6 +116,47 @@ def test_a_discharge_reads_back_and_has_the_schemas_shape() -> None:
         assert cddl.pycddl_check("discharge-claims", payload)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        (0, 1, Reason.UNKNOWN_CLAIM),
+        (3, "shop", Reason.UNKNOWN_CLAIM),
+        (1, "bob", Reason.MALFORMED),
+        (1, 5, Reason.MALFORMED),
+        (4, 1.5, Reason.MALFORMED),
+        (6, -1, Reason.MALFORMED),
+        ("req", b"short", Reason.MALFORMED),
+        ("last", None, Reason.MALFORMED),
+        ("to", [bytes(32), "stale"], Reason.MALFORMED),
+        ("says", [1], Reason.MALFORMED),
+        ("says", {1: 2}, Reason.MALFORMED),
+        ("says", {"a": {1: 2}}, Reason.MALFORMED),
+        ("says", {"a": 1.0}, Reason.NOT_CANONICAL),
+        ("says", {"a": "x" * 8200}, Reason.LIMIT_EXCEEDED),
+    ],
+    ids=repr,
+)
+def test_a_discharge_of_another_form_is_refused(key: int | str, value: object, reason: Reason) -> None:
+    """One claim replaced by a wrong one: not even shown as claimed."""
+    header, _, payload, signature = cbor2.loads(BOB.discharge(ASKS[1], says={"a": 1}, ttl="5m", now=NOW).signed)
+    claims = cbor2.loads(payload)
+    claims[key] = value
+    data = cbor2.dumps([header, {}, cbor2.dumps(claims, canonical=True), signature])
+    with pytest.raises(TokenError) as caught:
+        Discharge.parse(singles.build(singles.DISCHARGE, data))
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("payload", [5, "x" * 30, [1, 2, 3] * 9, None, {}], ids=repr)
+def test_a_discharge_that_says_no_map_is_refused(payload: object) -> None:
+    """Any other item, and a map of nothing."""
+    header, _, _, signature = cbor2.loads(BOB.staple(minted(), ttl="1h", now=NOW).signed)
+    data = cbor2.dumps([header, {}, cbor2.dumps(payload), signature])
+    with pytest.raises(TokenError) as caught:
+        Discharge.parse(singles.build(singles.DISCHARGE, data))
+    assert caught.value.reason is Reason.MALFORMED
+
+
 def test_who_is_not_asked_cannot_confirm() -> None:
     """An ask that names others is not signed by mistake."""
     with pytest.raises(AttenuationError) as caught:
