@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import cbor2
 import pytest
@@ -252,7 +253,7 @@ def test_patterns_whose_common_form_is_too_long_are_shown_as_the_last() -> None:
     assert ([str(grant) for grant in shown.grants], shown.exact) == ([f"a *{'y' * 900}"], False)
 
 
-def _crafted(can: list[list[list[str]]], caveats: list[object]) -> Token:
+def _crafted(can: list[list[list[Any]]], caveats: list[object]) -> Token:
     """A chain of Alice's for an agent who narrows it for itself, each block with capabilities of its own making."""
     (root, agent), blocks = PEOPLE[:2], list[bytes]()
     for items in can:
@@ -329,6 +330,15 @@ def test_clashes_are_named_while_there_is_work_for_it(monkeypatch: pytest.Monkey
     assert (chain.effective().grants, len(chain.effective().clashes)) == ((), 1)
     monkeypatch.setattr(patterns, "COMPARING_STEPS", 30)
     assert (chain.effective().grants, chain.effective().clashes) == ((), ())
+
+
+def test_a_literal_is_shown_where_its_pattern_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With little work left, it may be matched or not: it is shown, and not as exact."""
+    chain = _crafted([[["a", "/x/**"]], [["a", ["/data"]]]], [])
+    shown = [_verifier(None).verify_chain(chain).effective()]
+    monkeypatch.setattr(patterns, "COMPARING_STEPS", 3)
+    shown.append(_verifier(None).verify_chain(chain).effective())
+    assert [(len(each.grants), each.exact) for each in shown] == [(0, True), (1, False)]
 
 
 def test_a_literal_under_a_pattern_is_granted_only_in_plain_form() -> None:
