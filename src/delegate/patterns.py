@@ -38,6 +38,23 @@ CONTAINS_STEPS = 20_000
 # How many patterns an intersection may have, and how many ways may be tried for them: it is read by eyes.
 INTERSECTION_PATTERNS = 16
 INTERSECTION_WAYS = 2_000
+# What one question about a chain may spend on comparing, all comparisons together: some tenths of a second. Chains that
+# people make need some thousand.
+COMPARING_STEPS = 250_000
+
+
+class Work:
+    """What comparing patterns may still take, all comparisons of one question together; about a microsecond a step."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = COMPARING_STEPS
+
+    def spend(self, steps: int) -> bool:
+        """Count work, and say whether there was as much left."""
+        self.left -= steps
+        return self.left >= 0
 
 
 class Wild(Enum):
@@ -147,18 +164,21 @@ class Pattern:
         """Does this pattern match the whole text? Linear in the text."""
         return self._matcher(text)
 
-    def contains(self, other: Pattern) -> bool:
+    def contains(self, other: Pattern, work: Work | None = None) -> bool:
         """Does this pattern match everything that the other matches?
 
-        True is exact. False may also mean that `CONTAINS_STEPS` did not suffice to settle it, which takes two
-        long patterns full of wildcards: a reader is then told of two patterns where one would do.
+        True is exact. False may also mean that `CONTAINS_STEPS`, or the work that is left, did not suffice to settle
+        it, which takes two long patterns full of wildcards: a reader is then told of two patterns where one would do.
 
         Raises:
             ValueError: the other has another separator.
 
-        Cost: at most `CONTAINS_STEPS` steps of the automaton.
+        Cost: at most `CONTAINS_STEPS` steps of the automaton, and what is left of `work`.
         """
         self._check_comparable(other)
+        work = work or Work()
+        if not work.spend(len(self.tokens) + len(other.tokens)):
+            return False
         mine = _Automaton(self.tokens, self.separator)
         theirs = other.tokens
         accepting = _Automaton(theirs, self.separator).accepting
@@ -174,7 +194,7 @@ class Pattern:
         while pending:
             place, state = pending.pop()
             steps += 1 + len(met[place])
-            if steps > CONTAINS_STEPS:
+            if steps > CONTAINS_STEPS or not work.spend(1 + len(met[place])):
                 return False
             if any(smaller & state == smaller for smaller in met[place]):
                 continue
@@ -187,6 +207,8 @@ class Pattern:
             if isinstance(token, Wild):
                 pending.append((place + 1, state))
                 letters = across if token is Wild.ACROSS else within
+                if not work.spend(len(letters)):
+                    return False
                 pending.extend((place, mine.dominant(mine.step(state, letter))) for letter in letters)
             else:
                 pending.append((place + 1, mine.dominant(mine.step(state, token))))
@@ -207,37 +229,41 @@ class Pattern:
         theirs = _Automaton(other.tokens, self.separator).accepting
         return any(mine >> place & 1 and row & theirs for place, row in enumerate(rows))
 
-    def intersection(self, other: Pattern) -> tuple[Pattern, ...] | None:
+    def intersection(self, other: Pattern, work: Work | None = None) -> tuple[Pattern, ...] | None:
         """Which patterns together match exactly what both match? For display.
 
         Returns:
-            No pattern when they share nothing; `None` when it would take more than `INTERSECTION_PATTERNS`.
+            No pattern when they share nothing; `None` when it would take more than `INTERSECTION_PATTERNS`, or more
+            work than is left.
 
         Raises:
             ValueError: the other has another separator.
 
-        Cost: at most `INTERSECTION_WAYS` ways through both patterns.
+        Cost: at most `INTERSECTION_WAYS` ways through both patterns, and what is left of `work`.
         """
+        work = work or Work()
+        if not work.spend(len(self.tokens) + len(other.tokens)):
+            return None
         if not self.intersects(other):
             return ()
-        if self.contains(other):
+        if self.contains(other, work):
             return (other,)
-        if other.contains(self):
+        if other.contains(self, work):
             return (self,)
-        found = _shared_writings(self, other)
+        found = _shared_writings(self, other, work)
         if found is None:
             return None
         # Drop what another one covers; of two that cover each other the first stays.
         kept: list[Pattern] = []
         for tokens in sorted(found, key=_by_length):
             pattern = self._written(tokens)
-            if not (self.contains(pattern) and other.contains(pattern)):
+            if not (self.contains(pattern, work) and other.contains(pattern, work)):
                 # `x/**` would bring in `x`, which one of the two does not match; this is `x/**` without `x`.
                 pattern = self._written((*tokens[:-1], Wild.WITHIN, *tokens[-2:]))
-            if not any(earlier.contains(pattern) for earlier in kept):
-                kept = [earlier for earlier in kept if not pattern.contains(earlier)]
+            if not any(earlier.contains(pattern, work) for earlier in kept):
+                kept = [earlier for earlier in kept if not pattern.contains(earlier, work)]
                 kept.append(pattern)
-        return tuple(kept) if len(kept) <= INTERSECTION_PATTERNS else None
+        return tuple(kept) if len(kept) <= INTERSECTION_PATTERNS and work.left >= 0 else None
 
     def _written(self, tokens: tuple[str | Wild, ...]) -> Pattern:
         return Pattern(_print_tokens(tokens), self.separator, tokens, _compile_tokens(tokens, self.separator))
@@ -434,7 +460,7 @@ def _shared_places(first: Pattern, second: Pattern) -> list[int]:
     return rows
 
 
-def _shared_writings(first: Pattern, second: Pattern) -> set[tuple[str | Wild, ...]] | None:
+def _shared_writings(first: Pattern, second: Pattern, work: Work) -> set[tuple[str | Wild, ...]] | None:
     """The tokens of every way through both patterns at once, or `None` when there are too many.
 
     Here a last `/**` does not match nothing: a text that needs that is a way of its own.
@@ -447,7 +473,7 @@ def _shared_writings(first: Pattern, second: Pattern) -> set[tuple[str | Wild, .
     while pending:
         i, j, written = pending.pop()
         ways += 1
-        if ways > INTERSECTION_WAYS:
+        if ways > INTERSECTION_WAYS or not work.spend(1 + len(written) // 64):
             return None
         left = mine[i] if i < len(mine) else None
         right = theirs[j] if j < len(theirs) else None
