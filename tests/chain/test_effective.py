@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import sys
+from collections.abc import Iterable
 from typing import Any
 
 import cbor2
@@ -25,7 +27,7 @@ from delegate import (
     exactly,
     patterns,
 )
-from delegate.caveats import Scope, compile_wire, to_wire
+from delegate.caveats import Expression, Scope, compile_wire, simplify, to_wire
 from delegate.chain.difference import difference
 from delegate.chain.effective import condition_texts
 from delegate.explain import changes
@@ -307,6 +309,28 @@ def test_conditions_that_take_minutes_to_join() -> None:
     assert shown.exact
     assert [len(condition_texts(grant)) for grant in shown.grants] == [12 * 60] * 2
     assert chain.diff(chain).added == ()
+
+
+def test_lists_of_names_that_bare_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each closed list leaves an argument out, which bares the next: looking at all of them once more is counted."""
+    looked: list[None] = []
+    module = sys.modules[simplify.__module__]
+    named = module._named
+
+    def counted(parts: Iterable[Expression]) -> object:
+        looked.append(None)
+        return named(parts)
+
+    monkeypatch.setattr(module, "_named", counted)
+    names = [f"{number:x}" for number in range(30)]
+    lists = [[19, [0, "args"], "k", [10, "k", names[place:]]] for place in range(1, 30)]
+    bared: list[object] = [[2, [18, "args", name], each] for name, each in zip(names, lists[1:], strict=False)]
+    grants = [["a", f"/{number}"] for number in range(32)]
+    shown = _verifier(None).verify_chain(_crafted([grants], [lists[0], *bared])).effective()
+    assert (len(shown.grants), shown.exact) == (32, True)
+    assert 0 < len(looked) < 32 * 29
+    assert condition_texts(shown.grants[0]) == ()  # the lists came to one that is empty, where there was work for it
+    assert condition_texts(shown.grants[-1]) != ()
 
 
 def test_a_difference_says_nothing_that_cannot_be_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from delegate.caveats.arguments import closed_names, only_arguments
-from delegate.caveats.nodes import Call, Expression, Has, ListOf, Literal, LiteralValue, Op, Path, conjuncts, junction
+from delegate.caveats.nodes import (
+    Call,
+    Expression,
+    Has,
+    ListOf,
+    Literal,
+    LiteralValue,
+    Op,
+    Path,
+    children,
+    conjuncts,
+    junction,
+)
 from delegate.limits import EXACT_DOUBLE
 
 # A literal as CEL compares it: numbers with numbers, every other type with its own.
@@ -99,13 +111,21 @@ def simplify(conditions: Iterable[Expression]) -> Simplified:
 def simplify_steps(conditions: Iterable[Expression]) -> int:
     """About how many microseconds does `simplify` take?
 
-    Ten for each condition; besides, tests of texts are compared with each other, and lists with whatever else there is.
+    Some for each condition and node. Besides, tests of texts are compared with each other, lists with whatever else
+    there is, and after each closed list of names all may be looked at again.
     """
     parts = [part for condition in conditions for part in conjuncts(condition)]
     texts = sum(isinstance(part, Call) and part.op in _TEXT_TESTS for part in parts)
     lists = (part.operands[1] for part in parts if isinstance(part, Call) and part.op is Op.IN)
     items = sum(len(each.items) for each in lists if isinstance(each, ListOf))
-    return 10 * len(parts) + texts * texts // 2 + items * len(parts)
+    nodes = closings = 0
+    pending: list[Expression] = [*parts]
+    while pending:
+        node = pending.pop()
+        nodes += 1
+        closings += closed_names(node) is not None
+        pending += children(node)
+    return 10 * len(parts) + texts * texts // 2 + items * len(parts) + nodes * (1 + closings)
 
 
 def _check_negation(part: Expression, kept: Collection[Expression | tuple[str, ...]]) -> None:
