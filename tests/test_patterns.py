@@ -271,7 +271,7 @@ def test_containment_that_takes_too_long_is_not_claimed(monkeypatch: pytest.Monk
     wide = Pattern.parse("**/a/*" + "/*" * 40)
     narrow = Pattern.parse("**/a/**/a/*" + "/*" * 40)
     assert wide.contains(narrow)
-    monkeypatch.setattr("delegate.patterns.CONTAINS_STEPS", 100)
+    monkeypatch.setattr("delegate.patterns.comparing.CONTAINS_STEPS", 100)
     assert not wide.contains(narrow)
 
 
@@ -280,7 +280,7 @@ def test_comparing_ends_with_the_work_that_is_left(monkeypatch: pytest.MonkeyPat
     wide, narrow = Pattern.parse("/a*b/**/c*"), Pattern.parse("/ab/**/x/cd*")
     found = []
     for steps in range(0, 400, 3):
-        monkeypatch.setattr("delegate.patterns.COMPARING_STEPS", steps)
+        monkeypatch.setattr("delegate.patterns.comparing.COMPARING_STEPS", steps)
         found.append((wide.contains(narrow), narrow.intersection(wide)))
     assert {each for each, _ in found} == {False, True}
     assert {each for _, each in found} == {None, (narrow,)}

@@ -25,13 +25,13 @@ from delegate import (
     VerifiedChain,
     Verifier,
     exactly,
-    patterns,
 )
 from delegate.caveats import Expression, Scope, compile_wire, simplify, to_wire
 from delegate.chain.difference import difference
 from delegate.chain.effective import condition_texts
 from delegate.explain import changes
-from delegate.patterns import compile_pattern
+from delegate.patterns import comparing, compile_pattern
+from delegate.patterns.matching import Automaton
 from delegate.verify.evaluate import evaluate
 from tests.attacks.world import forged
 
@@ -120,7 +120,7 @@ _hops = st.lists(
 
 
 @settings(max_examples=180)
-@given(_hops, st.none() | st.just(["files.** /data/**"]), st.sampled_from([patterns.COMPARING_STEPS, 0, 20, 90, 400]))
+@given(_hops, st.none() | st.just(["files.** /data/**"]), st.sampled_from([comparing.COMPARING_STEPS, 0, 20, 90, 400]))
 def test_effective_never_shows_less_than_the_chain_allows(
     hops: list[tuple[list[str], list[str]]], bound: list[str] | None, steps: int
 ) -> None:
@@ -132,7 +132,7 @@ def test_effective_never_shows_less_than_the_chain_allows(
     if chain is None:
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(patterns, "COMPARING_STEPS", steps)
+        patch.setattr(comparing, "COMPARING_STEPS", steps)
         shown = chain.effective()
     verifier = _verifier(bound)
     for request in WORLD:
@@ -282,23 +282,23 @@ def test_patterns_that_take_hours_to_compare(monkeypatch: pytest.MonkeyPatch) ->
     """An agent crafts a chain for whoever looks at it or narrows it: the work is counted, and ends."""
     token = _crafted([_WILD, _WILD[::-1], _WILD[1:]], [])
     steps: list[None] = []
-    step = patterns._Automaton.step
+    step = Automaton.step
 
-    def counted(automaton: patterns._Automaton, state: int, letter: str | None) -> int:
+    def counted(automaton: Automaton, state: int, letter: str | None) -> int:
         steps.append(None)
         return step(automaton, state, letter)
 
-    monkeypatch.setattr(patterns._Automaton, "step", counted)
+    monkeypatch.setattr(Automaton, "step", counted)
     chain = _verifier(None).verify_chain(token)
     shown = chain.effective()
     assert (shown.exact, len(shown.grants) > 0) == (False, True)
-    assert 1000 < len(steps) <= 2 * patterns.COMPARING_STEPS
+    assert 1000 < len(steps) <= 2 * comparing.COMPARING_STEPS
     steps.clear()
     PEOPLE[1].attenuate(token, can=["a1001 /**"], now=NOW)
-    assert len(steps) <= 2 * patterns.COMPARING_STEPS
+    assert len(steps) <= 2 * comparing.COMPARING_STEPS
     steps.clear()
     assert [each.after.exact for each in changes(token.link)] == [True, False, False]
-    assert len(steps) <= 2 * patterns.COMPARING_STEPS
+    assert len(steps) <= 2 * comparing.COMPARING_STEPS
 
 
 def test_conditions_that_take_minutes_to_join() -> None:
@@ -340,7 +340,7 @@ def test_a_difference_says_nothing_that_cannot_be_told(monkeypatch: pytest.Monke
     before, after = chain.up_to(0).effective(), chain.effective()
     told = difference(before, after)
     assert (told.removed, told.added) == (("b.c",), (("args.n < 5", ("a.b",)),))
-    monkeypatch.setattr(patterns, "COMPARING_STEPS", 0)
+    monkeypatch.setattr(comparing, "COMPARING_STEPS", 0)
     told = difference(before, after)
     assert (told.removed, told.added) == ((), ())
 
@@ -352,7 +352,7 @@ def test_clashes_are_named_while_there_is_work_for_it(monkeypatch: pytest.Monkey
     token = _crafted([[["a", "/x"]]], [[8, "args", "n", 5], [6, "args", "n", 3]])
     chain = _verifier(None).verify_chain(token)
     assert (chain.effective().grants, len(chain.effective().clashes)) == ((), 1)
-    monkeypatch.setattr(patterns, "COMPARING_STEPS", 30)
+    monkeypatch.setattr(comparing, "COMPARING_STEPS", 30)
     assert (chain.effective().grants, chain.effective().clashes) == ((), ())
 
 
@@ -360,7 +360,7 @@ def test_a_literal_is_shown_where_its_pattern_cannot_be_asked(monkeypatch: pytes
     """With little work left, it may be matched or not: it is shown, and not as exact."""
     chain = _crafted([[["a", "/x/**"]], [["a", ["/data"]]]], [])
     shown = [_verifier(None).verify_chain(chain).effective()]
-    monkeypatch.setattr(patterns, "COMPARING_STEPS", 3)
+    monkeypatch.setattr(comparing, "COMPARING_STEPS", 3)
     shown.append(_verifier(None).verify_chain(chain).effective())
     assert [(len(each.grants), each.exact) for each in shown] == [(0, True), (1, False)]
 
