@@ -271,8 +271,20 @@ def test_containment_that_takes_too_long_is_not_claimed(monkeypatch: pytest.Monk
     wide = Pattern.parse("**/a/*" + "/*" * 40)
     narrow = Pattern.parse("**/a/**/a/*" + "/*" * 40)
     assert wide.contains(narrow)
-    monkeypatch.setattr("delegate.patterns.CONTAINS_STEPS", 100)
+    monkeypatch.setattr("delegate.patterns.comparing.CONTAINS_STEPS", 100)
     assert not wide.contains(narrow)
+
+
+def test_comparing_ends_with_the_work_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it ends, a containment is not claimed and an intersection is not listed; with enough, both are exact."""
+    wide, narrow = Pattern.parse("/a*b/**/c*"), Pattern.parse("/ab/**/x/cd*")
+    found = []
+    for steps in range(0, 400, 3):
+        monkeypatch.setattr("delegate.patterns.comparing.COMPARING_STEPS", steps)
+        found.append((wide.contains(narrow), narrow.intersection(wide)))
+    assert {each for each, _ in found} == {False, True}
+    assert {each for _, each in found} == {None, (narrow,)}
+    assert found == sorted(found, key=lambda each: (each[0], each[1] is not None))
 
 
 def test_an_intersection_of_too_many_patterns_is_not_listed() -> None:

@@ -63,6 +63,6 @@ def test_a_glance_says_what_working_it_out_says(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_glance_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tighter bound and a condition on something new need no working out."""
-    monkeypatch.setattr(effect, "surviving", None)
+    monkeypatch.setattr(effect, "_forbidding", None)
     token = _token("x(a, s)", "args.a < 5 && args.s.startsWith('x')")
     assert _outcome(token, ("args.a <= 3", "args.b == 1")) is None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import sys
+from collections.abc import Iterable
+from typing import Any
 
 import cbor2
 import pytest
@@ -23,8 +26,12 @@ from delegate import (
     Verifier,
     exactly,
 )
-from delegate.caveats import Scope, compile_wire, to_wire
-from delegate.patterns import compile_pattern
+from delegate.caveats import Expression, Scope, compile_wire, simplify, to_wire
+from delegate.chain.difference import difference
+from delegate.chain.effective import condition_texts
+from delegate.explain import changes
+from delegate.patterns import comparing, compile_pattern
+from delegate.patterns.matching import Automaton
 from delegate.verify.evaluate import evaluate
 from tests.attacks.world import forged
 
@@ -112,16 +119,21 @@ _hops = st.lists(
 )
 
 
-@settings(max_examples=120)
-@given(_hops, st.none() | st.just(["files.** /data/**"]))
+@settings(max_examples=180)
+@given(_hops, st.none() | st.just(["files.** /data/**"]), st.sampled_from([comparing.COMPARING_STEPS, 0, 20, 90, 400]))
 def test_effective_never_shows_less_than_the_chain_allows(
-    hops: list[tuple[list[str], list[str]]], bound: list[str] | None
+    hops: list[tuple[list[str], list[str]]], bound: list[str] | None, steps: int
 ) -> None:
-    """Over the whole world: what is allowed is shown; and where `exact` is claimed, what is shown is allowed."""
+    """Over the whole world: what is allowed is shown; and where `exact` is claimed, what is shown is allowed.
+
+    However little work there is for it.
+    """
     chain = _chain(hops, bound)
     if chain is None:
         return
-    shown = chain.effective()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparing, "COMPARING_STEPS", steps)
+        shown = chain.effective()
     verifier = _verifier(bound)
     for request in WORLD:
         try:
@@ -241,6 +253,116 @@ def test_patterns_whose_common_form_is_too_long_are_shown_as_the_last() -> None:
     assert chain is not None
     shown = chain.effective()
     assert ([str(grant) for grant in shown.grants], shown.exact) == ([f"a *{'y' * 900}"], False)
+
+
+def _crafted(can: list[list[list[Any]]], caveats: list[object]) -> Token:
+    """A chain of Alice's for an agent who narrows it for itself, each block with capabilities of its own making."""
+    (root, agent), blocks = PEOPLE[:2], list[bytes]()
+    for items in can:
+        claims: dict[object, object] = {2: agent.name, 6: NOW, 8: {1: agent.public_key.cose_map}}
+        claims |= {"if": cbor2.dumps(caveats, canonical=True)} if caveats else {}
+        claims["can"] = cbor2.dumps(items, canonical=True)
+        if blocks:
+            blocks.append(forged(agent.signer, claims, Token(tuple(blocks)).link.id))
+            continue
+        claims |= {1: root.name, 4: NOW + 3600, 7: bytes(8)}
+        kid = root.public_key.thumbprint
+        blocks.append(forged(root.signer, claims, kid, kid=kid))
+    return Token(tuple(blocks))
+
+
+_WILD = [
+    [f"{action}**{number:b}*", f"/**{number:b}*a*b**".replace("1", "c*").replace("0", "b**a")]
+    for action in ("a", "**b")
+    for number in range(8, 16)
+]
+
+
+def test_patterns_that_take_hours_to_compare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent crafts a chain for whoever looks at it or narrows it: the work is counted, and ends."""
+    token = _crafted([_WILD, _WILD[::-1], _WILD[1:]], [])
+    steps: list[None] = []
+    step = Automaton.step
+
+    def counted(automaton: Automaton, state: int, letter: str | None) -> int:
+        steps.append(None)
+        return step(automaton, state, letter)
+
+    monkeypatch.setattr(Automaton, "step", counted)
+    chain = _verifier(None).verify_chain(token)
+    shown = chain.effective()
+    assert (shown.exact, len(shown.grants) > 0) == (False, True)
+    assert 1000 < len(steps) <= 2 * comparing.COMPARING_STEPS
+    steps.clear()
+    PEOPLE[1].attenuate(token, can=["a1001 /**"], now=NOW)
+    assert len(steps) <= 2 * comparing.COMPARING_STEPS
+    steps.clear()
+    assert [each.after.exact for each in changes(token.link)] == [True, False, False]
+    assert len(steps) <= 2 * comparing.COMPARING_STEPS
+
+
+def test_conditions_that_take_minutes_to_join() -> None:
+    """Hundreds of tests of one text, each to be held against each: they are shown as they stand, and all of them."""
+    tests = [[1, *([13, "args", "a", f"{row}{place}"] for place in range(60))] for row in "abcdefghijkl"]
+    chain = _verifier(None).verify_chain(_crafted([[["a", "/x"], ["b", "/y"]]], list(tests)))
+    shown = chain.effective()
+    assert shown.exact
+    assert [len(condition_texts(grant)) for grant in shown.grants] == [12 * 60] * 2
+    assert chain.diff(chain).added == ()
+
+
+def test_lists_of_names_that_bare_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each closed list leaves an argument out, which bares the next: looking at all of them once more is counted."""
+    looked: list[None] = []
+    module = sys.modules[simplify.__module__]
+    named = module._named
+
+    def counted(parts: Iterable[Expression]) -> object:
+        looked.append(None)
+        return named(parts)
+
+    monkeypatch.setattr(module, "_named", counted)
+    names = [f"{number:x}" for number in range(30)]
+    lists = [[19, [0, "args"], "k", [10, "k", names[place:]]] for place in range(1, 30)]
+    bared: list[object] = [[2, [18, "args", name], each] for name, each in zip(names, lists[1:], strict=False)]
+    grants = [["a", f"/{number}"] for number in range(32)]
+    shown = _verifier(None).verify_chain(_crafted([grants], [lists[0], *bared])).effective()
+    assert (len(shown.grants), shown.exact) == (32, True)
+    assert 0 < len(looked) < 32 * 29
+    assert condition_texts(shown.grants[0]) == ()  # the lists came to one that is empty, where there was work for it
+    assert condition_texts(shown.grants[-1]) != ()
+
+
+def test_a_difference_says_nothing_that_cannot_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without work to compare with, no action is said to be gone, and no condition to be new."""
+    chain = _chain([(["a.* /x", "b.c /y"], []), (["a.b /x"], ["args.n < 5"])], None)
+    assert chain is not None
+    before, after = chain.up_to(0).effective(), chain.effective()
+    told = difference(before, after)
+    assert (told.removed, told.added) == (("b.c",), (("args.n < 5", ("a.b",)),))
+    monkeypatch.setattr(comparing, "COMPARING_STEPS", 0)
+    told = difference(before, after)
+    assert (told.removed, told.added) == ((), ())
+
+
+def test_clashes_are_named_while_there_is_work_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known to grant nothing is left out, with or without the words for it."""
+    chain = _chain([(["a if args.n > 5"], []), (["a"], ["args.n < 3"])], None)
+    assert chain is None  # its author was told
+    token = _crafted([[["a", "/x"]]], [[8, "args", "n", 5], [6, "args", "n", 3]])
+    chain = _verifier(None).verify_chain(token)
+    assert (chain.effective().grants, len(chain.effective().clashes)) == ((), 1)
+    monkeypatch.setattr(comparing, "COMPARING_STEPS", 30)
+    assert (chain.effective().grants, chain.effective().clashes) == ((), ())
+
+
+def test_a_literal_is_shown_where_its_pattern_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With little work left, it may be matched or not: it is shown, and not as exact."""
+    chain = _crafted([[["a", "/x/**"]], [["a", ["/data"]]]], [])
+    shown = [_verifier(None).verify_chain(chain).effective()]
+    monkeypatch.setattr(comparing, "COMPARING_STEPS", 3)
+    shown.append(_verifier(None).verify_chain(chain).effective())
+    assert [(len(each.grants), each.exact) for each in shown] == [(0, True), (1, False)]
 
 
 def test_a_literal_under_a_pattern_is_granted_only_in_plain_form() -> None:

@@ -31,7 +31,7 @@ from delegate.caveats.plain import read_plain
 from delegate.caveats.printer import format_expression
 from delegate.caveats.printer import format_expression as format  # noqa: A004 - `caveats.format`, as `caveats.parse`
 from delegate.caveats.scope import Condition, EvaluationError, Run, Scope, StepsExhaustedError
-from delegate.caveats.simplify import Simplified, simplify
+from delegate.caveats.simplify import Simplified, simplify, simplify_steps
 from delegate.caveats.values import BoolKey, Duration, Timestamp, to_value
 
 __all__ = [
@@ -83,6 +83,7 @@ __all__ = [
     "regex",
     "show_value",
     "simplify",
+    "simplify_steps",
     "some",
     "to_value",
     "to_wire",

@@ -9,12 +9,24 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from delegate.caveats.arguments import closed_names, only_arguments
-from delegate.caveats.nodes import Call, Expression, Has, ListOf, Literal, LiteralValue, Op, Path, conjuncts, junction
+from delegate.caveats.nodes import (
+    Call,
+    Expression,
+    Has,
+    ListOf,
+    Literal,
+    LiteralValue,
+    Op,
+    Path,
+    children,
+    conjuncts,
+    junction,
+)
 from delegate.limits import EXACT_DOUBLE
 
 # A literal as CEL compares it: numbers with numbers, every other type with its own.
@@ -62,12 +74,12 @@ def simplify(conditions: Iterable[Expression]) -> Simplified:
     Args:
         conditions: all of them must hold.
 
-    Cost: grows with the square of their number; 32 hops of 32 caveats take milliseconds.
+    Cost: as `simplify_steps` says.
     """
     parts = [_normal(part) for condition in conditions for part in conjuncts(condition)]
     names: tuple[str, ...] | None = None
     facts: dict[tuple[str, ...], _Facts] = {}
-    kept: list[Expression | tuple[str, ...]] = []
+    kept: dict[Expression | tuple[str, ...], None] = {}  # in order
     try:
         # Leaving out what cannot be given may bare another list of names.
         while (found := _named(parts)) is not None and found != names:
@@ -84,11 +96,11 @@ def simplify(conditions: Iterable[Expression]) -> Simplified:
             if path is not None and isinstance(part, Call):
                 if path not in facts:
                     facts[path] = _Facts(path)
-                    kept.append(path)
+                    kept[path] = None
                 facts[path].add(part)
             elif part not in kept:
                 _check_negation(part, kept)
-                kept.append(part)
+                kept[part] = None
         rest = [part for each in kept for part in (facts[each].conjuncts() if isinstance(each, tuple) else (each,))]
     except _ClashError as clash:
         return Simplified(conjuncts=clash.conjuncts, contradiction=True)
@@ -96,7 +108,27 @@ def simplify(conditions: Iterable[Expression]) -> Simplified:
     return Simplified(conjuncts=(*first, *rest))
 
 
-def _check_negation(part: Expression, kept: Sequence[Expression | tuple[str, ...]]) -> None:
+def simplify_steps(conditions: Iterable[Expression]) -> int:
+    """About how many microseconds does `simplify` take?
+
+    Some for each condition and node. Besides, tests of texts are compared with each other, lists with whatever else
+    there is, and after each closed list of names all may be looked at again.
+    """
+    parts = [part for condition in conditions for part in conjuncts(condition)]
+    texts = sum(isinstance(part, Call) and part.op in _TEXT_TESTS for part in parts)
+    lists = (part.operands[1] for part in parts if isinstance(part, Call) and part.op is Op.IN)
+    items = sum(len(each.items) for each in lists if isinstance(each, ListOf))
+    nodes = closings = 0
+    pending: list[Expression] = [*parts]
+    while pending:
+        node = pending.pop()
+        nodes += 1
+        closings += closed_names(node) is not None
+        pending += children(node)
+    return 10 * len(parts) + texts * texts // 2 + items * len(parts) + nodes * (1 + closings)
+
+
+def _check_negation(part: Expression, kept: Collection[Expression | tuple[str, ...]]) -> None:
     opposite = part.operands[0] if isinstance(part, Call) and part.op is Op.NOT else Call(Op.NOT, (part,))
     if opposite in kept:
         raise _ClashError(opposite, part)
@@ -192,7 +224,7 @@ class _Facts:
     lower: dict[str, Call] = field(default_factory=dict)
     allowed: tuple[Literal, ...] | None = None  # from `==` and `in`
     allowed_by: Expression | None = None
-    unequal: list[Call] = field(default_factory=list)
+    unequal: dict[Call, None] = field(default_factory=dict)
     texts: list[Call] = field(default_factory=list)
 
     def add(self, part: Call) -> None:
@@ -204,8 +236,7 @@ class _Facts:
         elif part.op is Op.EQ:
             self._allow((right,), part)
         elif part.op is Op.NE:
-            if part not in self.unequal:
-                self.unequal.append(part)
+            self.unequal[part] = None
         elif part.op in _TEXT_TESTS:
             self._test_text(part)
         elif part.op in _UPPER:
@@ -234,7 +265,7 @@ class _Facts:
         if self.allowed is None:
             left = tuple(dict.fromkeys(values))
         else:
-            wanted = [_comparable(value) for value in values]
+            wanted = {_comparable(value) for value in values}
             left = tuple(value for value in self.allowed if _comparable(value) in wanted)
         if not left:
             raise _ClashError(*((self.allowed_by,) if self.allowed_by is not None else ()), part)

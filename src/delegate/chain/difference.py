@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from delegate.caveats import conjuncts
 from delegate.chain.capability import Capability
-from delegate.chain.effective import Effective, condition_texts, open_arguments
-from delegate.patterns import ACTION_SEPARATOR, Pattern
+from delegate.chain.comparing import Comparing
+from delegate.chain.effective import TEXT_STEPS, Effective, condition_texts, open_arguments
+from delegate.patterns import ACTION_SEPARATOR
 
 _ANY: Final = "a"  # an action to write resources beside
 
@@ -57,63 +59,77 @@ class Difference:
         }
 
 
-def difference(before: Effective, after: Effective) -> Difference:
-    """Say what was taken away between two points of one chain."""
+def difference(before: Effective, after: Effective, comparing: Comparing | None = None) -> Difference:
+    """Say what was taken away between two points of one chain.
+
+    Cost: ends with the work for one question (`comparing`): what cannot be told by then is not shown as taken away.
+    """
+    comparing = comparing or Comparing()
     left = tuple(dict.fromkeys(grant.action for grant in after.grants))
     was = tuple(dict.fromkeys(grant.action for grant in before.grants))
-    old = {text for grant in before.grants for text in condition_texts(grant)}
-    added = dict.fromkeys(text for grant in after.grants for text in condition_texts(grant) if text not in old)
+    old = {text for grant in before.grants for text in _texts(grant, comparing)}
+    added: dict[str, dict[str, None]] = {}  # each new condition: the actions that it is for, in order
+    for grant in after.grants:
+        for text in _texts(grant, comparing):
+            if text not in old:
+                added.setdefault(text, {})[grant.action] = None
     return Difference(
-        removed=tuple(action for action in was if not any(_meet(action, each) for each in left)),
-        actions=_actions(was, left),
-        narrowed=_narrowed(before, after, left),
-        added=tuple((text, _actions_with(text, after)) for text in added),
-        closed=_closed(before, after, left),
+        removed=tuple(action for action in was if not any(_meet(action, each, comparing) for each in left)),
+        actions=_actions(was, left, comparing),
+        narrowed=_narrowed(before, after, left, comparing),
+        added=tuple((text, tuple(actions)) for text, actions in added.items()),
+        closed=_closed(before, after, left, comparing),
         expires_by_s=before.expires - after.expires,
         hops_by=before.hops_left - after.hops_left,
         audience=after.audience if after.audience != before.audience else None,
     )
 
 
-def _meet(one: str, other: str) -> bool:
-    return Pattern.parse(one, ACTION_SEPARATOR).intersects(Pattern.parse(other, ACTION_SEPARATOR))
+def _meet(one: str, other: str, comparing: Comparing) -> bool:
+    return comparing.meet(one, other, ACTION_SEPARATOR)
 
 
-def _actions(was: Iterable[str], left: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _texts(grant: Capability, comparing: Comparing) -> tuple[str, ...]:
+    """Give a grant's conditions as text; none where that is too much."""
+    count = 0 if grant.condition is None else len(conjuncts(grant.condition))
+    return condition_texts(grant) if comparing.spend(TEXT_STEPS * count) else ()
+
+
+def _actions(
+    was: Iterable[str], left: tuple[str, ...], comparing: Comparing
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
     old = tuple(was)
     new = [action for action in left if action not in old]
-    found = ((action, tuple(each for each in new if _meet(action, each))) for action in old if action not in left)
+    found = (
+        (action, tuple(each for each in new if _meet(action, each, comparing))) for action in old if action not in left
+    )
     return tuple((action, narrower) for action, narrower in found if narrower)
 
 
 def _narrowed(
-    before: Effective, after: Effective, left: Iterable[str]
+    before: Effective, after: Effective, left: Iterable[str], comparing: Comparing
 ) -> tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...]:
     found: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for action in left:
-        was = _resources(_above(action, before))
+        was = _resources(_above(action, before, comparing))
         now = _resources(grant for grant in after.grants if grant.action == action)
         if was and set(was) != set(now):
             found.setdefault((was, now), []).append(action)
     return tuple((tuple(actions), was, now) for (was, now), actions in found.items())
 
 
-def _above(action: str, before: Effective) -> list[Capability]:
+def _above(action: str, before: Effective, comparing: Comparing) -> list[Capability]:
     """Give the grants that an action comes from: those of the same pattern, else those that share an action."""
     same = [grant for grant in before.grants if grant.action == action]
-    return same or [grant for grant in before.grants if _meet(action, grant.action)]
-
-
-def _actions_with(text: str, after: Effective) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(grant.action for grant in after.grants if text in condition_texts(grant)))
+    return same or [grant for grant in before.grants if _meet(action, grant.action, comparing)]
 
 
 def _closed(
-    before: Effective, after: Effective, left: Iterable[str]
+    before: Effective, after: Effective, left: Iterable[str], comparing: Comparing
 ) -> tuple[tuple[str, tuple[str, ...] | None, tuple[str, ...]], ...]:
     found = []
     for action in left:
-        was = _argument_names(_above(action, before))
+        was = _argument_names(_above(action, before, comparing))
         now = _argument_names(grant for grant in after.grants if grant.action == action)
         if now is not None and now != was:
             found.append((action, was, now))

@@ -3,6 +3,7 @@
 The rules of this file:
 
 - It refuses only what no request could ever satisfy: what cannot be told takes effect.
+- What it costs is counted, and ends (`patterns.COMPARING_STEPS`): what cannot be told by then takes effect.
 - What agents mostly append, a tighter bound or a condition on something new, is seen to take effect without working
   out what the chain grants: that takes 100 µs.
 """
@@ -13,10 +14,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from delegate.caveats import Op
+from delegate.caveats import Expression, Op
 from delegate.chain.blocks import Block
-from delegate.chain.capability import capability_texts, decode_capabilities
-from delegate.chain.effective import Demand, demands, surviving
+from delegate.chain.capability import Capability, capability_texts, decode_capabilities, decode_caveats
+from delegate.chain.comparing import Comparing
+from delegate.chain.effective import Demand, Sum, add, demands, first_clash, leaves_something, start
 from delegate.chain.links import Link
 from delegate.errors import AttenuationError, Reason
 from delegate.wire import cbor
@@ -56,16 +58,15 @@ def check_effect(link: Link, block: Block, caveats: Sequence[object]) -> None:
 
 
 def _check_conditions(above: tuple[Demand, ...], block: Block) -> None:
-    for mine in decode_capabilities(block.can):
-        hop = _forbidding(above, (cbor.encode([mine.to_wire()]), b""))
-        if hop is not None:
-            theirs = ", ".join(capability_texts(above[hop][0])) or "nothing that would leave any of it"
-            raise AttenuationError(f"`{mine}` is nothing of what that hop permits: {theirs}", hop=hop)
-    hop = _forbidding(above, (block.can, block.caveats))
-    if hop is not None:
-        clash = "; ".join(surviving((*above[: hop + 1], (block.can, block.caveats)))[2])
-        detail = f"nothing can satisfy it and that hop: {clash}"
-        raise AttenuationError(detail, reason=Reason.CAVEAT_FAILED, hop=hop)
+    found = _forbidding(above, block.can, block.caveats)
+    if found is None:
+        return
+    hop, mine, clash = found
+    if mine:
+        theirs = ", ".join(capability_texts(above[hop][0])) or "nothing that would leave any of it"
+        raise AttenuationError(f"`{mine}` is nothing of what that hop permits: {theirs}", hop=hop)
+    detail = f"nothing can satisfy it and that hop: {clash}"
+    raise AttenuationError(detail, reason=Reason.CAVEAT_FAILED, hop=hop)
 
 
 def _cannot_clash(above: tuple[Demand, ...], caveats: Sequence[object]) -> bool:
@@ -119,8 +120,42 @@ def _items(data: bytes) -> list[list[object]]:
 
 
 @lru_cache(256)  # an agent appends the same few blocks below the same chains: saves 100 µs each
-def _forbidding(above: tuple[Demand, ...], mine: Demand) -> int | None:
-    """Give the first hop with which `mine` grants nothing any more; `None` where it takes effect."""
-    if mine == (b"", b"") or surviving((*above, mine))[0] or not surviving(above)[0]:
+def _forbidding(above: tuple[Demand, ...], can: bytes, caveats: bytes) -> tuple[int, str, str] | None:
+    """Find what grants nothing: the first hop that forbids it, the capability or empty, the conditions that clash.
+
+    `None` where everything takes effect, or that cannot be told within the work for one question.
+    """
+    comparing = Comparing()
+    sums: list[Sum] = []
+    for each in above:
+        sums.append(add(sums[-1] if sums else start(), *_decoded(*each), comparing))
+    permitted, conditions = _decoded(can, caveats)
+    found = None
+    for mine in permitted:
+        hop = _first_without(sums, (mine,), (), comparing)
+        if hop is not None:
+            found = hop, str(mine), ""
+            break
+    else:  # without conditions, the block leaves what its capabilities do
+        hop = _first_without(sums, permitted, conditions, comparing) if conditions else None
+        if hop is not None:
+            found = hop, "", first_clash(add(sums[hop], permitted, conditions, comparing), comparing)
+    # Below a chain that grants nothing, nothing more is taken away.
+    return found if found is not None and leaves_something(sums[-1], comparing) else None
+
+
+def _first_without(
+    sums: Sequence[Sum], can: Sequence[Capability], caveats: Sequence[Expression], comparing: Comparing
+) -> int | None:
+    """Give the first hop with which this grants nothing any more."""
+
+    def forbids(total: Sum) -> bool:
+        return not leaves_something(add(total, can, caveats, comparing), comparing)
+
+    if not forbids(sums[-1]):
         return None
-    return next(hop for hop in range(len(above)) if not surviving((*above[: hop + 1], mine))[0])
+    return next((hop for hop, total in enumerate(sums) if forbids(total)), len(sums) - 1)
+
+
+def _decoded(can: bytes, caveats: bytes) -> tuple[tuple[Capability, ...], tuple[Expression, ...]]:
+    return decode_capabilities(can), decode_caveats(caveats)

@@ -9,7 +9,7 @@ actions alone. `└─` in place of the arrow: the holder narrowed its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,8 +17,9 @@ from delegate.caveats import conjunction, conjuncts
 from delegate.caveats import format as format_caveat
 from delegate.chain.blocks import BEARER
 from delegate.chain.capability import Capability
-from delegate.chain.difference import difference
-from delegate.chain.effective import Effective, condition_texts, effective
+from delegate.chain.comparing import Comparing
+from delegate.chain.difference import Difference, difference
+from delegate.chain.effective import Effective, condition_texts, effective_each
 from delegate.chain.hop import Hop, hops_of
 from delegate.chain.links import UNLIMITED_HOPS, Link
 from delegate.explain.grants import freshness, handing, spending, why_nothing
@@ -35,17 +36,20 @@ class HopChange:
     Attributes:
         before: what the chain granted down to the hop above; `None` for hop 0.
         after: what it grants down to this one.
+        taken: what lies between the two; `None` for hop 0.
     """
 
     hop: Hop
     before: Effective | None
     after: Effective
+    taken: Difference | None
 
     def items(self, now: int) -> list[str]:
         """Write what the hop gives, if it is the first, or takes away, and how long it lives."""
-        taken = _given(self.after) if self.before is None else self._taken(self.before)
+        before, taken = self.before, self.taken
+        first = _given(self.after) if before is None or taken is None else self._taken(before, taken)
         limits = self._limits(now)
-        items = [*taken, *limits] or ["takes nothing away"]
+        items = [*first, *limits] or ["takes nothing away"]
         return [*items, f'"{escaped(self.hop.why)}"'] if self.hop.why else items
 
     def to_json(self) -> dict[str, object]:
@@ -53,22 +57,22 @@ class HopChange:
         hop, before, after = self.hop, self.before, self.after
         shape: dict[str, object] = {"hop": hop.index, "holder": hop.holder, "why": hop.why or None}
         shape |= {"budget": dict(hop.budget), "fresh": hop.fresh}
-        if before is None:
+        if before is None or self.taken is None:
             return {**shape, "gives": [str(grant) for grant in after.grants]}
-        return {**shape, "nothing_left": why_nothing(after) or None, **difference(before, after).to_json()}
+        return {**shape, "nothing_left": why_nothing(after) or None, **self.taken.to_json()}
 
-    def _taken(self, before: Effective) -> list[str]:
+    def _taken(self, before: Effective, taken: Difference) -> list[str]:
         nothing = why_nothing(self.after)
         if nothing:
             return [f"− everything: {nothing}"] if not why_nothing(before) else []
-        taken = difference(before, self.after)
+        every = _shared(self.after.grants) if taken.added else ()
         gone = [f"− {' '.join(map(escaped, taken.removed))}"] if taken.removed else []
         return [
             *gone,
             *(f"{escaped(was)} → {' '.join(map(escaped, now))}" for was, now in taken.actions),
             *(_narrowing(*each, self.after, alone=len(taken.narrowed) == 1) for each in taken.narrowed),
             *(f"{escaped(action)}({_names(was)}) → ({_names(now)})" for action, was, now in taken.closed),
-            *(_condition(text, actions, self.after) for text, actions in taken.added),
+            *(_condition(text, actions, every) for text, actions in taken.added),
         ]
 
     def _limits(self, now: int) -> list[str]:
@@ -96,13 +100,14 @@ class HopChange:
 def changes(link: Link, bound: Sequence[Capability] | None = None) -> tuple[HopChange, ...]:
     """Say of every hop what it took away; arguments as for `view`.
 
-    Cost: what `effective` costs, once a hop.
+    Cost: within the work for one question, as `effective`.
     """
+    comparing = Comparing()
     found = []
     before = None
-    for each, hop in zip(link.up(), hops_of(link), strict=True):
-        after = effective(each, bound)
-        found.append(HopChange(hop=hop, before=before, after=after))
+    for hop, after in zip(hops_of(link), effective_each(link, bound, comparing), strict=True):
+        taken: Difference | None = None if before is None else difference(before, after, comparing)
+        found.append(HopChange(hop=hop, before=before, after=after, taken=taken))
         before = after
     return tuple(found)
 
@@ -128,10 +133,9 @@ def _given(after: Effective) -> list[str]:
     """Write what hop 0 gives: actions together that share a resource and conditions, what all share at the end."""
     if not after.grants:
         return [f"nothing: {why_nothing(after)}"]
-    shared: list[str] = []
+    shared: Collection[str] = ()
     if len(after.grants) > 1:
-        every = [condition_texts(grant) for grant in after.grants]
-        shared = [text for text in every[0] if all(text in texts for texts in every[1:])]
+        shared = _shared(after.grants)
     groups: dict[object, list[Capability]] = {}
     for place, grant in enumerate(after.grants):
         own = _without(grant, shared)
@@ -143,7 +147,13 @@ def _given(after: Effective) -> list[str]:
     return [*map(escaped, together), *(f"+ {escaped(text)}" for text in shared)]
 
 
-def _without(grant: Capability, shared: Sequence[str]) -> Capability:
+def _shared(grants: Sequence[Capability]) -> dict[str, None]:
+    """Give the conditions that all grants have, in order."""
+    first, *others = [dict.fromkeys(condition_texts(grant)) for grant in grants]
+    return {text: None for text in first if all(text in texts for texts in others)}
+
+
+def _without(grant: Capability, shared: Collection[str]) -> Capability:
     if grant.condition is None or not shared:
         return grant
     parts = [part for part in conjuncts(grant.condition) if format_caveat(part) not in shared]
@@ -159,9 +169,8 @@ def _narrowing(actions: Sequence[str], was: Sequence[str], now: Sequence[str], a
     return f"{of}{' '.join(map(escaped, was))} → {' '.join(map(escaped, now))}"
 
 
-def _condition(text: str, actions: Sequence[str], after: Effective) -> str:
-    every = all(text in condition_texts(grant) for grant in after.grants)
-    return f"+ {escaped(text)}" if every else f"+ {escaped(text)} for {' '.join(map(escaped, actions))}"
+def _condition(text: str, actions: Sequence[str], every: Collection[str]) -> str:
+    return f"+ {escaped(text)}" if text in every else f"+ {escaped(text)} for {' '.join(map(escaped, actions))}"
 
 
 def _names(names: tuple[str, ...] | None) -> str:
