@@ -121,6 +121,33 @@ def test_the_asynchronous_verifier_heeds_and_takes_over_lists(tmp_path: Path) ->
     asyncio.run(run())
 
 
+def test_what_is_awaited_says_so_where_nobody_awaits(tmp_path: Path) -> None:
+    """Each mistake is named, before a store is asked."""
+
+    async def run() -> None:
+        token = chain(budget={"calls": 2})
+        async with await connect_async(f"sqlite:///{tmp_path}/state.db", deadline=10) as state:
+            granted = await AsyncVerifier(**settings(state=state)).authorize(present(token), REQUEST)
+            with pytest.raises(TypeError, match=r"await verifier\.settle"):
+                granted.settle({"calls": 0})
+            with pytest.raises(TypeError, match="is for AsyncVerifier"):
+                service(state=state)
+
+    asyncio.run(run())
+    with pytest.raises(TypeError, match="not str"):
+        service(state="sqlite:///state.db")
+
+
+def test_what_was_allowed_says_nothing_of_what_was_revoked_since() -> None:
+    """`allows` is about conditions and the clock; `decide` looks again."""
+    token = chain()
+    verifier = service()
+    granted = verifier.authorize(present(token), REQUEST)
+    verifier.accept_revocations(RevocationList.make(ALICE, blocks=[RevokedBlock.of(token)], now=NOW))
+    assert granted.allows(REQUEST)
+    assert verifier.decide(present(token), REQUEST).reason is Reason.REVOKED
+
+
 def test_a_state_gives_all_three_stores_and_each_may_be_given_alone(tmp_path: Path) -> None:
     """Two verifiers on one file share what was used, spent and revoked."""
     token = chain(budget={"calls": 2})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any, Final, NoReturn
 
 from delegate.chain.ask import Ask
@@ -102,7 +103,8 @@ class Authorization:
         """Say whether the same chain also allows another request, now: for lists, and for operations of two requests.
 
         The proof bound one request; that the holder stands behind this one too is the service's inference. Discharges
-        for one request serve no other.
+        for one request serve no other. Only the clock is read anew: what was revoked since is not looked up, and
+        nothing is charged.
         """
         try:
             now = self._settings.now()
@@ -126,10 +128,13 @@ class Authorization:
             `True` the first time; `False` where it was settled before, or nothing was charged.
 
         Raises:
-            ValueError: more than was charged. StateError: the ledger did not answer.
+            ValueError: more than was charged. StateError: the ledger did not answer. TypeError: it is awaited.
 
         Source: SPEC §10.3.
         """
+        if iscoroutinefunction(getattr(self._settings.ledger, "settle", None)):
+            message = "this ledger is awaited: await verifier.settle(granted, actual)"
+            raise TypeError(message)
         effect = self.settlement(actual)
         return effect is not None and perform(effect, self._settings) is True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from delegate.caveats import Caveat, compile_wire, to_wire
 from delegate.chain.blocks import check_audience_name
@@ -43,6 +43,7 @@ class Base:
     """What the sync and the async verifier share: everything but the effects."""
 
     __slots__ = ("_cache_size", "_generation", "_settings")
+    _AWAITS: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -117,6 +118,7 @@ class Base:
         known, takers = tuple(third_parties), tuple(revokers)
         directory((*known, *takers))  # one key under two names would be two parties
         if state is not None:
+            self._check_state(state)
             replay = state.replay if replay is None else replay
             revocations = state.revocations if revocations is None else revocations
             ledger = state.ledger if ledger is None else ledger
@@ -149,6 +151,15 @@ class Base:
         )
         self._cache_size = cache_size
         self._generation = generation(roots, cache_size)
+
+    def _check_state(self, state: object) -> None:
+        """Take a state that this verifier can drive; raises TypeError."""
+        if not isinstance(state, (State, AsyncState)):
+            message = f"state is what delegate.state.connect(url) gives, not {type(state).__name__}"
+            raise TypeError(message)
+        if isinstance(state, AsyncState) and not self._AWAITS:
+            message = "a state of connect_async is for AsyncVerifier; Verifier takes one of connect"
+            raise TypeError(message)
 
     @property
     def roots(self) -> tuple[Trusted, ...]:

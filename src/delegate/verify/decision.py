@@ -17,7 +17,7 @@ from delegate.chain.links import at_hop
 from delegate.chain.request import Request
 from delegate.chain.revocations import Feed, Record, RevocationList
 from delegate.chain.token import Presentation, Token, frame
-from delegate.errors import DelegateError, VerificationError
+from delegate.errors import DelegateError, Reason, TokenError, VerificationError
 from delegate.state import Claim
 from delegate.verify.authorization import Authorization, Decision, refused
 from delegate.verify.chain import check_now_and_here, verify_blocks
@@ -33,8 +33,7 @@ from delegate.verify.texts import keep, recall
 from delegate.verify.verified import VerifiedChain
 from delegate.wire.envelope import Envelope
 
-Presented: TypeAlias = Presentation | BearerToken | Token | str | bytes
-
+Presented: TypeAlias = Presentation | BearerToken | Token | str | bytes | None
 
 _new: Final = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
 T = TypeVar("T")
@@ -187,4 +186,9 @@ def framed(presentation: Presented) -> Envelope:
     """Frame whatever was presented; raises TokenError."""
     if isinstance(presentation, (str, bytes)):
         return frame(presentation)
-    return presentation.envelope()
+    if isinstance(presentation, (Presentation, BearerToken, Token)):
+        return presentation.envelope()
+    if presentation is None:  # a header that is not there
+        raise TokenError(Reason.MALFORMED, "nothing was presented")
+    message = f"a presentation is an object of this library, its text or its bytes, not {type(presentation).__name__}"
+    raise TypeError(message)
