@@ -194,7 +194,7 @@ def _keys_of_the_map(maker: Maker) -> None:
     maker.add(
         "unknown-true-alone",
         "4.1",
-        "the claims are `a1f501`",
+        "the payload is eight times `a1f501`, so that more follows its one item",
         chain(step(payload=lambda _: b"\xa1\xf5\x01" * 8)),
         "not_canonical",
         0,

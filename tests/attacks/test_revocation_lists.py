@@ -105,10 +105,11 @@ def test_a_list_is_no_token_and_a_token_is_no_list() -> None:
     assert refusal(verifier(), data)[0] is Reason.UNSUPPORTED_VERSION
     assert refusal(verifier(), listed().to_text())[0] is Reason.MALFORMED
     assert refusal(verifier(), "dlgt_" + armor.to_base64url(data))[0] is Reason.UNSUPPORTED_VERSION
-    for source in (token.to_bytes(), token.to_text(), "dlgr_" + armor.to_base64url(token.to_bytes())):
-        assert reason_of(source) is Reason.MALFORMED
-        with pytest.raises(DelegateError):
-            UnverifiedToken.parse(data)
+    assert reason_of(token.to_bytes()) is Reason.UNSUPPORTED_VERSION
+    assert reason_of(token.to_text()) is Reason.MALFORMED
+    assert reason_of("dlgr_" + armor.to_base64url(token.to_bytes())) is Reason.UNSUPPORTED_VERSION
+    with pytest.raises(DelegateError):
+        UnverifiedToken.parse(data)
     with pytest.raises(DelegateError):
         Token.parse(listed().to_text())
 

@@ -114,7 +114,7 @@ def parse_revocations(data: bytes) -> bytes:
     """Frame a revocation list: give its COSE_Sign1, of which nothing is trusted yet.
 
     Raises:
-        TokenError: LIMIT_EXCEEDED for size; UNSUPPORTED_VERSION for a number that no envelope has; TRUNCATED,
+        TokenError: LIMIT_EXCEEDED for size; UNSUPPORTED_VERSION for another envelope number; TRUNCATED,
             NOT_CANONICAL, MALFORMED.
     """
     if len(data) > REVOCATIONS_BYTES:
@@ -122,7 +122,7 @@ def parse_revocations(data: bytes) -> bytes:
     match cbor.decode(data):
         case [int() as number, bytes() as signed] if type(number) is int and number == REVOCATIONS:
             return signed
-        case [int() as number, *_] if type(number) is int and number not in {*Kind, REVOCATIONS}:
+        case [int() as number, *_] if type(number) is int and number != REVOCATIONS:
             raise TokenError(Reason.UNSUPPORTED_VERSION, f"envelope {number}")
     raise TokenError(Reason.MALFORMED, "not a revocation list of this format")
 
