@@ -12,8 +12,7 @@ from bench.fixtures import PERSON, ask, chain, hop, prefix
 from bench.measure import Prepare, Thunk, Timings, interleaved
 from bench.peers.interface import Held, Peer
 from bench.peers.load import OTHERS, Peers
-
-from delegate.keys import ed25519
+from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 
 SIGNATURE = "one signature"
 BLOCKS = (1, 2, 5, 10, 16)
@@ -77,9 +76,9 @@ def _mints(peer: Peer, cases: int, each: int, variant: Callable[[], int]) -> lis
 
 
 def _signatures(cases: int) -> list[Thunk]:
-    """Sign as many bytes as a block has, each time others, under another key."""
+    """Sign as many bytes as a block has, by PyNaCl's `crypto_sign`: each time others, under another key."""
     thunks: list[Thunk] = []
     for _ in range(cases):
-        _, secret = ed25519.expand(secrets.token_bytes(ed25519.SEED_BYTES))
-        thunks.append(partial(ed25519.sign, secret, secrets.token_bytes(_SIGNED_BYTES)))
+        _, secret = crypto_sign_seed_keypair(secrets.token_bytes(32))
+        thunks.append(partial(crypto_sign, secrets.token_bytes(_SIGNED_BYTES), secret))
     return thunks

@@ -18,7 +18,6 @@ from delegate.state import connect
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
-PREAMBLE = "from datetime import UTC, datetime\nfrom delegate import Holder, Root\n"
 
 
 def _python() -> list[str]:
@@ -45,7 +44,6 @@ def test_the_rest_of_the_python_runs_in_order(tmp_path: Path, monkeypatch: pytes
     names: dict[str, object] = {}
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(PREAMBLE, names)  # noqa: S102
         with contextlib.suppress(Denied):
             exec(_python()[0], names)  # noqa: S102
         printed.truncate(0)
