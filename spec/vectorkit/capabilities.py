@@ -47,6 +47,8 @@ def _resources(maker: Maker) -> None:
     add("dot-dot-encoded", "`..` in percent signs", "/data/**", "/data/%2e%2e/etc")
     add("slash-encoded", "a slash in percent signs", "/data/*", "/data/..%2fetc")
     add("percent-encoded", "a percent sign in percent signs", "/data/**", "/data/%252e%252e/etc")
+    add("dot-dot-parameter", "`..` before a semicolon in percent signs", "/data/**", "/data/..%3bx/etc")
+    add("long-form", "a slash in two bytes, as UTF-8 never has it", "/data/**", "/data/..%c0%af..%c0%afetc")
     add("letter-encoded", "a letter in percent signs, which needs none", "/data/**", "/data/%64raft")
     add("digit-encoded", "a digit in percent signs", "/data/**", "/data/q%33.csv")
     add("tilde-encoded", "a tilde in percent signs", "/data/**", "/data/%7Ealice")
