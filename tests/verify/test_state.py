@@ -333,6 +333,19 @@ def test_an_empty_store_of_this_process_is_not_asked(monkeypatch: pytest.MonkeyP
     assert verifier.decide(present(chain()), REQUEST).reason is Reason.STATE_UNAVAILABLE
 
 
+def test_a_holder_who_fills_the_ledger_fills_its_own_share() -> None:
+    """It narrows its chain with a budget each time; another chain is charged, and so are its own pools from before."""
+    token, other = chain(budget={"calls": 9_999}), chain(budget={"calls": 1}, why="another")
+    ledger = MemoryLedger(since=0)
+    ledger._share = 3
+    verifier = service(ledger=ledger)
+    narrowed = [WORKER.attenuate(token, budget={"calls": 2}, why=str(n), now=NOW) for n in range(3)]
+    allowed = [verifier.decide(present(each), REQUEST).allowed for each in narrowed]
+    assert allowed == [True, True, False]
+    assert verifier.decide(present(other), REQUEST).allowed
+    assert verifier.decide(present(narrowed[0]), REQUEST).allowed
+
+
 def test_a_pool_is_remembered_as_long_as_its_own_block_lives() -> None:
     """A short-lived child must not let the ledger forget what its longer-lived parent's pool has spent."""
     token = ALICE.mint(to=PLANNER.principal, can="pay", ttl="1h", hops=2, now=NOW, budget={"calls": 1})
