@@ -225,6 +225,29 @@ def test_behind_await_the_deadline_is_one(monkeypatch: pytest.MonkeyPatch) -> No
     asyncio.run(story())
 
 
+def test_what_waits_while_the_state_is_closed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was not asked; what has got a thread is answered."""
+    stuck = Stuck()
+    real = connect
+
+    def opened(url: str, *, deadline: float) -> State:
+        return replace(real(url, deadline=deadline), replay=stuck)
+
+    monkeypatch.setattr("delegate.state.asynchronous.connect", opened)
+
+    async def story() -> None:
+        async with await connect_async("memory://", deadline=1_000) as state:
+            asked = [asyncio.ensure_future(state.replay.claim([], now=0)) for _ in range(20)]
+            for _ in range(16):
+                await asyncio.to_thread(stuck.entered.acquire, timeout=20)
+        stuck.go_on.set()
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert answers[:16] == [True] * 16
+        assert all(isinstance(each, StateError) and "was closed" in each.detail for each in answers[16:])
+
+    asyncio.run(story())
+
+
 def test_a_thread_that_cannot_be_started_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the store that does not answer, and nothing of it stays counted."""
 

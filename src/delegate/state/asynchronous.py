@@ -73,6 +73,9 @@ class _Threads:
         if not answer.done():
             message = f"no answer within {self._deadline_s * 1000:.0f} ms; what was asked may be done all the same"
             raise unavailable(message)
+        if answer.cancelled():
+            message = "the state was closed; the store was not asked"
+            raise unavailable(message)
         return answer.result()
 
     def _in_time(self, question: Callable[[], _T], latest: float, mark: object) -> _T:
