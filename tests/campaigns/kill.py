@@ -148,7 +148,9 @@ def kill_writers(kills: int, seed: int) -> Result:
     """End writers of one SQLite file, four at a time."""
     draw = random.Random(seed)  # noqa: S311 - moments, no secret
     with _folder() as folder:
-        url, began = f"sqlite:///{folder}/state.db", int(time.time())
+        url = f"sqlite:///{folder}/state.db"
+        _patiently(url).close()
+        began = int(time.time())  # after the memory of the file began
         counts: Counter[str] = Counter()
         started = time.monotonic()
         for first in range(0, kills, WRITERS):

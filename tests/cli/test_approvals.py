@@ -12,6 +12,7 @@ import pytest
 
 from delegate import Ask, Identity
 from delegate.cli import main
+from delegate.state.sqlite import SqliteStore
 from tests.cli.conftest import HERE, NOW, Desk, Ran
 
 PAY = ("--action", "pay", "--arg", "amount=500")
@@ -89,6 +90,7 @@ def test_an_approval_serves_once(shop: Desk, monkeypatch: pytest.MonkeyPatch) ->
     approve(shop, "clerk")
     approve(shop, "researcher")
     state = ("--state", "sqlite:///state.db")
+    SqliteStore(shop.folder / "state.db", since=0).close()  # whatever the time of the test: before noon
     assert present(shop, "clerk.d", "researcher.d", *state, now=None).status == 0
     again = present(shop, "clerk.d", "researcher.d", *state, now=None)
     assert (again.status, "agent:clerk's discharge has been used [replayed]" in again.err) == (1, True)

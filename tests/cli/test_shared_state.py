@@ -15,6 +15,7 @@ import pytest
 from delegate import Identity, Reason, RevocationList, StateError
 from delegate.chain.records import Feed, Record
 from delegate.state import Charge, Claim, MemoryLedger, MemoryReplay, MemoryRevocations, Outcome, connect
+from delegate.state.sqlite import SqliteStore
 from tests.cli.conftest import HERE, Desk, Ran, asking
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ MINT = ("mint", "--key", "alice.key", "--to", "planner.pub", "--can", "files.rea
 def clerk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """The desk at noon: with a state, the system's clock is what counts."""
     monkeypatch.setattr("delegate.cli.options.time", SimpleNamespace(time=lambda: NOON))
+    SqliteStore(desk.folder / "state.db", since=0).close()  # whatever the time of the test: before noon
     return desk
 
 
@@ -189,6 +191,7 @@ def test_a_refused_request_spends_nothing(clerk: Desk) -> None:
 
 def test_a_revocation_applies_at_once_in_another_process(desk: Desk) -> None:
     """One process revokes, the next refuses: nothing is carried but what the state holds."""
+    SqliteStore(desk.folder / "state.db").close()  # before there is any proof to be taken
     (desk.folder / "t").write_text(desk.run(*MINT, now=None).out)
 
     def process(*arguments: str) -> subprocess.CompletedProcess[str]:

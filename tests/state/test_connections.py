@@ -43,7 +43,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_state_file_forgets_a_little_at_each_call(path: Path) -> None:
     """Claims, pools, charges and records of blocks; and what was forgotten is refused when the clock goes back."""
-    with contextlib.closing(SqliteStore(path)) as store, contextlib.closing(sqlite3.connect(path)) as look:
+    with contextlib.closing(SqliteStore(path, since=0)) as store, contextlib.closing(sqlite3.connect(path)) as look:
         for number in range(20):
             assert store.charge([claim(number)], [pool(number, 500)], now=100) is True
         feed = Feed(b"s" * 32, 1, 100, 200)
@@ -68,6 +68,30 @@ def test_a_state_file_forgets_a_little_at_each_call(path: Path) -> None:
             store.charge([claim(60)._replace(until=1_000)], [pool(0, 500)], now=100)
 
 
+def test_a_state_file_that_is_new_takes_nothing_from_before_it(path: Path) -> None:
+    """Its predecessor was removed, with all that was used in it; one that was made by an earlier program goes on."""
+    now = int(time.time())
+    used = Claim(b"u" * 32, now - 30, now + 60)
+    with contextlib.closing(SqliteStore(path, since=0)) as store:
+        assert store.claim([used], now=now) is True
+    for each in path.parent.glob("state.db*"):
+        each.unlink()
+    with contextlib.closing(SqliteStore(path)) as store:
+        for _ in range(2):
+            with pytest.raises(VerificationError, match="before this store began to remember proofs"):
+                store.claim([used], now=now)
+        began = int(time.time())
+    with contextlib.closing(SqliteStore(path, since=0)) as store:  # it is there already: nothing begins
+        with pytest.raises(VerificationError, match="ask for it again"):
+            store.charge([Claim(b"p" * 32, began, now + 60), used], [pool(1, now + 60)], now=now)
+        assert store.spent([(1).to_bytes(32)]) == {}
+    with contextlib.closing(sqlite3.connect(path)) as look:
+        look.execute("DELETE FROM counters WHERE name = 'since'")
+        look.commit()
+    with contextlib.closing(SqliteStore(path)) as store:
+        assert store.claim([used], now=now) is True
+
+
 def test_a_state_file_that_is_being_made_by_somebody_else_is_waited_for(path: Path) -> None:
     """No longer than the deadline; and several that make it at once all get the same one."""
     with contextlib.closing(sqlite3.connect(path)) as other:
@@ -85,7 +109,7 @@ def test_a_state_file_that_is_being_made_by_somebody_else_is_waited_for(path: Pa
 
     def one() -> None:
         barrier.wait()
-        with contextlib.closing(SqliteStore(path, deadline=20)) as store:
+        with contextlib.closing(SqliteStore(path, deadline=20, since=0)) as store:
             outcomes.append(store.claim([claim(1)], now=100))
 
     threads = [threading.Thread(target=one) for _ in range(8)]
@@ -102,7 +126,7 @@ def test_a_state_file_that_could_not_be_made_is_left_empty(path: Path, monkeypat
         patched.setattr(sqlite_file, "SCHEMA", (*sqlite_schema.SCHEMA[:5], "CREATE nonsense"))
         with pytest.raises(StateError, match="syntax"):
             SqliteStore(path)
-    with contextlib.closing(SqliteStore(path)) as store:
+    with contextlib.closing(SqliteStore(path, since=0)) as store:
         assert store.claim([claim(1)], now=100) is True
 
 
@@ -130,7 +154,7 @@ def test_a_turn_that_was_waited_for_leaves_less_to_wait_for_others(path: Path) -
 
 def test_connections_of_a_parent_process_are_left_alone(path: Path) -> None:
     """A child neither uses nor closes them: closing could take away its parent's locks."""
-    store = SqliteStore(path)
+    store = SqliteStore(path, since=0)
     parents = store._file._mine()
     parents.pid -= 1  # as it looks to a child
     assert store.claim([claim(1)], now=100) is True
@@ -188,6 +212,12 @@ def fail(error: Exception) -> Callable[[Wire], None]:
     return question
 
 
+def no_thread(_: threading.Thread) -> None:
+    """Fail as the system does where it has no room for one more."""
+    message = "can't start new thread"
+    raise RuntimeError(message)
+
+
 def test_a_connection_is_used_again_until_something_goes_wrong_on_it() -> None:
     """A refusal that the question itself raised is nothing that went wrong; anything else is, and shows no secret."""
     maker = Maker()
@@ -229,6 +259,19 @@ def test_what_hangs_holds_up_no_more_than_there_are_connections() -> None:
     assert len(maker.made) == 1
     go_on.set()
     assert links.ask(lambda _: 1, deadline_s=20) == 1
+    links.close()
+
+
+def test_a_thread_that_cannot_be_started_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as it is tried; once the system has threads again, the server is asked."""
+    maker = Maker()
+    links = maker.links(deadline_s=0.05, count=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        for _ in range(2):
+            with pytest.raises(StateError, match="no thread can be started"):
+                links.ask(lambda wire: wire)
+    assert links.ask(lambda wire: wire, deadline_s=20) is maker.made[0]
     links.close()
 
 

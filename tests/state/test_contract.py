@@ -16,7 +16,7 @@ import pytest
 from delegate import Reason, VerificationError
 from delegate.chain.revocations import Feed, Record
 from delegate.limits import INTEGER_MAX, TIME_MAX
-from delegate.state import Charge, Claim, Outcome, Refused
+from delegate.state import Charge, Claim, Outcome, Refused, SettlementError
 from tests.state import siblings
 from tests.state.conftest import PATIENT_S, Engine
 
@@ -118,6 +118,23 @@ def test_an_id_that_has_lapsed_is_refused(engine: Engine) -> None:
         with pytest.raises(VerificationError) as caught:
             claim([proof(engine, 1)], now=engine.now + 91)
         assert caught.value.reason is Reason.PROOF_EXPIRED
+
+
+def test_an_id_from_before_the_memory_began_is_refused(engine: Engine) -> None:
+    """It may have been used at a predecessor, whose data are gone; which of several it is makes the words, and no more.
+
+    Nothing is claimed or charged with it.
+    """
+    old, new = Claim(name(1), engine.now - 86_400, engine.now + 90), proof(engine, 2)
+    pool = cost(engine, 0, 1, 5)
+    for claims, words in (([old], "to remember proofs"), ([old, new], "proofs"), ([new, old], "ask for it again")):
+        with pytest.raises(VerificationError, match=words) as caught:
+            engine.state.replay.claim(claims, now=engine.now)
+        assert caught.value.reason is Reason.PROOF_EXPIRED
+        with pytest.raises(VerificationError, match=words):
+            engine.open().ledger.charge(claims, [pool], now=engine.now)
+    assert spent(engine, 0) == {}
+    assert engine.state.replay.claim([new, old._replace(issued=engine.now)], now=engine.now) is True
 
 
 def test_of_many_threads_one_claims(engine: Engine) -> None:
@@ -229,8 +246,9 @@ def test_no_more_is_settled_than_was_charged(engine: Engine) -> None:
     """More, or a unit that was not charged, gives nothing back; and the charge can still be settled."""
     assert charge(engine, 1, cost(engine, 0, 5, 10), cost(engine, 0, 5, 10, "usd")) is True
     for actual in ({"calls": 6}, {"usd": 1, "calls": 6}, {"eur": 1}, {"calls": -1}, {"calls": True}):
-        with pytest.raises(ValueError, match=r"than it was charged|integers"):
+        with pytest.raises(ValueError, match=r"than it was charged|integers") as caught:
             engine.state.ledger.settle(name(1), actual, now=engine.now)
+        assert ("than it was charged" in str(caught.value)) == (type(caught.value) is SettlementError)
     assert spent(engine, 0) == {(0, "calls"): 5, (0, "usd"): 5}
     assert engine.state.ledger.settle(name(1), {"calls": 5}, now=engine.now) is True
 

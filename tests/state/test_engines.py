@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -191,5 +192,76 @@ def test_what_waits_for_a_thread_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         assert sum(answer is True for answer in answers) == 16
         assert [error for error in refused if "wait for the store" in error.detail] == refused[-1:]
         assert "was not asked" in refused[0].detail
+
+    asyncio.run(story())
+
+
+def test_behind_await_the_deadline_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the call to the answer: what has got a thread waits no longer than what has none.
+
+    What was given up and still hangs counts as waiting; a long list is taken over in as many parts as it has.
+    """
+    stuck = Stuck()
+    real = connect
+
+    def opened(url: str, *, deadline: float) -> State:
+        return replace(real(url, deadline=deadline), replay=stuck)
+
+    monkeypatch.setattr("delegate.state.asynchronous.connect", opened)
+    monkeypatch.setattr("delegate.state.asynchronous._WAITING", 20)
+
+    async def story() -> None:
+        async with await connect_async("memory://", deadline=0.05) as state:
+            asked = [state.replay.claim([], now=0) for _ in range(20)]
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            assert not stuck.go_on.is_set()  # it hangs still, and everybody has an answer
+            assert all(isinstance(each, StateError) and "no answer within 50 ms" in each.detail for each in answers)
+            with pytest.raises(StateError, match="20 questions wait"):
+                await state.ledger.spent([])
+            stuck.go_on.set()
+            await asyncio.to_thread(state._threads._pool.shutdown)  # until all are done
+            assert not state._threads._waiting
+
+    asyncio.run(story())
+
+
+def test_what_waits_while_the_state_is_closed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was not asked; what has got a thread is answered."""
+    stuck = Stuck()
+    real = connect
+
+    def opened(url: str, *, deadline: float) -> State:
+        return replace(real(url, deadline=deadline), replay=stuck)
+
+    monkeypatch.setattr("delegate.state.asynchronous.connect", opened)
+
+    async def story() -> None:
+        async with await connect_async("memory://", deadline=1_000) as state:
+            asked = [asyncio.ensure_future(state.replay.claim([], now=0)) for _ in range(20)]
+            for _ in range(16):
+                await asyncio.to_thread(stuck.entered.acquire, timeout=20)
+        stuck.go_on.set()
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert answers[:16] == [True] * 16
+        assert all(isinstance(each, StateError) and "was closed" in each.detail for each in answers[16:])
+
+    asyncio.run(story())
+
+
+def test_a_thread_that_cannot_be_started_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the store that does not answer, and nothing of it stays counted."""
+
+    def no_thread(*_: object) -> None:
+        message = "can't start new thread"
+        raise RuntimeError(message)
+
+    async def story() -> None:
+        async with await connect_async("memory://", deadline=20) as state:
+            with monkeypatch.context() as patched:
+                patched.setattr(threading.Thread, "start", no_thread)
+                with pytest.raises(StateError, match="no thread can be started"):
+                    await state.ledger.spent([])
+            assert not state._threads._waiting
+            assert await state.ledger.spent([]) == {}
 
     asyncio.run(story())

@@ -534,6 +534,25 @@ def test_tables_of_a_later_version_are_refused(postgres_running: servers.Postgre
         link.execute("DROP SCHEMA delegate CASCADE")
 
 
+def test_tables_that_were_lost_take_no_older_proof(postgres_running: servers.PostgresServer) -> None:
+    """A verifier that was connected all the while is told too; tables made by an earlier program go on."""
+    with psycopg.connect(postgres_running.url, autocommit=True) as link:
+        link.execute("SET client_min_messages = warning")
+        link.execute("DROP SCHEMA IF EXISTS delegate CASCADE")
+        with connect(postgres_running.url, deadline=10) as state:
+            used = Claim(b"u" * 32, NOW - 3_600, NOW + 60)
+            link.execute("UPDATE delegate.counters SET value = 0 WHERE name = 'since'")
+            assert state.replay.claim([used], now=NOW) is True
+            link.execute("DROP SCHEMA delegate CASCADE")
+            connect(postgres_running.url, deadline=10).close()
+            with pytest.raises(VerificationError, match="before this store began"):
+                state.replay.claim([used], now=NOW)
+            assert link.execute("SELECT count(*) FROM delegate.claims").fetchone() == (0,)
+            link.execute("DELETE FROM delegate.counters WHERE name = 'since'")
+            assert state.replay.claim([used], now=NOW) is True
+        link.execute("DROP SCHEMA delegate CASCADE")
+
+
 def test_a_locked_pool_refuses_after_the_deadline(postgres_running: servers.PostgresServer) -> None:
     """Somebody holds the row; the server gives up as well, and charges nothing afterwards."""
     with connect(postgres_running.url, deadline=10) as ready:

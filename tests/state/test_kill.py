@@ -39,6 +39,7 @@ def test_the_campaign_would_notice_what_is_lost(tmp_path: Path) -> None:
         faults = kill._differences(state, began, iter(asked), Counter())
         assert [fault.partition(" ")[0] for fault in faults] == ["charge", "revocation"]
     with connect(f"sqlite:///{tmp_path}/state.db") as state:
+        began = int(time.time())
         charge, settlement = kill.Asked("charge", 1, 5, "done"), kill.Asked("settle", 1, 2, "done")
         assert kill.ask(state, began, charge) is True
         assert kill._differences(state, began, iter([charge]), Counter()) == []
@@ -51,6 +52,8 @@ def test_a_writer_that_fails_is_a_fault(tmp_path: Path) -> None:
     """Its last words are among the faults; a cut line among its notes is none."""
     (tmp_path / "fault-1").write_text("Traceback\nValueError: x\n")
     (tmp_path / "notes-1").write_text(json.dumps(kill.Asked("charge", 1, 5, None)) + '\n["cha')
-    result = kill._looked(f"sqlite:///{tmp_path}/state.db", tmp_path, int(time.time()), Counter(), 0.0)
+    url = f"sqlite:///{tmp_path}/state.db"
+    connect(url).close()
+    result = kill._looked(url, tmp_path, int(time.time()), Counter(), 0.0)
     assert result.faults == ["ValueError: x"]
     assert result.counts["charge unanswered"] == 1

@@ -35,7 +35,7 @@ def block(number: int, until: int) -> Record:
 
 
 def test_a_ledger_that_has_no_room_refuses() -> None:
-    """For one more pool, charge or proof; what it remembers it still knows, and what it refused it did not charge."""
+    """For one more pool or proof; what it remembers it still knows, and what it refused it did not charge."""
     ledger = MemoryLedger(since=0, pool_capacity=2)
     assert [charge(ledger, number, pool=number) for number in range(2)] == [True, True]
     with pytest.raises(StateError) as caught:
@@ -45,11 +45,42 @@ def test_a_ledger_that_has_no_room_refuses() -> None:
     with pytest.raises(StateError):
         charge(ledger, 2, pool=2)
     assert charge(ledger, 0) == Refused(0)
+    assert charge(ledger, 3, pool=1) is True  # one that is there already
     full = MemoryLedger(since=0, capacity=1)
     assert charge(full, 0) is True
     with pytest.raises(StateError):
         charge(full, 1)
     assert full.spent([bytes(32)]) == {(bytes(32), "calls"): 1}
+
+
+def test_pools_below_one_block_0_take_a_share_of_the_room() -> None:
+    """A holder narrows its chain again and again: it fills its own share, and other chains find room.
+
+    Pools that are there already go on; what has lapsed makes room in the share.
+    """
+    ledger = MemoryLedger(since=0, pool_capacity=8_192)
+
+    def narrow(number: int, origin: bytes, *, now: int = 100) -> Outcome:
+        pools = [Charge(origin, "calls", 1, 9_999, 5_000, origin)]
+        pools += [Charge(number.to_bytes(32), unit, 1, 2, 1_000 if now == 100 else 5_000, origin) for unit in "ab"]
+        return ledger.charge([claim(number, issued=now, until=now + 90)], pools, now=now)
+
+    assert [narrow(number, b"o" * 32) for number in range(255)] == [True] * 255  # 1 + 2 * 255 of 512
+    with pytest.raises(StateError, match="512 pools below one block 0"):
+        narrow(255, b"o" * 32)
+    assert narrow(1_000, b"p" * 32) is True
+    again = [Charge((7).to_bytes(32), "a", 1, 2, 1_000, b"o" * 32)]
+    assert ledger.charge([claim(2_000)], again, now=100) is True
+    assert narrow(3_000, b"o" * 32, now=1_001) is True
+
+
+def test_the_oldest_charge_is_forgotten_where_there_is_no_room_for_more() -> None:
+    """It stays as it was charged; nobody is refused for it."""
+    ledger = MemoryLedger(since=0, pool_capacity=2)
+    pools = [Charge(bytes(32), "calls", 1, 9, 1_000)]
+    assert [ledger.charge([claim(number)], pools, now=100) for number in range(3)] == [True] * 3
+    assert [ledger.settle(claim(number).id, {"calls": 0}, now=100) for number in range(3)] == [False, True, True]
+    assert ledger.spent([bytes(32)]) == {(bytes(32), "calls"): 1}
 
 
 def test_a_pool_is_forgotten_after_its_chain_and_never_filled_again() -> None:

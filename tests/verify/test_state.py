@@ -26,8 +26,19 @@ from delegate import (
     VerificationError,
     Verifier,
 )
+from delegate.chain.ask import asks
+from delegate.chain.needs import need
 from delegate.chain.revocations import Feed, Record
-from delegate.state import MemoryLedger, MemoryReplay, MemoryRevocations, connect, connect_async
+from delegate.state import (
+    MemoryLedger,
+    MemoryReplay,
+    MemoryRevocations,
+    Refused,
+    SettlementError,
+    connect,
+    connect_async,
+)
+from delegate.state.sqlite import SqliteStore
 
 NOW = 1_790_000_000
 ALICE, PLANNER, WORKER, OTHER = (
@@ -56,6 +67,12 @@ def settings(**more: Any) -> dict[str, Any]:
 def service(**more: Any) -> Verifier:
     """A verifier; its stores are of memory unless given."""
     return Verifier(**settings(**more))
+
+
+def began_at_0(folder: Path) -> str:
+    """Make a state file that takes what was made by the clock of these tests; give its URL."""
+    SqliteStore(folder / "state.db", since=0).close()
+    return f"sqlite:///{folder}/state.db"
 
 
 def test_a_warm_chain_is_refused_from_the_moment_that_its_list_is_taken_over() -> None:
@@ -115,7 +132,7 @@ def test_the_asynchronous_verifier_heeds_and_takes_over_lists(tmp_path: Path) ->
 
     async def run() -> None:
         await story(AsyncVerifier(**settings(ledger=MemoryLedger(since=0))))
-        async with await connect_async(f"sqlite:///{tmp_path}/state.db", deadline=10) as state:
+        async with await connect_async(began_at_0(tmp_path), deadline=10) as state:
             await story(AsyncVerifier(**settings(state=state)))
 
     asyncio.run(run())
@@ -151,7 +168,7 @@ def test_what_was_allowed_says_nothing_of_what_was_revoked_since() -> None:
 def test_a_state_gives_all_three_stores_and_each_may_be_given_alone(tmp_path: Path) -> None:
     """Two verifiers on one file share what was used, spent and revoked."""
     token = chain(budget={"calls": 2})
-    with connect(f"sqlite:///{tmp_path}/state.db", deadline=10) as state:
+    with connect(began_at_0(tmp_path), deadline=10) as state:
         first, second = service(state=state), service(state=state)
         proof = present(token)
         assert first.decide(proof, REQUEST).allowed
@@ -208,7 +225,7 @@ def test_siblings_at_once_never_spend_more_than_the_pool(engine: str, tmp_path: 
         agent.prove(PLANNER.attenuate(token, to=agent.principal, now=NOW), REQUEST, "shop", now=NOW).to_text()
         for agent in agents
     ]
-    state = connect(f"sqlite:///{tmp_path}/state.db", deadline=30) if engine == "sqlite" else None
+    state = connect(began_at_0(tmp_path), deadline=30) if engine == "sqlite" else None
     stores = {"ledger": MemoryLedger(since=0)} if state is None else {"state": state}
     verifier = service(**stores)
     reasons: list[Reason | None] = []
@@ -248,6 +265,10 @@ class Stores:
         """Its answer."""
         return self._give()
 
+    def claim(self, claims: object, *, now: int) -> Any:
+        """Its answer."""
+        return self._give()
+
     def charge(self, claims: object, charges: object, *, now: int) -> Any:
         """Its answer."""
         return self._give()
@@ -274,9 +295,11 @@ def test_a_revocation_store_that_answers_anything_else_has_not_answered(answer: 
     assert service(revocations=Stores([])).decide(present(chain()), REQUEST).allowed
 
 
-@pytest.mark.parametrize("answer", [None, 1, False, "yes", OSError("disk"), ValueError("x")], ids=repr)
+@pytest.mark.parametrize(
+    "answer", [None, 1, False, "yes", OSError("disk"), ValueError("x"), SettlementError("x")], ids=repr
+)
 def test_a_ledger_that_answers_anything_else_has_not_charged(answer: object) -> None:
-    """Refused; and a settlement is not done."""
+    """Refused; and a settlement is not done, unless the ledger itself says that it would be too much."""
     token = chain(budget={"calls": 5})
     decision = service(ledger=Stores(answer)).decide(present(token), REQUEST)
     assert decision.reason is Reason.STATE_UNAVAILABLE
@@ -286,8 +309,46 @@ def test_a_ledger_that_answers_anything_else_has_not_charged(answer: object) -> 
     if answer is False:
         assert not granted.settle({"calls": 0})
     else:
-        with pytest.raises(ValueError if isinstance(answer, ValueError) else StateError):
+        with pytest.raises(SettlementError if isinstance(answer, SettlementError) else StateError):
             granted.settle({"calls": 0})
+
+
+@pytest.mark.parametrize(
+    ("place", "left"),
+    [
+        *((place, None) for place in (1, -1, True, 0.0, None, "x")),
+        *((0, left) for left in (3, -1, True, 1.0, "1")),
+        *((place, 0) for place in (2, -1, None)),
+    ],
+    ids=repr,
+)
+def test_a_refusal_of_nothing_that_was_asked_is_no_answer(place: Any, left: Any) -> None:
+    """Places that are none of the claims or charges, and more left than there was too little of; no crash."""
+    answer = Refused(place, left)
+    asked = [
+        service(ledger=Stores(answer)).decide(present(chain(budget={"calls": 5, "eur": 9})), REQUEST, cost={"eur": 1}),
+        service(replay=Stores(answer)).decide(present(chain()), REQUEST),
+    ]
+    assert {decision.reason for decision in asked} == {Reason.STATE_UNAVAILABLE}
+
+
+def test_a_refusal_of_what_was_asked_is_taken() -> None:
+    """A replay, and a pool that has too little: the first of two, in a unit of its own."""
+    token = chain(budget={"calls": 5, "eur": 9})
+    for answer, reason in ((Refused(0), Reason.REPLAYED), (Refused(0, 2), Reason.BUDGET_EXHAUSTED)):
+        assert service(ledger=Stores(answer)).decide(present(token), REQUEST, cost={"eur": 3}).reason is reason
+
+
+def test_an_approval_from_before_the_store_began_is_to_be_asked_for_again() -> None:
+    """Whether it was used is not known any more; the proof is new, and the words say that it is not at fault."""
+    rule = need(OTHER.principal, each_request=True)
+    token = ALICE.mint(to=WORKER.principal, can="pay", ttl="1h", now=NOW, needs=[rule])
+    approval = OTHER.discharge(asks(token.link, REQUEST)[0], says={"approved": True}, ttl="1h", now=NOW)
+    verifier = service(third_parties=[OTHER.principal], replay=MemoryReplay(since=NOW + 1), clock=lambda: NOW + 2)
+    proven = WORKER.prove(token, REQUEST, "shop", discharges=[approval], now=NOW + 2)
+    decision = verifier.decide(proven, REQUEST)
+    assert (decision.reason, decision.hop) == (Reason.PROOF_EXPIRED, 0)
+    assert "ask for it again" in decision.detail
 
 
 def test_an_empty_store_of_this_process_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,6 +358,19 @@ def test_an_empty_store_of_this_process_is_not_asked(monkeypatch: pytest.MonkeyP
     assert verifier.decide(present(chain()), REQUEST).allowed
     verifier.accept_revocations(RevocationList.make(OTHER, now=NOW))
     assert verifier.decide(present(chain()), REQUEST).reason is Reason.STATE_UNAVAILABLE
+
+
+def test_a_holder_who_fills_the_ledger_fills_its_own_share() -> None:
+    """It narrows its chain with a budget each time; another chain is charged, and so are its own pools from before."""
+    token, other = chain(budget={"calls": 9_999}), chain(budget={"calls": 1}, why="another")
+    ledger = MemoryLedger(since=0)
+    ledger._share = 3
+    verifier = service(ledger=ledger)
+    narrowed = [WORKER.attenuate(token, budget={"calls": 2}, why=str(n), now=NOW) for n in range(3)]
+    allowed = [verifier.decide(present(each), REQUEST).allowed for each in narrowed]
+    assert allowed == [True, True, False]
+    assert verifier.decide(present(other), REQUEST).allowed
+    assert verifier.decide(present(narrowed[0]), REQUEST).allowed
 
 
 def test_a_pool_is_remembered_as_long_as_its_own_block_lives() -> None:

@@ -17,6 +17,7 @@ from delegate.state.protocols import (
     Refused,
     ReplayStore,
     RevocationStore,
+    SettlementError,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Refused",
     "ReplayStore",
     "RevocationStore",
+    "SettlementError",
     "State",
     "connect",
     "connect_async",

@@ -5,6 +5,7 @@ The rules of this file:
 - A store is asked in a thread, of a pool that belongs to these stores alone: the loop never waits for a disk or a
   server, and other work of the program never waits for them in a shared pool.
 - What waits for a thread is bounded in number and in time. Beyond that it is refused, and has not been asked.
+- The deadline is one, from the call to the answer: waiting for a thread is in it.
 - `asyncio` is imported on use: it is a tenth of the time that `import delegate` takes.
 - A task that is cancelled stops waiting; what it asked may be done all the same.
 """
@@ -16,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from delegate.chain.revocations import Feed, Record
 from delegate.state.engines import DEADLINE_S, State, connect
@@ -30,6 +31,9 @@ from delegate.state.protocols import (
     Outcome,
 )
 from delegate.state.rules import unavailable
+
+if TYPE_CHECKING:
+    import asyncio
 
 _T = TypeVar("_T")
 _THREADS: Final = 16
@@ -46,29 +50,51 @@ class _Threads:
 
         self._deadline_s = deadline_s
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="delegate-async")
-        self._waiting = 0
+        self._waiting: set[object] = set()  # one mark for each question that has no answer yet, given up or not
 
-    async def run(self, question: Callable[[], _T]) -> _T:
+    async def run(self, question: Callable[[], _T], *, in_parts: bool = False) -> _T:
+        """Ask in a thread, within the deadline; what is asked `in_parts` has one for each of them instead."""
         import asyncio  # noqa: PLC0415 - see above
 
-        if self._waiting >= _WAITING:
-            message = f"{self._waiting} questions wait for the store already"
+        if len(self._waiting) >= _WAITING:
+            message = f"{len(self._waiting)} questions wait for the store already"
             raise unavailable(message)
-        self._waiting += 1
+        mark = object()
+        self._waiting.add(mark)
         latest = time.monotonic() + self._deadline_s
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._in_time, question, latest)
-        finally:
-            self._waiting -= 1
-
-    def _in_time(self, question: Callable[[], _T], latest: float) -> _T:
-        if time.monotonic() > latest:
-            message = f"no thread was free within {self._deadline_s * 1000:.0f} ms; the store was not asked"
+            answer = asyncio.get_running_loop().run_in_executor(self._pool, self._in_time, question, latest, mark)
+        except RuntimeError as error:
+            self._waiting.discard(mark)
+            message = f"no thread can be started: {error}"
+            raise unavailable(message) from error
+        answer.add_done_callback(_heard)
+        await asyncio.wait((answer,), timeout=None if in_parts else self._deadline_s)
+        if not answer.done():
+            message = f"no answer within {self._deadline_s * 1000:.0f} ms; what was asked may be done all the same"
             raise unavailable(message)
-        return question()
+        if answer.cancelled():
+            message = "the state was closed; the store was not asked"
+            raise unavailable(message)
+        return answer.result()
+
+    def _in_time(self, question: Callable[[], _T], latest: float, mark: object) -> _T:
+        try:
+            if time.monotonic() > latest:
+                message = f"no thread was free within {self._deadline_s * 1000:.0f} ms; the store was not asked"
+                raise unavailable(message)
+            return question()
+        finally:
+            self._waiting.discard(mark)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _heard(answer: asyncio.Future[Any]) -> None:
+    """Take note of an answer that nobody may wait for any more, so that `asyncio` does not complain of its error."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 class _AsyncStores:
@@ -93,7 +119,7 @@ class _AsyncStores:
         return await self._threads.run(partial(self._state.ledger.spent, block_ids))
 
     async def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
-        return await self._threads.run(partial(self._state.revocations.add, feed, records, now=now))
+        return await self._threads.run(partial(self._state.revocations.add, feed, records, now=now), in_parts=True)
 
     async def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
         return await self._threads.run(partial(self._state.revocations.look_up, subjects))
@@ -122,7 +148,7 @@ class AsyncState:
 
     async def check(self) -> tuple[Finding, ...]:
         """Look at the engine's settings; see `State.check`."""
-        return await self._threads.run(self._state.check)
+        return await self._threads.run(self._state.check, in_parts=True)
 
     async def close(self) -> None:
         """Close every file, connection and thread."""

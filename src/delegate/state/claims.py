@@ -53,7 +53,7 @@ class Claims:
         floor = max(self._forgotten, now - 1)
         for place, each in enumerate(claims):
             if each.issued < self._since:
-                raise from_before()
+                raise from_before(place)
             if each.until <= floor:  # the clock went back: this one may be among those put out
                 raise lapsed()
             if each.id in self._seen:

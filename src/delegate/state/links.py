@@ -170,13 +170,10 @@ class Links(Generic[_C]):
             self._crew = crew = _Crew(self._count)
         limit_s = self.deadline_s if deadline_s is None else deadline_s
         end = time.monotonic() + limit_s
+        job: _Job[_C, _T] = _Job(question)
         if not crew.places.acquire(timeout=limit_s):
             raise self._late(limit_s)
-        try:
-            worker = crew.free.pop()
-        except IndexError:
-            worker = _Worker(self._driver, crew.release)
-        job: _Job[_C, _T] = _Job(question)
+        worker = self._worker(crew)
         is_late = True
         try:
             worker.inbox.put(job)
@@ -190,6 +187,22 @@ class Links(Generic[_C]):
         if job.error is not None:
             raise self._failed(job.error)
         return job.answer[0]
+
+    def _worker(self, crew: _Crew[_C]) -> _Worker[_C]:
+        """Give one that is idle, or one more; the place that was taken for it is free again where there is none."""
+        worker = None
+        try:
+            with contextlib.suppress(IndexError):
+                worker = crew.free.pop()
+            if worker is None:
+                worker = _Worker(self._driver, crew.release)
+        except RuntimeError as error:
+            message = f"no thread can be started: {error}"
+            raise unavailable(message) from error
+        finally:
+            if worker is None:
+                crew.places.release()
+        return worker
 
     def close(self) -> None:
         """Close what is idle; what is under way closes when it is done."""

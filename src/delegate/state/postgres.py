@@ -31,9 +31,11 @@ from delegate.state.rules import (
     check_charges,
     check_current,
     current,
+    from_before,
     lapsed,
     pack,
     pool_lapsed,
+    too_much,
     twice,
     unavailable,
     unpack,
@@ -103,7 +105,8 @@ class PostgresStore:
             for place, each in enumerate(charges)
         )
         until = max((each.until for each in charges), default=0)
-        arguments = (*_columns(ids, 3), *_columns(pools, 6), claims[0].id, until)
+        issued = [each.issued for each in claims]
+        arguments = (issued, *_columns(ids, 3), *_columns(pools, 6), claims[0].id, until)
         outcome, place, left = self._row(sql.SPEND, arguments)
         match outcome:
             case "done":
@@ -112,6 +115,8 @@ class PostgresStore:
                 return Refused(place, left)
             case "pool":
                 raise pool_lapsed()
+            case "before":
+                raise from_before(place)
         raise lapsed()
 
     def settle(self, claim_id: bytes, actual: Mapping[str, int], *, now: int) -> bool:  # noqa: ARG002 - the server forgets by its own clock
@@ -119,8 +124,7 @@ class PostgresStore:
         check_actual(actual)
         (answer,) = self._row(sql.SETTLE, (claim_id, list(map(pack, actual)), list(actual.values())))
         if answer == -1:
-            message = "a request cannot have cost more than it was charged"
-            raise ValueError(message)
+            raise too_much()
         return bool(answer == 1)
 
     def spent(self, block_ids: Sequence[bytes]) -> Mapping[tuple[bytes, str], int]:

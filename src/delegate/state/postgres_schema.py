@@ -51,9 +51,11 @@ CREATE TABLE delegate.feeds (
     signer bytea PRIMARY KEY, sequence bigint NOT NULL, issued bigint NOT NULL, expires bigint NOT NULL
 );
 
--- The version of all this; of claims and pools what was forgotten, rounded up; how often revocations changed.
+-- The version of all this; of claims and pools what was forgotten, rounded up; how often revocations changed; and
+-- when this memory began, which tables made by earlier programs lack.
 CREATE TABLE delegate.counters (name text PRIMARY KEY, value bigint NOT NULL);
-INSERT INTO delegate.counters VALUES ('schema', {VERSION}), ('claims', -1), ('pools', -1), ('revocations', 0);
+INSERT INTO delegate.counters VALUES ('schema', {VERSION}), ('claims', -1), ('pools', -1), ('revocations', 0),
+    ('since', floor(extract(epoch FROM clock_timestamp())));
 """
 
 # Forgetting a little at each call. The counter moves in steps, so that it is no row that all wait for.
@@ -208,10 +210,17 @@ END $$;
 """
 )
 
+# What may have been used before this memory began is refused, and the function not called: the condition on it is
+# about no row of its own, so it is looked at first. It is not in the function, which older tables have without it.
 SPEND: Final = (
-    "SELECT outcome, place, remaining FROM delegate.spend("
+    "WITH early AS (SELECT min(place)::int - 1 AS place"
+    " FROM unnest(%s::bigint[]) WITH ORDINALITY AS each (issued, place), delegate.counters"
+    " WHERE name = 'since' AND issued < value)"
+    " SELECT 'before' AS outcome, place, NULL::bigint AS remaining FROM early WHERE place IS NOT NULL"
+    " UNION ALL SELECT outcome, place, remaining FROM delegate.spend("
     "%s::bytea[], %s::bigint[], %s::int[],"
     " %s::bytea[], %s::bytea[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::bytea, %s::bigint)"
+    " WHERE (SELECT place FROM early) IS NULL"
 )
 SETTLE: Final = "SELECT delegate.settle(%s::bytea, %s::bytea[], %s::bigint[])"
 SPENT: Final = (

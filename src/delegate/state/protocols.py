@@ -40,6 +40,8 @@ class Charge(NamedTuple):
         until: the expiry of the chain down to this block, which is the latest that any chain through it can have: from
             then on the pool may be forgotten. The expiry of one whole chain would be too early: a longer-lived sibling
             would find the pool full again.
+        origin: the id of the chain's block 0; empty where nobody says. It changes nothing about the pool: a ledger that
+            has little room may give the chains below one block 0 a share of it.
     """
 
     block_id: bytes
@@ -47,6 +49,7 @@ class Charge(NamedTuple):
     amount: int
     limit: int
     until: int
+    origin: bytes = b""
 
 
 class Refused(NamedTuple):
@@ -63,6 +66,13 @@ class Refused(NamedTuple):
 
 # Whether it was done. Only `True` says so: a store that answers nothing has done nothing.
 Outcome: TypeAlias = Literal[True] | Refused
+
+
+class SettlementError(ValueError):
+    """More was settled than was charged: the caller's mistake, and nothing is given back.
+
+    A ledger says it with this and nothing else: any other exception means that it did not answer.
+    """
 
 
 class ReplayStore(Protocol):
@@ -110,7 +120,7 @@ class Ledger(Protocol):
             `True` the first time; `False` where it was settled before, or nothing is known of it.
 
         Raises:
-            StateError: STATE_UNAVAILABLE. ValueError: more than was charged; nothing is given back.
+            StateError: STATE_UNAVAILABLE. SettlementError: more than was charged; nothing is given back.
         """
         ...
 

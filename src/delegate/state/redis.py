@@ -38,6 +38,7 @@ from delegate.state.rules import (
     lapsed,
     pack,
     pool_lapsed,
+    too_much,
     twice,
     unpack,
 )
@@ -139,8 +140,7 @@ class RedisStore:
             arguments += (pack(unit), amount)
         answer = self._links.ask(lambda link: link.settle([_CHARGE + claim_id], arguments))
         if answer == -1:
-            message = "a request cannot have cost more than it was charged"
-            raise ValueError(message)
+            raise too_much()
         return bool(answer == 1)
 
     def spent(self, block_ids: Sequence[bytes]) -> Mapping[tuple[bytes, str], int]:
@@ -283,7 +283,7 @@ def _outcome(word: bytes, place: int, left: bytes = b"") -> Outcome:
         case b"pool":
             raise pool_lapsed()
         case b"before":
-            raise from_before()
+            raise from_before(place)
     raise lapsed()
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from delegate.chain.revocations import Record
 from delegate.errors import Reason, StateError, VerificationError
 from delegate.limits import INTEGER_MAX
-from delegate.state.protocols import Charge, Claim
+from delegate.state.protocols import Charge, Claim, SettlementError
 
 # How much longer than asked a server keeps a claim: so far may its clock be ahead of a verifier's before a proof is
 # refused for it. Short, since every request leaves a claim.
@@ -79,14 +79,13 @@ def refunds(charged: Sequence[tuple[bytes, str, int]], actual: Mapping[str, int]
     """Say what each pool gets back: block id, unit, amount; pools that get nothing are left out.
 
     Raises:
-        ValueError: more than was charged.
+        SettlementError: more than was charged.
     """
     least: dict[str, int] = {}
     for _, unit, amount in charged:
         least[unit] = min(amount, least.get(unit, amount))
     if any(amount > least.get(unit, 0) for unit, amount in actual.items()):
-        message = "a request cannot have cost more than it was charged"
-        raise ValueError(message)
+        raise too_much()
     back = [(block_id, unit, amount - actual.get(unit, amount)) for block_id, unit, amount in charged]
     return [each for each in back if each[2]]
 
@@ -100,14 +99,22 @@ def lapsed() -> VerificationError:
     return VerificationError(Reason.PROOF_EXPIRED, "older than proofs that have lapsed already")
 
 
-def from_before() -> VerificationError:
-    """Make the refusal of an id that may have been used before the store began."""
+def from_before(place: int) -> VerificationError:
+    """Make the refusal of an id that may have been used before the store began; `place` 0 is the proof's."""
+    if place:
+        detail = "a discharge that serves once was made before this store began to remember: ask for it again"
+        return VerificationError(Reason.PROOF_EXPIRED, detail)
     return VerificationError(Reason.PROOF_EXPIRED, "made before this store began to remember proofs")
 
 
 def pool_lapsed() -> StateError:
     """Make the refusal to charge a pool that the ledger may have forgotten."""
     return unavailable("the pool's chain has expired; what was spent is forgotten")
+
+
+def too_much() -> SettlementError:
+    """Make the refusal to settle more than was charged."""
+    return SettlementError("a request cannot have cost more than it was charged")
 
 
 def unavailable(detail: str) -> StateError:

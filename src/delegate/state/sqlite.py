@@ -7,7 +7,8 @@ The rules of this file:
   one: a killed process loses none, a loss of power the last ones, whose proofs could then be used again for what is
   left of their window.
 - Time is the verifiers' `now`: they share a machine and its clock. What lapsed is forgotten a little at each call,
-  and what was forgotten once is refused from then on, whatever the clock says.
+  and what was forgotten once is refused from then on, whatever the clock says. When the file was made is in it, by
+  the machine's clock: what is older may have been used at a file that is gone, and is refused.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from delegate.state.rules import (
     check_actual,
     check_charges,
     current,
+    from_before,
     lapsed,
     pack,
     pool_lapsed,
@@ -50,17 +52,20 @@ class SqliteStore:
 
     __slots__ = ("_file", "_memo", "_statements")
 
-    def __init__(self, path: Path | str, *, deadline: float = 0.25) -> None:
+    def __init__(self, path: Path | str, *, deadline: float = 0.25, since: int | None = None) -> None:
         """Open or make the file.
 
         Args:
             path: where it is; it is made with mode 0600.
             deadline: seconds that a call may wait for others.
+            since: if the file is made here, proofs made before this are refused, Unix seconds; `None`: made before now,
+                by the machine's clock. 0 takes any that is within the verifier's window, which is right only for a
+                clock of one's own, or where no other store served the same audience before.
 
         Raises:
             StateError: it cannot be opened and written, or is no state file.
         """
-        self._file = SqliteFile(Path(path), deadline)
+        self._file = SqliteFile(Path(path), deadline, since)
         self._memo = Memo()
         self._statements = tuple(map(sql.find_records, range(_ASKED_AT_ONCE + 1)))
 
@@ -187,8 +192,11 @@ def _claim_refusal(writer: sqlite3.Connection, claims: Sequence[Claim], now: int
     if gone:
         writer.execute(sql.SET_COUNTER, (gone[-1][0], "claims"))
         writer.executemany(sql.DROP_CLAIM, [(id_,) for _, id_ in gone])
-    floor = max(now - 1, writer.execute(sql.COUNTER, ("claims",)).fetchone()[0])
+    since, forgotten = writer.execute(sql.CLAIM_BOUNDS).fetchone()
+    floor = max(now - 1, forgotten)
     for place, each in enumerate(claims):
+        if each.issued < since:
+            raise from_before(place)
         if each.until <= floor:
             raise lapsed()
         if writer.execute(sql.FIND_CLAIM, (each.id,)).fetchone():

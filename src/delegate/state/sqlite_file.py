@@ -22,7 +22,7 @@ from typing import Final, TypeVar
 
 from delegate.errors import StateError
 from delegate.state.rules import unavailable
-from delegate.state.sqlite_schema import APPLICATION_ID, SCHEMA, VERSION
+from delegate.state.sqlite_schema import APPLICATION_ID, BEGIN_MEMORY, SCHEMA, VERSION
 
 _T = TypeVar("_T")
 # Connections of parent processes: kept from being closed.
@@ -54,10 +54,15 @@ class _Links:
 class SqliteFile:
     """Access to one state file. Safe under threads and across `fork`."""
 
-    __slots__ = ("_deadline_s", "_links", "_name", "path")
+    __slots__ = ("_deadline_s", "_links", "_name", "_since", "path")
 
-    def __init__(self, path: Path, deadline_s: float) -> None:
+    def __init__(self, path: Path, deadline_s: float, since: int | None) -> None:
         """Open the file, and make it, readable by its owner alone, where there is none.
+
+        Args:
+            path: where it is.
+            deadline_s: how long to wait for others.
+            since: when a memory that is made here begins, Unix seconds; `None`: now, by the machine's clock.
 
         Raises:
             StateError: it cannot be opened and written, or is no state file.
@@ -65,6 +70,7 @@ class SqliteFile:
         self.path = path
         self._name = str(path)
         self._deadline_s = deadline_s
+        self._since = since
         self._links: _Links | None = None
         self._mine()
 
@@ -194,6 +200,7 @@ class SqliteFile:
             if not self._is_ours(writer):
                 for statement in SCHEMA:
                     writer.execute(statement)
+                writer.execute(BEGIN_MEMORY, (int(time.time()) if self._since is None else self._since,))
             writer.execute("COMMIT")
         finally:
             if writer.in_transaction:

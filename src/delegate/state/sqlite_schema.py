@@ -40,6 +40,7 @@ CREATE TABLE feeds (
 ) WITHOUT ROWID, STRICT;
 
 -- Of claims and pools: the latest `until` among those forgotten. Of revocations: how often they changed.
+-- `since`, which files made by earlier programs lack: when this memory began.
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
 INSERT INTO counters VALUES ('claims', -1), ('pools', -1), ('revocations', 0)
 """
@@ -52,6 +53,12 @@ SCHEMA: Final = (
 COUNTER: Final = "SELECT value FROM counters WHERE name = ?"
 SET_COUNTER: Final = "UPDATE counters SET value = max(value, ?) WHERE name = ?"
 STEP_COUNTER: Final = "UPDATE counters SET value = value + 1 WHERE name = ?"
+
+BEGIN_MEMORY: Final = "INSERT INTO counters VALUES ('since', ?)"
+# When the memory began, and the latest `until` among the claims that were forgotten.
+CLAIM_BOUNDS: Final = (
+    "SELECT coalesce((SELECT value FROM counters WHERE name = 'since'), 0), value FROM counters WHERE name = 'claims'"
+)
 
 LAPSED_CLAIMS: Final = "SELECT until, id FROM claims WHERE until < ? ORDER BY until LIMIT ?"
 DROP_CLAIM: Final = "DELETE FROM claims WHERE id = ?"

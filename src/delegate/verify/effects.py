@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from delegate.chain.revocations import Feed, Record, RevocationList
 from delegate.errors import DelegateError, Reason, StateError
-from delegate.state import Charge, Claim, Outcome, Refused
+from delegate.state import Charge, Claim, Outcome, Refused, SettlementError
 from delegate.verify.settings import Settings
 
 
@@ -32,12 +32,18 @@ class Spend(NamedTuple):
         return settings.replay.claim(self.claims, now=self.now)
 
     def answer(self, given: object) -> Outcome:
-        """Take `True`, or why not."""
+        """Take `True`, or why not: a claim or a charge of these, and of a charge less left than it would take."""
         if given is True:
             return True
-        if type(given) is Refused:
+        if type(given) is Refused and self._could_be(*given):
             return given
         _no_answer(given)
+
+    def _could_be(self, place: object, left: object) -> bool:
+        asked = self.claims if left is None else self.charges
+        if type(place) is not int or not 0 <= place < len(asked):
+            return False
+        return left is None or (type(left) is int and 0 <= left < self.charges[place].amount)
 
 
 class FindRecords(NamedTuple):
@@ -113,7 +119,7 @@ def perform(effect: Effect, settings: Settings) -> Any:  # noqa: ANN401 - each e
 
     Raises:
         DelegateError: the store's own refusal; STATE_UNAVAILABLE for anything else that it raised.
-        ValueError: a settlement of more than was charged.
+        SettlementError: a settlement of more than was charged.
     """
     try:
         return effect.answer(effect.ask(settings))
@@ -125,8 +131,8 @@ def perform(effect: Effect, settings: Settings) -> Any:  # noqa: ANN401 - each e
 
 def failure(effect: Effect, error: Exception) -> Exception:
     """Say what a store's exception comes to: it did not answer, unless the caller wanted too much back."""
-    if type(effect) is Settle and isinstance(error, ValueError):
-        return ValueError(*error.args)
+    if type(effect) is Settle and isinstance(error, SettlementError):
+        return SettlementError(*error.args)
     return StateError(Reason.STATE_UNAVAILABLE, f"a store raised {type(error).__name__}")
 
 

@@ -61,13 +61,14 @@ def charges(link: Link, cost: Mapping[str, int], *, has_ledger: bool) -> tuple[C
         Denied: BUDGET_UNPRICED: there is a pool in a unit without a cost. `.hop` is the pool's block.
     """
     found = []
+    origin = link.up()[0].id
     for pool in link.pools:
         if not has_ledger:
             raise StateError(Reason.BUDGET_UNAVAILABLE, "this verifier has no ledger to charge", hop=pool.hop)
         amount = cost.get(pool.unit, 1 if pool.unit == CALLS else None)
         if amount is None:
             raise Denied(Reason.BUDGET_UNPRICED, f"the service gave no cost in {pool.unit}", hop=pool.hop)
-        found.append(Charge(pool.block_id, pool.unit, amount, pool.limit, pool.until))
+        found.append(Charge(pool.block_id, pool.unit, amount, pool.limit, pool.until, origin))
     return tuple(found)
 
 
