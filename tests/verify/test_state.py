@@ -143,7 +143,7 @@ def test_what_is_awaited_says_so_where_nobody_awaits(tmp_path: Path) -> None:
 
     async def run() -> None:
         token = chain(budget={"calls": 2})
-        async with await connect_async(f"sqlite:///{tmp_path}/state.db", deadline=10) as state:
+        async with await connect_async(began_at_0(tmp_path), deadline=10) as state:
             granted = await AsyncVerifier(**settings(state=state)).authorize(present(token), REQUEST)
             with pytest.raises(TypeError, match=r"await verifier\.settle"):
                 granted.settle({"calls": 0})
