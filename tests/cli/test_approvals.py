@@ -266,6 +266,30 @@ def test_inspect_shows_what_a_hop_needs(shop: Desk) -> None:
     assert shop.run("inspect", "buyer.token", "--json").json["chain"]["hops"][0]["needs"][0].startswith("2 of 3 (")
 
 
+def test_what_a_hop_needs_is_among_what_it_takes_away(shop: Desk) -> None:
+    """In a diff, in what a dry run says would come of it, and in what the hops add up to; and as JSON."""
+    shop.make(
+        "pair.token", "attenuate", "buyer.token", "--key", "buyer.key", "--need", "clerk.pub within 1h",
+    )  # fmt: skip
+    keys = {
+        stem: Identity.from_seed(f"agent:{stem}", bytes([number]) * 32).public_key.thumbprint
+        for number, stem in ((3, "researcher"), (4, "summarizer"), (6, "clerk"))
+    }
+    team = ", ".join(f"{key[:8].hex()}…" for key in sorted(keys.values()))
+    whole = f"2 of 3 ({team}) that said.approved == true, at most 900 s old, for each request"
+    one = f"1 of 1 ({keys['clerk'][:8].hex()}…) that said.approved == true, at most 3600 s old"
+    shown = shop.run("inspect", "pair.token", "--diff").out
+    dry = shop.run("attenuate", "buyer.token", "--key", "buyer.key", "--need", "clerk.pub within 1h", "--dry-run").out
+    for text in (shown, dry.partition("The chain would then be")[2]):
+        flat = " ".join(text.split())
+        assert flat.count(f"needs {whole}") == 1
+        assert flat.count(f" 1 └─ agent:buyer needs {one} ") == 1
+        assert f" Needs {whole} {one}" in flat
+    said = shop.run("inspect", "pair.token", "--diff", "--json").json
+    assert [hop["needs"] for hop in said["diff"]] == [[whole], [one]]
+    assert said["chain"]["needs"] == [whole, one]
+
+
 def test_explain_and_json_say_what_to_ask(shop: Desk) -> None:
     """A refusal as JSON holds the asks that would help; the hop says what it lacks."""
     made = shop.run("prove", "buyer.token", "--key", "buyer.key", *HERE, *PAY)
