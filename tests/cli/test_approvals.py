@@ -243,7 +243,17 @@ def test_a_staple_stands_in_for_a_list(desk: Desk) -> None:
     assert (ran.status, "where was it looked up?" in ran.err) == (2, True)
     ran = keep(desk, "s.d", "staple", "buyer.token", "--key", "alice.key", "--yes")
     assert ran.err == "user:alice@example.com: as of now nothing of it was revoked, down to agent:buyer\n"
-    assert present(desk, "s.d", *heeding).status == 0
+    allowed = present(desk, "s.d", *heeding, now="2026-12-01T12:00:03Z")
+    assert allowed.status == 0
+    assert " revocation ✓ (stapled by user:alice@example.com, 3s old)\n" in allowed.out
+    desk.run("revoke", "--holder", "clerk.pub", "--key", "clerk.key", "--list", "r.dlgr")
+    strangers = present(desk, "s.d", *heeding, "--revocations", "r.dlgr")
+    assert "revocation ✓ (stapled by user:alice@example.com, 0s old)" in strangers.out
+    unmet = present(desk, "s.d", *heeding, "--explain", "--policy", "args.amount < 5")
+    assert (unmet.status, "revocation ✓ (stapled by user:alice@example.com, 0s old)" in unmet.out) == (1, True)
+    keep(desk, "odd.d", "staple", "buyer.token", "--key", "planner.key", "--yes")
+    odd = present(desk, "s.d", "odd.d", *heeding, "--explain")
+    assert (odd.status, "revocation not checked" in odd.out) == (1, True)
     assert "[revocation_stale]" in present(desk, "s.d", *heeding, now=LATER).err
     assert "[discharge_unexpected]" in present(desk, "s.d", "--revoker", "planner.pub").err
 

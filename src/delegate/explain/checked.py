@@ -80,6 +80,12 @@ def not_revoked(count: int, age_s: int, *, overdue: bool) -> Checked:
     return Checked(what="revocation", mark=Mark.HELD, words="revocation", note=note)
 
 
+def stapled(name: str, age_s: int) -> Checked:
+    """Say who said of this very chain that nothing of it was taken back, and how long ago."""
+    note = f"stapled by {name}, {span(age_s)} old"
+    return Checked(what="revocation", mark=Mark.HELD, words="revocation", note=note)
+
+
 def revocation_failed(reason: Reason) -> Checked:
     """Say that a block or key was taken back, or that nobody's word on that is fresh enough."""
     words = "revoked" if reason is Reason.REVOKED else "revocation stale"
