@@ -82,6 +82,25 @@ def test_a_payment_is_approved_by_two(shop: Desk) -> None:
     assert (old.status, "agent:clerk's expired 300 s ago [discharge_expired]" in old.err) == (1, True)
 
 
+def test_whoever_names_no_third_party_is_told_the_option(shop: Desk) -> None:
+    """An approval by a key that the service does not know; and a staple, where it knows no revoker."""
+    keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
+    approve(shop, "clerk")
+    shop.make("x.proof", "prove", "buyer.token", "--key", "buyer.key", *HERE, *PAY, "--discharge", "clerk.d")
+    ran = shop.run("verify", "x.proof", *TRUST, *HERE, *PAY)
+    assert ran.status == 1
+    assert ran.err.startswith("name whom you believe: --third-party bob.pub\nrefused: ")
+    assert ran.err.endswith("[discharge_unexpected]\n")
+    assert "name whom" not in present(shop, "clerk.d", "--third-party", "planner.pub").err
+    shop.make(
+        "planner.token", "mint", "--key", "alice.key", "--to", "planner.pub", "--can", "pay", "--ttl", "8h",
+        "--fresh", "5m",
+    )  # fmt: skip
+    keep(shop, "s.d", "staple", "planner.token", "--key", "alice.key", "--yes")
+    ran = present(shop, "s.d", key="planner")
+    assert ran.err.startswith("whose staple counts? --revoker alice.pub\nrefused: ")
+
+
 def test_an_approval_serves_once(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a state that services share, the same approvals pay once."""
     monkeypatch.setattr("delegate.cli.options.time", SimpleNamespace(time=lambda: NOON))

@@ -52,6 +52,7 @@ class Looked:
         now: its clock.
         audience: the service, where the user named one.
         vouched: principals whose names to believe.
+        parties: third parties that the user named.
         proven: whether a proof was looked at.
         cost: unit → what the request costs; `None` where no request was asked about.
     """
@@ -61,6 +62,7 @@ class Looked:
     now: int
     audience: str | None = None
     vouched: Sequence[Principal] = ()
+    parties: Sequence[Principal] = ()
     proven: bool = False
     cost: Mapping[str, int] | None = None
 
