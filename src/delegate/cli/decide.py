@@ -126,7 +126,8 @@ def verify(
     facts = _facts(env)
     given = read_token(token, out)
     place = audience if audience is not None else claimed_audience(given)
-    with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
+    may_make = request is not None
+    with footing(list_files, revoker_files, max_age_s, state_url, now=at, may_make=may_make) as on:
         looked = Looked(
             given=given,
             on=on,

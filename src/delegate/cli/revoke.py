@@ -144,7 +144,7 @@ def apply(out: Output, url: str, made: RevocationList, data: dict[str, object]) 
     By the system's clock, whatever `--now` says: a store forgets what is over, and must not do so early.
     """
     try:
-        with opened(url) as state:
+        with opened(url, may_make=True) as state:
             new = state.revocations.add(made.feed, made.records, now=clock(None))
     except DelegateError as error:
         raise failure_of(error, None, data) from None
@@ -160,7 +160,7 @@ def count(number: int) -> str:
 def _seen(url: str, identity: Identity) -> int:
     """Say which number verifiers have seen of a signer. A store that is down must not keep the list from being made."""
     try:
-        with opened(url) as state:
+        with opened(url, may_make=True) as state:
             feeds = state.revocations.feeds()
     except StateError:
         return 0
