@@ -15,7 +15,7 @@ from delegate.chain.identity import Identity
 from delegate.chain.revocations import RevocationList, RevokedBlock, RevokedKey
 from delegate.chain.text import shown
 from delegate.cli import journal
-from delegate.cli.journal import Place, handing_on, has_say, places_of
+from delegate.cli.journal import Place, handing_on, has_say, journal_option, note_revoked, places_of
 from delegate.cli.lists import locked, read_earlier, write_list
 from delegate.cli.options import (
     FILE,
@@ -78,6 +78,7 @@ class Target:
 @click.option("--why", metavar="TEXT", help="For people.")
 @click.option("--ttl", type=duration, default="24h", metavar="DURATION", help="How long the list is fresh: 24h.")
 @state_option
+@journal_option
 @passphrase_options
 @now_option
 @json_option
@@ -92,6 +93,7 @@ def revoke(
     why: str | None,
     ttl: int,
     state_url: str | None,
+    noted: bool,  # noqa: FBT001
     ask: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
@@ -118,6 +120,9 @@ def revoke(
         made = _next(identity, list_file, earlier, blocks, keys, seen, ttl, at)
         write_list(list_file, made)
     _tell(out, identity, target, holder, at)
+    if noted:
+        subjects = {each.id for each in blocks} | {each.thumbprint for each in keys}
+        note_revoked(out, [each for each in made.records if each.subject in subjects], list_file, at)
     out.note(
         f"list: {shown(list_file)}, number {made.sequence}, {count(len(made.records))}; "
         f"to be signed again before {when_from(made.expires, at)}"
@@ -219,7 +224,7 @@ def _target_of_id(digits: str, until: int | None, out: Output) -> Target:
     if len(digits) < _LEAST_DIGITS:
         message = f"an id begins with at least {_LEAST_DIGITS} digits; see delegate list"
         raise click.UsageError(message)
-    entries, _ = journal.read()
+    entries = journal.read().entries
     found = [entry for entry in entries if entry.block_id.hex().startswith(digits)]
     if len(found) > 1:
         message = f"{len(found)} ids begin with {digits}; see delegate list --json"
