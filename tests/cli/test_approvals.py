@@ -137,12 +137,21 @@ def test_what_an_approver_reads(shop: Desk) -> None:
     )
 
 
-@pytest.mark.parametrize(("answer", "status"), [(b"n\n", 1), (b"\n", 1), (b"", 130)], ids=["no", "silence", "end"])
-def test_nothing_is_signed_without_a_yes(shop: Desk, answer: bytes, status: int) -> None:
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"n\n", "refused: not confirmed\n"),
+        (b"\n", "refused: not confirmed\n"),
+        (b"", "\nrefused: not confirmed; --yes for scripts\n"),
+    ],
+    ids=["no", "silence", "end"],
+)
+def test_nothing_is_signed_without_a_yes(shop: Desk, answer: bytes, words: str) -> None:
     """No, nothing, or nobody there: no discharge."""
     keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
     ran = shop.run("approve", "pay.asks", "--key", "clerk.key", stdin=answer)
-    assert (ran.status, ran.out) == (status, "")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.endswith(f"Confirm this? [y/N]: {words}")
 
 
 def test_a_request_cannot_draw_lines_of_its_own(shop: Desk) -> None:
@@ -334,9 +343,9 @@ def test_a_closed_terminal_stops_it(shop: Desk, monkeypatch: pytest.MonkeyPatch)
     """Ctrl-C at the question: 130, and no discharge."""
     keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
 
-    def interrupted(*_: object, **__: object) -> bool:
+    def interrupted(_: str) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("click.confirm", interrupted)
+    monkeypatch.setattr("click.termui.visible_prompt_func", interrupted)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     assert main(["approve", "pay.asks", "--key", "clerk.key", "--now", NOW]) == 130

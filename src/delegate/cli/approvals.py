@@ -123,7 +123,7 @@ def approve(
     for each in mine:
         for line in _question(each, said, identity.name, ttl):
             out.note(line)
-        if not yes and not click.confirm("Confirm this?", err=True):
+        if not yes and not _confirmed(out):
             raise Failure(Status.REFUSED, "not confirmed", label="refused")
         try:
             made.append(identity.discharge(each, says=said, ttl=ttl, now=at))
@@ -198,6 +198,17 @@ def _lines_of(source: str, prefix: str) -> list[str]:
     if not lines:
         raise Failure(Status.NOT_GENUINE, f"nothing there that begins with {prefix}", reason=Reason.TRUNCATED)
     return lines
+
+
+def _confirmed(out: Output) -> bool:
+    """Ask whoever is there; raises Failure where nobody is, and click.Abort for Ctrl-C."""
+    try:
+        return click.confirm("Confirm this?", err=True)
+    except click.Abort as error:
+        if isinstance(error.__context__, EOFError):  # click makes one of both
+            out.note("")
+            raise Failure(Status.REFUSED, "not confirmed; --yes for scripts") from None
+        raise
 
 
 def _question(asked: Ask, says: dict[str, object], name: str, ttl_s: int) -> list[str]:
