@@ -281,7 +281,7 @@ def test_the_lists_freshness_is_the_signer_s_choice(story: Desk) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        ((*REVOKE, "abc"), 2, "an id begins with at least 8 digits; see delegate list"),
+        ((*REVOKE, "abc"), 2, "an id begins with at least 8 digits, as delegate list shows them; see delegate revoke"),
         ((*REVOKE, "deadbeef"), 2, "no id in the journal begins so; give the whole id, or the token"),
         ((*REVOKE, "ab" * 32), 2, "the journal does not know it: when is its chain over? --until TIME"),
         ((*REVOKE, "deadbeef", "--hop", "1"), 2, "--hop is for a token: an id is that of one block"),

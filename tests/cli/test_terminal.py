@@ -364,6 +364,15 @@ def test_every_command_shows_an_example_of_itself(desk: Desk) -> None:
             assert all(shown.index(each) < shown.index(own[-1]) for each in others), words
 
 
+def test_help_says_where_the_journal_is_and_what_an_absent_option_means(desk: Desk) -> None:
+    """`DELEGATE_DATA` beside whatever writes or reads it; how often a chain may be handed on, if nobody says."""
+    for command in ("mint", "attenuate", "revoke", "list"):
+        assert "DELEGATE_DATA moves" in " ".join(desk.run(command, "--help", now=None).out.split()), command
+    for command in ("mint", "attenuate"):
+        assert "if absent: 0 in mint, else what is left" in " ".join(desk.run(command, "--help", now=None).out.split())
+    assert "ID is the beginning of one" in desk.run("revoke", "--help", now=None).out
+
+
 def test_help_fits(desk: Desk) -> None:
     """Every command explains itself, in lines of at most 100 columns."""
     for command in (

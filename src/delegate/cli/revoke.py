@@ -101,8 +101,8 @@ def revoke(
 ) -> None:
     """Take back a block and all below it, or a key.
 
-    ID is the begin of one that delegate list shows, or a whole one. The list takes effect where it is imported; with
-    --state at once.
+    ID is the beginning of one that delegate list shows, or a whole one. The list takes effect where it is imported;
+    with --state at once.
     """
     out = Output("revoke", as_json=as_json)
     at = clock(now)
@@ -222,12 +222,12 @@ def _target(what: str | None, hop: int | None, until: int | None, identity: Iden
 
 def _target_of_id(digits: str, until: int | None, out: Output) -> Target:
     if len(digits) < _LEAST_DIGITS:
-        message = f"an id begins with at least {_LEAST_DIGITS} digits; see delegate list"
+        message = f"an id begins with at least {_LEAST_DIGITS} digits, as delegate list shows them"
         raise click.UsageError(message)
     entries = journal.read().entries
     found = [entry for entry in entries if entry.block_id.hex().startswith(digits)]
     if len(found) > 1:
-        message = f"{len(found)} ids begin with {digits}; see delegate list --json"
+        message = f"{len(found)} ids begin with {digits}; delegate list --json shows them whole"
         raise click.UsageError(message)
     if found:
         entry = found[0]
