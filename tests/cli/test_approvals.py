@@ -79,7 +79,7 @@ def test_a_payment_is_approved_by_two(shop: Desk) -> None:
     dear = present(shop, "clerk.d", "researcher.d", request=DEAR)
     assert (dear.status, "agent:clerk's is for another request [discharge_mismatch]" in dear.err) == (1, True)
     old = present(shop, "clerk.d", "researcher.d", now=LATER)
-    assert (old.status, "agent:clerk's expired 300 s ago [discharge_expired]" in old.err) == (1, True)
+    assert (old.status, "agent:clerk's expired 5m ago [discharge_expired]" in old.err) == (1, True)
 
 
 def test_whoever_names_no_third_party_is_told_the_option(shop: Desk) -> None:

@@ -19,6 +19,7 @@ import click
 from delegate.chain.ask import Ask, asks
 from delegate.chain.discharge import Discharge
 from delegate.chain.links import Link
+from delegate.chain.times import span
 from delegate.chain.token import Token
 from delegate.chain.unverified import AnyToken
 from delegate.cli.options import (
@@ -41,7 +42,6 @@ from delegate.cli.verifiers import check_stdin, footing, revocation_options
 from delegate.errors import DelegateError, Reason
 from delegate.explain import when_from
 from delegate.explain.layout import WIDTH, escaped, titled, wrapped
-from delegate.explain.moments import span
 from delegate.limits import ASK_BYTES, DISCHARGES
 from delegate.wire import cose
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from delegate.chain.times import span
 from delegate.errors import Reason
-from delegate.explain.moments import span
 
 
 class Mark(StrEnum):

@@ -22,9 +22,10 @@ from delegate.chain.difference import Difference, difference
 from delegate.chain.effective import Effective, condition_texts, effective_each
 from delegate.chain.hop import Hop, hops_of
 from delegate.chain.links import UNLIMITED_HOPS, Link
+from delegate.chain.times import span
 from delegate.explain.grants import freshness, handing, spending, why_nothing
 from delegate.explain.layout import CHANGE, WIDTH, escaped, flow, hung, wrapped
-from delegate.explain.moments import span, when_from
+from delegate.explain.moments import when_from
 
 _COLUMN_MOST: Final = 40  # a longer name has a line of its own
 
