@@ -75,7 +75,10 @@ def test_a_payment_is_approved_by_two(shop: Desk) -> None:
     approve(shop, "researcher")
     allowed = present(shop, "clerk.d", "researcher.d")
     assert (allowed.status, allowed.err) == (0, "")
-    assert "  confirmed by agent:clerk, agent:researcher\n" in allowed.out
+    assert (
+        "  until     2026-12-01 20:00 UTC (in 8h)\n  word of   agent:clerk, agent:researcher\nChecked     "
+        in allowed.out
+    )
     dear = present(shop, "clerk.d", "researcher.d", request=DEAR)
     assert (dear.status, "agent:clerk's is for another request [discharge_mismatch]" in dear.err) == (1, True)
     old = present(shop, "clerk.d", "researcher.d", now=LATER)
