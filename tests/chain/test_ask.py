@@ -211,6 +211,9 @@ def test_every_other_text_is_refused_by_name(kind: Any, single: singles.Single, 
         assert caught.value.reason is reason, source[:40]
     with pytest.raises(TypeError):
         kind.parse(5)
+    with pytest.raises(DelegateError, match=f"{single.word} begins with {single.prefix}"):
+        kind.parse("dlgt_" + text[5:])
+    assert {"ask": "an ask", "discharge": "a discharge"}[kind.__name__.lower()] == single.word
 
 
 def test_a_presentation_is_kept_within_its_size() -> None:

@@ -63,6 +63,13 @@ def test_nothing_that_prints_shows_a_secret(thing: object, secret: bytes) -> Non
         assert form not in shown
 
 
+def test_an_envelope_counts_its_blocks() -> None:
+    """One block, two blocks."""
+    assert repr(BEARER) == "<BearerToken of 1 block, secret not shown>"
+    assert repr(BEARER.attenuate(now=NOW)) == "<BearerToken of 2 blocks, secret not shown>"
+    assert repr(Token(BEARER.blocks)) == "<Token of 1 block>"
+
+
 def test_a_bearer_token_is_written_only_when_asked_by_name() -> None:
     """`to_text` and `to_bytes` hold the secret; nothing else does."""
     secret = BEARER.envelope().secret

@@ -76,11 +76,33 @@ def test_a_payment_is_approved_by_two(shop: Desk) -> None:
     approve(shop, "researcher")
     allowed = present(shop, "clerk.d", "researcher.d")
     assert (allowed.status, allowed.err) == (0, "")
-    assert "  confirmed by agent:clerk, agent:researcher\n" in allowed.out
+    assert (
+        "  until     2026-12-01 20:00 UTC (in 8h)\n  word of   agent:clerk, agent:researcher\nChecked     "
+        in allowed.out
+    )
     dear = present(shop, "clerk.d", "researcher.d", request=DEAR)
     assert (dear.status, "agent:clerk's is for another request [discharge_mismatch]" in dear.err) == (1, True)
     old = present(shop, "clerk.d", "researcher.d", now=LATER)
-    assert (old.status, "agent:clerk's expired 300 s ago [discharge_expired]" in old.err) == (1, True)
+    assert (old.status, "agent:clerk's expired 5m ago [discharge_expired]" in old.err) == (1, True)
+
+
+def test_whoever_names_no_third_party_is_told_the_option(shop: Desk) -> None:
+    """An approval by a key that the service does not know; and a staple, where it knows no revoker."""
+    keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
+    approve(shop, "clerk")
+    shop.make("x.proof", "prove", "buyer.token", "--key", "buyer.key", *HERE, *PAY, "--discharge", "clerk.d")
+    ran = shop.run("verify", "x.proof", *TRUST, *HERE, *PAY)
+    assert ran.status == 1
+    assert ran.err.startswith("name whom you believe: --third-party bob.pub\nrefused: ")
+    assert ran.err.endswith("[discharge_unexpected]\n")
+    assert "name whom" not in present(shop, "clerk.d", "--third-party", "planner.pub").err
+    shop.make(
+        "planner.token", "mint", "--key", "alice.key", "--to", "planner.pub", "--can", "pay", "--ttl", "8h",
+        "--fresh", "5m",
+    )  # fmt: skip
+    keep(shop, "s.d", "staple", "planner.token", "--key", "alice.key", "--yes")
+    ran = present(shop, "s.d", key="planner")
+    assert ran.err.startswith("whose staple counts? --revoker alice.pub\nrefused: ")
 
 
 def test_an_approval_serves_once(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,12 +142,21 @@ def test_what_an_approver_reads(shop: Desk) -> None:
     )
 
 
-@pytest.mark.parametrize(("answer", "status"), [(b"n\n", 1), (b"\n", 1), (b"", 130)], ids=["no", "silence", "end"])
-def test_nothing_is_signed_without_a_yes(shop: Desk, answer: bytes, status: int) -> None:
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"n\n", "refused: not confirmed\n"),
+        (b"\n", "refused: not confirmed\n"),
+        (b"", "\nrefused: not confirmed; --yes for scripts\n"),
+    ],
+    ids=["no", "silence", "end"],
+)
+def test_nothing_is_signed_without_a_yes(shop: Desk, answer: bytes, words: str) -> None:
     """No, nothing, or nobody there: no discharge."""
     keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
     ran = shop.run("approve", "pay.asks", "--key", "clerk.key", stdin=answer)
-    assert (ran.status, ran.out) == (status, "")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.endswith(f"Confirm this? [y/N]: {words}")
 
 
 def test_a_request_cannot_draw_lines_of_its_own(shop: Desk) -> None:
@@ -245,7 +276,17 @@ def test_a_staple_stands_in_for_a_list(desk: Desk) -> None:
     assert (ran.status, "where was it looked up?" in ran.err) == (2, True)
     ran = keep(desk, "s.d", "staple", "buyer.token", "--key", "alice.key", "--yes")
     assert ran.err == "user:alice@example.com: as of now nothing of it was revoked, down to agent:buyer\n"
-    assert present(desk, "s.d", *heeding).status == 0
+    allowed = present(desk, "s.d", *heeding, now="2026-12-01T12:00:03Z")
+    assert allowed.status == 0
+    assert " revocation ✓ (stapled by user:alice@example.com, 3s old)\n" in allowed.out
+    desk.run("revoke", "--holder", "clerk.pub", "--key", "clerk.key", "--list", "r.dlgr")
+    strangers = present(desk, "s.d", *heeding, "--revocations", "r.dlgr")
+    assert "revocation ✓ (stapled by user:alice@example.com, 0s old)" in strangers.out
+    unmet = present(desk, "s.d", *heeding, "--explain", "--policy", "args.amount < 5")
+    assert (unmet.status, "revocation ✓ (stapled by user:alice@example.com, 0s old)" in unmet.out) == (1, True)
+    keep(desk, "odd.d", "staple", "buyer.token", "--key", "planner.key", "--yes")
+    odd = present(desk, "s.d", "odd.d", *heeding, "--explain")
+    assert (odd.status, "revocation not checked" in odd.out) == (1, True)
     assert "[revocation_stale]" in present(desk, "s.d", *heeding, now=LATER).err
     assert "[discharge_unexpected]" in present(desk, "s.d", "--revoker", "planner.pub").err
 
@@ -268,6 +309,30 @@ def test_inspect_shows_what_a_hop_needs(shop: Desk) -> None:
     assert shop.run("inspect", "buyer.token", "--json").json["chain"]["hops"][0]["needs"][0].startswith("2 of 3 (")
 
 
+def test_what_a_hop_needs_is_among_what_it_takes_away(shop: Desk) -> None:
+    """In a diff, in what a dry run says would come of it, and in what the hops add up to; and as JSON."""
+    shop.make(
+        "pair.token", "attenuate", "buyer.token", "--key", "buyer.key", "--need", "clerk.pub within 1h",
+    )  # fmt: skip
+    keys = {
+        stem: Identity.from_seed(f"agent:{stem}", bytes([number]) * 32).public_key.thumbprint
+        for number, stem in ((3, "researcher"), (4, "summarizer"), (6, "clerk"))
+    }
+    team = ", ".join(f"{key[:8].hex()}…" for key in sorted(keys.values()))
+    whole = f"2 of 3 ({team}) that said.approved == true, at most 900 s old, for each request"
+    one = f"1 of 1 ({keys['clerk'][:8].hex()}…) that said.approved == true, at most 3600 s old"
+    shown = shop.run("inspect", "pair.token", "--diff").out
+    dry = shop.run("attenuate", "buyer.token", "--key", "buyer.key", "--need", "clerk.pub within 1h", "--dry-run").out
+    for text in (shown, dry.partition("The chain would then be")[2]):
+        flat = " ".join(text.split())
+        assert flat.count(f"needs {whole}") == 1
+        assert flat.count(f" 1 └─ agent:buyer needs {one} ") == 1
+        assert f" Needs {whole} {one}" in flat
+    said = shop.run("inspect", "pair.token", "--diff", "--json").json
+    assert [hop["needs"] for hop in said["diff"]] == [[whole], [one]]
+    assert said["chain"]["needs"] == [whole, one]
+
+
 def test_explain_and_json_say_what_to_ask(shop: Desk) -> None:
     """A refusal as JSON holds the asks that would help; the hop says what it lacks."""
     made = shop.run("prove", "buyer.token", "--key", "buyer.key", *HERE, *PAY)
@@ -283,9 +348,9 @@ def test_a_closed_terminal_stops_it(shop: Desk, monkeypatch: pytest.MonkeyPatch)
     """Ctrl-C at the question: 130, and no discharge."""
     keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
 
-    def interrupted(*_: object, **__: object) -> bool:
+    def interrupted(_: str) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("click.confirm", interrupted)
+    monkeypatch.setattr("click.termui.visible_prompt_func", interrupted)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     assert main(["approve", "pay.asks", "--key", "clerk.key", "--now", NOW]) == 130

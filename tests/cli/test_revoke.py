@@ -23,7 +23,8 @@ REVOKE = ("revoke", "--key", "alice.key", "--list", "revoked.dlgr")
 
 def ids(desk: Desk) -> list[str]:
     """The ids in the journal, oldest first."""
-    return [json.loads(line)["id"] for line in (desk.folder / "data" / "journal.jsonl").read_text().splitlines()]
+    lines = map(json.loads, (desk.folder / "data" / "journal.jsonl").read_text().splitlines())
+    return [line["id"] for line in lines if "id" in line]
 
 
 def kept(desk: Desk, file: str = "revoked.dlgr") -> RevocationList:
@@ -42,7 +43,7 @@ def named(text: str, desk: Desk) -> str:
 def test_list(story: Desk) -> None:
     """Every hand-over: which, to whom, until when, what and why."""
     ran = story.run("list")
-    assert (ran.status, ran.err) == (0, "")
+    assert (ran.status, ran.err) == (0, "revocations: as noted here; others' lists with --revocations FILE\n")
     assert ran.out == named(
         """
         <id-0>  user:alice@example.com → agent:planner
@@ -51,6 +52,8 @@ def test_list(story: Desk) -> None:
                   may pay(amount, currency) if args.amount <= 500
                   may mail.send
                   if  args.size < 1000000
+                  at files.example.com
+                  hands on 3 more times
                   "quarterly report"
         <id-1>  agent:planner → agent:researcher
                   live until 2026-12-01 14:00 UTC (in 2h)
@@ -59,14 +62,71 @@ def test_list(story: Desk) -> None:
         <id-2>  agent:researcher → agent:summarizer
                   live until 2026-12-01 12:22 UTC (in 22m)
                   may files.read /data/q3/**
+                  hands on to nobody
         """,
         story,
     )
 
 
+def test_list_knows_what_was_revoked_from_here(story: Desk) -> None:
+    """Without any list: a block, and then a key; not what a stranger to the chain takes back."""
+    path = story.folder / "data" / "journal.jsonl"
+
+    def states() -> list[str]:
+        return [entry["state"] for entry in story.run("list", "--json").json["entries"]]
+
+    stranger = ("revoke", "planner.token", "--hop", "0", "--key", "buyer.key", "--list", "stranger.dlgr")
+    assert story.run(*stranger).status == 0
+    assert states() == ["live"] * 3
+    assert story.run(*REVOKE, ids(story)[1], "--why", "laptop stolen").status == 0
+    assert states() == ["live", "revoked", "revoked"]
+    assert json.loads(path.read_text().splitlines()[-1]) == {
+        "journal": 1,
+        "revoked": "block",
+        "subject": ids(story)[1],
+        "signer": ALICE.public_key.thumbprint.hex(),
+        "since": 0,
+        "until": NOON + 7200,
+        "list": str(story.folder / "revoked.dlgr"),
+        "made": NOON,
+    }
+    own = ("--holder", "planner.pub", "--key", "planner.key", "--list", "planner.dlgr", "--since", NOW)
+    assert story.run("revoke", *own).status == 0
+    assert states() == ["revoked"] * 3
+    last = json.loads(path.read_text().splitlines()[-1])
+    assert (last["revoked"], last["subject"]) == ("key", PLANNER.public_key.thumbprint.hex())
+    assert (last["since"], path.read_text().count("\n")) == (NOON, 6)
+    ran = story.run("list")
+    assert (ran.out.count("revoked\n"), ran.err) == (3, "")
+
+
+def test_list_shows_whatever_narrows(story: Desk) -> None:
+    """A hand-over that says only where, how much, by whose word, how fresh, from when."""
+    story.make(
+        "limited.token", "attenuate", "researcher.token", "--key", "researcher.key", "--audience", "files.example.com",
+        "--budget", "calls=3", "--budget", "usd_cents=500", "--fresh", "15m", "--need", "clerk.pub within 1h",
+        "--not-before", "2026-12-01T12:05Z",
+    )  # fmt: skip
+    clerk = Identity.from_seed("agent:clerk", b"\x06" * 32).public_key.thumbprint[:8].hex()
+    assert story.run("list").out.endswith(
+        named(
+            f"""
+            <id-3>  agent:researcher, narrowing its own
+                      live until 2026-12-01 14:00 UTC (in 2h)
+                      at files.example.com
+                      from 2026-12-01 12:05 UTC
+                      spends at most 3 calls, 500 usd_cents
+                      revocation data at most 15m old
+                      needs 1 of 1 ({clerk}…) that said.approved == true, at most 3600 s old
+            """,
+            story,
+        )
+    )
+
+
 def test_list_says_what_is_over_and_what_is_revoked(story: Desk) -> None:
     """With a list of what was revoked; what is below a revoked block is revoked too."""
-    assert story.run(*REVOKE, "researcher.token", "--hop", "1").status == 0
+    assert story.run(*REVOKE, "researcher.token", "--hop", "1", "--no-journal").status == 0
     ran = story.run("list", "--revocations", "revoked.dlgr", now="2026-12-01T12:30Z")
     states = [line.strip() for line in ran.out.splitlines() if line.strip().startswith(("live", "over", "revoked"))]
     assert states == ["live until 2026-12-01 20:00 UTC (in 7h30m)", "revoked", "revoked"]
@@ -221,7 +281,7 @@ def test_the_lists_freshness_is_the_signer_s_choice(story: Desk) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        ((*REVOKE, "abc"), 2, "an id begins with at least 8 digits; see delegate list"),
+        ((*REVOKE, "abc"), 2, "an id begins with at least 8 digits, as delegate list shows them; see delegate revoke"),
         ((*REVOKE, "deadbeef"), 2, "no id in the journal begins so; give the whole id, or the token"),
         ((*REVOKE, "ab" * 32), 2, "the journal does not know it: when is its chain over? --until TIME"),
         ((*REVOKE, "deadbeef", "--hop", "1"), 2, "--hop is for a token: an id is that of one block"),

@@ -105,6 +105,7 @@ def test_a_budget_needs_a_state(clerk: Desk) -> None:
         "this verifier has no ledger to charge [budget_unavailable]\n"
     )
     assert "budget unavailable ✗" in clerk.run(*VERIFY, "--explain", now=None).out
+    connect(STATE[1]).close()
     assert "budget" not in clerk.run("inspect", "t", *TRUST, *STATE, now=None).out.partition("Checked")[2]
     assert clerk.run("budget", "show", "t", *STATE, now=None).out.endswith("0 of 3 spent, 3 left\n")
 
@@ -117,6 +118,7 @@ def test_check_says_whether_enough_is_left(clerk: Desk) -> None:
     assert (ran.status, " · budget not charged\n" in ran.out) == (0, True)
     assert clerk.run(*check, "--cost", "usd_cents=1000", now=None).status == 0
     assert clerk.run(*check, "--cost", "usd_cents=1001", now=None).status == 1
+    connect(STATE[1]).close()
     ran = clerk.run(*check, *STATE, now=None)
     assert (ran.status, "budget not charged (enough is left)" in ran.out) == (0, True)
     ran = clerk.run(*check, "--cost", "calls=1", now=None)
@@ -275,6 +277,7 @@ def test_a_clock_of_one_s_own_does_not_reach_the_state(desk: Desk) -> None:
     assert (ran.status, ran.out) == (2, "")
     assert "leave out --now or --state" in ran.err
     assert not (desk.folder / "state.db").exists()
+    connect(STATE[1]).close()
     assert desk.run("inspect", "t", *TRUST, *STATE).status == 0
     assert desk.run("verify", "t", *TRUST, *STATE).status == 0
 
@@ -420,3 +423,39 @@ def test_a_ledger_that_cannot_say_what_is_left(clerk: Desk, monkeypatch: pytest.
     clerk.make("t", *MINT, "--budget", "calls=3")
     ran = clerk.run("check", "t", *TRUST, *READ, "--state", "redis://somewhere", now=None)
     assert (ran.status, "WOULD be allowed" in ran.out) == (5, False)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("budget", "show", "t"),
+        ("doctor",),
+        ("inspect", "t", *TRUST),
+        ("check", "t", *TRUST, *READ),
+        ("verify", "t", *TRUST),
+        ("staple", "t", "--key", "alice.key"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_looking_makes_no_state(clerk: Desk, command: tuple[str, ...]) -> None:
+    """A typing error in `--state` is told, and answered by no empty file; in an absolute path and with escapes too."""
+    clerk.make("t", *MINT, "--budget", "calls=3")
+    for url, name in (
+        ("sqlite:///stat.db", "stat.db"),
+        (f"sqlite:///{clerk.folder}/stat.db", f"{clerk.folder}/stat.db"),
+        ("sqlite:///no%20state.db", "no state.db"),
+    ):
+        ran = clerk.run(*command, "--state", url, now=None)
+        assert (ran.status, ran.out, ran.err) == (5, "", f"error: no such state: {name}\n")
+    assert not list(clerk.folder.glob("*.db*"))
+
+
+def test_what_changes_a_state_makes_it(clerk: Desk) -> None:
+    """The first decision, the first revocation, the first list."""
+    clerk.make("t", *MINT)
+    assert ask(clerk, "--state", "sqlite:///one.db").status == 0
+    revoke = ("revoke", "t", "--key", "alice.key", "--list", "revoked.dlgr")
+    assert clerk.run(*revoke, "--state", "sqlite:///two.db", now=None).status == 0
+    assert clerk.run("revocations", "import", "revoked.dlgr", "--state", "sqlite:///three.db", now=None).status == 0
+    assert sorted(each.name for each in clerk.folder.glob("*.db")) == ["one.db", "three.db", "two.db"]
+    assert clerk.run("doctor", "--state", "sqlite:///two.db", now=None).status == 0

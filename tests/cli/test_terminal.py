@@ -137,6 +137,29 @@ def test_a_token_as_bytes(story: Desk) -> None:
     assert story.run("inspect", "-", stdin=data).out == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"{}"\n',
+        "'{}'",
+        "$ delegate mint --key alice.key\n{}\n",
+        "TOKEN={}\r\n",
+        "{}\nagain\n",
+        "{} {}",
+        "\tit is {}.",
+    ],
+)
+def test_a_token_among_other_words_is_called_so(story: Desk, text: str) -> None:
+    """In quotes, below a shell's line, behind a name: a text that was copied with too much, and no bytes of a token."""
+    token = (story.folder / "planner.token").read_text().strip()
+    (story.folder / "copied").write_bytes(text.replace("{}", token).encode())
+    ran = story.run("inspect", "copied")
+    assert (ran.status, ran.out) == (3, "")
+    assert ran.err == "not a token: has more in it than a token: quotes, another line or other words\n"
+    (story.folder / "prose").write_text("no token\nat all\n")
+    assert story.run("inspect", "prose").err == ("not a token: does not begin with dlgt_, dlgb_ or dlgp_ [malformed]\n")
+
+
 def test_a_bearer_token_in_an_argument_is_warned_of(desk: Desk) -> None:
     """Every process here sees arguments; a file or stdin gives no warning."""
     text = desk.make("b", "mint", "--key", "alice.key", "--bearer", "--can", "a", "--ttl", "5m", *HERE)
@@ -339,6 +362,15 @@ def test_every_command_shows_an_example_of_itself(desk: Desk) -> None:
             assert own, words
             others = [each for each in examples if each not in own]  # may lead up to it: `delegate token > file`
             assert all(shown.index(each) < shown.index(own[-1]) for each in others), words
+
+
+def test_help_says_where_the_journal_is_and_what_an_absent_option_means(desk: Desk) -> None:
+    """`DELEGATE_DATA` beside whatever writes or reads it; how often a chain may be handed on, if nobody says."""
+    for command in ("mint", "attenuate", "revoke", "list"):
+        assert "DELEGATE_DATA moves" in " ".join(desk.run(command, "--help", now=None).out.split()), command
+    for command in ("mint", "attenuate"):
+        assert "if absent: 0 in mint, else what is left" in " ".join(desk.run(command, "--help", now=None).out.split())
+    assert "ID is the beginning of one" in desk.run("revoke", "--help", now=None).out
 
 
 def test_help_fits(desk: Desk) -> None:

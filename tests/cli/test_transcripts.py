@@ -127,7 +127,7 @@ def test_inspect_of_an_expired_chain(story: Desk) -> None:
     assert ran.status == 1
     assert " · until 2026-12-01 12:22 UTC (38m ago) · " in ran.out
     assert "Checked     signatures 3/3 ✓ · root user:alice@example.com ✓ · expired ✗ · " in ran.out
-    assert ran.err == "refused: hop 2 (agent:researcher → agent:summarizer): expired 2280 s ago [expired]\n"
+    assert ran.err == "refused: hop 2 (agent:researcher → agent:summarizer): expired 38m ago [expired]\n"
 
 
 def test_inspect_of_what_every_hop_took_away(story: Desk) -> None:

@@ -111,7 +111,7 @@ def test_what_was_refused_before_any_hop_was_asked() -> None:
     assert decision_lines(decision, NOW + 90, hops=True)[:3] == [
         "REFUSED  expired at hop 0 (user:alice@example.com → agent:planner)",
         "  asked     pay with amount=100",
-        "  because   expired 30 s ago",
+        "  because   expired 30s ago",
     ]
     assert not [line for line in decision_lines(decision, NOW + 90, hops=True) if line.startswith("  hop")]
 

@@ -149,6 +149,7 @@ def test_as_json() -> None:
         "why": None,
         "budget": {},
         "fresh": None,
+        "needs": [],
         "gives": ["a.*", "b", "c /x/**"],
     }
     assert second == {
@@ -157,6 +158,7 @@ def test_as_json() -> None:
         "why": None,
         "budget": {},
         "fresh": None,
+        "needs": [],
         "nothing_left": None,
         "removed": ["b"],
         "actions": [{"before": "a.*", "after": ["a.d"]}],

@@ -203,6 +203,10 @@ class Maker:
         return Links(driver, deadline_s=deadline_s, count=count)
 
 
+class DriverError(Exception):
+    """What a driver raises."""
+
+
 def fail(error: Exception) -> Callable[[Wire], None]:
     """Make a question that fails."""
 
@@ -234,6 +238,27 @@ def test_a_connection_is_used_again_until_something_goes_wrong_on_it() -> None:
     assert links.ask(lambda wire: wire) is maker.made[2]
     assert one_line(ValueError("one\x1b[0m\ntwo"), "") == "one\N{REPLACEMENT CHARACTER}[0m"
     links.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "connection refused"),
+        (
+            DriverError("Error 111 connecting to localhost:1. Connection refused."),
+            "connecting to localhost:1. Connection refused",
+        ),
+        (DriverError("no host: [Errno -2] Name or service not known"), "no host: Name or service not known"),
+        (DriverError(""), "DriverError: "),
+        (OSError("hunter2"), "OSError: ***"),
+        (TypeError("x"), "TypeError: x"),
+    ],
+)
+def test_what_a_driver_says_is_said_in_words(error: Exception, words: str) -> None:
+    """Without the numbers and the names of types that a program has for it; these where there is nothing else."""
+    with pytest.raises(StateError) as caught:
+        Maker().links().ask(fail(error))
+    assert caught.value.detail == f"the server: {words}"
 
 
 def test_a_late_answer_goes_nowhere() -> None:

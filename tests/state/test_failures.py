@@ -97,9 +97,10 @@ def test_a_file_of_something_else_is_refused_and_left_alone(path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
-    """No such folder; a folder in its place."""
-    refuses(lambda: opened(tmp_path / "none" / "state.db"))
-    refuses(lambda: opened(tmp_path))
+    """No such folder; a folder in its place. Why is told in words, without a program's names for it."""
+    missing = refuses(lambda: opened(tmp_path / "none" / "state.db"))
+    assert missing.detail == "the state file: no such file or directory"
+    assert refuses(lambda: opened(tmp_path)).detail == "the state file: unable to open database file"
 
 
 def test_a_file_is_its_owners_alone(path: Path) -> None:

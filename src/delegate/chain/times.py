@@ -1,4 +1,4 @@
-"""Durations and instants as callers write them, as integer seconds (SPEC §2.3).
+"""Durations and instants as callers write them, as integer seconds, and lengths of time for people (SPEC §2.3).
 
 A `Duration` is int seconds, `"10m"`, or a timedelta of whole seconds; an `Instant` is int Unix seconds or an
 aware datetime. A naive datetime is refused: nobody can say which moment it means.
@@ -17,6 +17,7 @@ Instant: TypeAlias = int | datetime
 
 _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION: Final = re.compile(r"(?:[0-9]{1,9}[smhdw])+")
+_SPANS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _PART: Final = re.compile(r"([0-9]+)([smhdw])")
 
 
@@ -69,3 +70,16 @@ def instant(moment: Instant) -> int:
         message = "an instant lies between 1970 and 9999"
         raise ValueError(message)
     return value
+
+
+def span(length_s: int) -> str:
+    """Write a length of time in its two largest units, cut off: `7h59m`, `3d`, `42s`."""
+    for place, (size, unit) in enumerate(_SPANS):
+        if length_s >= size:
+            count, rest = divmod(length_s, size)
+            if place + 1 == len(_SPANS):
+                return f"{count}{unit}"
+            next_size, next_unit = _SPANS[place + 1]
+            more = rest // next_size
+            return f"{count}{unit}{more}{next_unit}" if more else f"{count}{unit}"
+    return "0s"

@@ -127,7 +127,7 @@ class ChainEnvelope:
         return hash(self.blocks)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {len(self.blocks)} blocks>"
+        return f"<{type(self).__name__} of {blocks_text(len(self.blocks))}>"
 
 
 class Token(ChainEnvelope):
@@ -192,6 +192,11 @@ def originator_of(link: Link) -> str:
     """Name whose authority the chain says it carries: `for` of block 0, else `iss`."""
     first = link.up()[0].block
     return first.originator or first.issuer
+
+
+def blocks_text(count: int) -> str:
+    """Count blocks in words."""
+    return f"{count} block{'' if count == 1 else 's'}"
 
 
 def word(kind: Kind) -> str:

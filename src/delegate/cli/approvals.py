@@ -19,6 +19,7 @@ import click
 from delegate.chain.ask import Ask, asks
 from delegate.chain.discharge import Discharge
 from delegate.chain.links import Link
+from delegate.chain.times import span
 from delegate.chain.token import Token
 from delegate.chain.unverified import AnyToken
 from delegate.cli.options import (
@@ -41,7 +42,6 @@ from delegate.cli.verifiers import check_stdin, footing, revocation_options
 from delegate.errors import DelegateError, Reason
 from delegate.explain import when_from
 from delegate.explain.layout import WIDTH, escaped, titled, wrapped
-from delegate.explain.moments import span
 from delegate.limits import ASK_BYTES, DISCHARGES
 from delegate.wire import cose
 
@@ -123,7 +123,7 @@ def approve(
     for each in mine:
         for line in _question(each, said, identity.name, ttl):
             out.note(line)
-        if not yes and not click.confirm("Confirm this?", err=True):
+        if not yes and not _confirmed(out):
             raise Failure(Status.REFUSED, "not confirmed", label="refused")
         try:
             made.append(identity.discharge(each, says=said, ttl=ttl, now=at))
@@ -198,6 +198,17 @@ def _lines_of(source: str, prefix: str) -> list[str]:
     if not lines:
         raise Failure(Status.NOT_GENUINE, f"nothing there that begins with {prefix}", reason=Reason.TRUNCATED)
     return lines
+
+
+def _confirmed(out: Output) -> bool:
+    """Ask whoever is there; raises Failure where nobody is, and click.Abort for Ctrl-C."""
+    try:
+        return click.confirm("Confirm this?", err=True)
+    except click.Abort as error:
+        if isinstance(error.__context__, EOFError):  # click makes one of both
+            out.note("")
+            raise Failure(Status.REFUSED, "not confirmed; --yes for scripts") from None
+        raise
 
 
 def _question(asked: Ask, says: dict[str, object], name: str, ttl_s: int) -> list[str]:

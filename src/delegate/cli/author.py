@@ -56,7 +56,7 @@ def mint(
     bearer: bool,  # noqa: FBT001
     on_behalf_of: str | None,
     tenant: str | None,
-    journal: bool,  # noqa: FBT001
+    noted: bool,  # noqa: FBT001
     ask: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
@@ -84,7 +84,7 @@ def mint(
         token = _authored(lambda: identity.mint(bearer=True, **shared))
     else:
         token = _authored(lambda: identity.mint(to=holder, **shared))
-    if journal:
+    if noted:
         note(out, token)
     _print_token(out, token, at)
 
@@ -111,7 +111,7 @@ def attenuate(
     key_file: str | None,
     to_file: str | None,
     dry_run: bool,  # noqa: FBT001
-    journal: bool,  # noqa: FBT001
+    noted: bool,  # noqa: FBT001
     ask: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
@@ -144,7 +144,7 @@ def attenuate(
     if dry_run:
         _print_dry_run(out, longer.link, at)
         return
-    if journal:
+    if noted:
         note(out, longer)
     _print_token(out, longer, at)
 

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from delegate.chain.discharge import Discharge
+from delegate.chain.token import Presentation
 from delegate.chain.unverified import AnyToken
 from delegate.cli.verifiers import Footing
 from delegate.errors import DelegateError, Denied, Reason
@@ -21,6 +23,7 @@ from delegate.keys import Principal
 from delegate.state import Refused, State
 from delegate.verify import Decision, VerifiedChain
 from delegate.verify.spending import CALLS, charges, refusal
+from delegate.wire import cose
 from delegate.wire.envelope import Kind
 
 # In the order of SPEC §5: what is refused by one of these was not looked up (§5.4).
@@ -49,6 +52,7 @@ class Looked:
         now: its clock.
         audience: the service, where the user named one.
         vouched: principals whose names to believe.
+        parties: third parties that the user named.
         proven: whether a proof was looked at.
         cost: unit → what the request costs; `None` where no request was asked about.
     """
@@ -58,6 +62,7 @@ class Looked:
     now: int
     audience: str | None = None
     vouched: Sequence[Principal] = ()
+    parties: Sequence[Principal] = ()
     proven: bool = False
     cost: Mapping[str, int] | None = None
 
@@ -161,7 +166,7 @@ def _revocation(decision: Decision, looked: Looked) -> Checked:
     if decision.reason in {Reason.REVOKED, Reason.REVOCATION_STALE}:
         return checked.revocation_failed(decision.reason)
     if store is None:
-        return checked.revocation_unchecked("no list given")
+        return _stapled(decision, looked) or checked.revocation_unchecked("no list given")
     if chain is None or decision.reason in _BEFORE_REVOCATION:
         return checked.revocation_unchecked()
     if decision.reason is Reason.STATE_UNAVAILABLE:
@@ -171,10 +176,28 @@ def _revocation(decision: Decision, looked: Looked) -> Checked:
     have_say.update(hop.key.thumbprint for hop in chain.hops)
     counting = [feed for feed in feeds if feed.signer in have_say]
     if not counting:
-        return checked.revocation_unchecked("no list by anyone with a say")
+        return _stapled(decision, looked) or checked.revocation_unchecked("no list by anyone with a say")
     oldest = min(feed.issued for feed in counting)
     overdue = any(feed.expires <= looked.now for feed in counting)
     return checked.not_revoked(len(counting), max(looked.now - oldest, 0), overdue=overdue)
+
+
+def _stapled(decision: Decision, looked: Looked) -> Checked | None:
+    """Say which staple bears it out, the newest; `None` where none does, or where some discharge did not hold."""
+    went_on = decision.allowed or isinstance(decision.error, Denied)
+    if not went_on or not isinstance(looked.given, Presentation):
+        return None
+    said = [(cose.open_signed(each).kid, Discharge(each).claimed) for each in looked.given.discharges]
+    held = [
+        (statement.issued, revoker.name)
+        for kid, statement in said
+        for revoker in looked.on.revokers
+        if statement.place is None and kid == revoker.public_key.kid and revoker.name in decision.confirmed_by
+    ]
+    if not held:
+        return None
+    issued, name = max(held)
+    return checked.stapled(name, max(looked.now - issued, 0))
 
 
 def _spent(decision: Decision, looked: Looked) -> tuple[Checked, ...]:

@@ -33,7 +33,6 @@ from delegate.cli.sources import read_principal, read_request, read_roots, read_
 from delegate.cli.status import Status
 from delegate.cli.verifiers import (
     NO_REQUEST,
-    Footing,
     check_stdin,
     claimed_audience,
     footing,
@@ -127,13 +126,15 @@ def verify(
     facts = _facts(env)
     given = read_token(token, out)
     place = audience if audience is not None else claimed_audience(given)
-    with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
+    may_make = request is not None
+    with footing(list_files, revoker_files, max_age_s, state_url, now=at, may_make=may_make) as on:
         looked = Looked(
             given=given,
             on=on,
             now=at,
             audience=audience,
             vouched=vouched,
+            parties=parties,
             proven=request is not None,
             cost=None if request is None else cost,
         )
@@ -248,7 +249,7 @@ def _tell_chain(out: Output, decision: Decision, looked: Looked, items: Sequence
     data = {"genuine": chain is not None, "allowed": None, "checked": items_json(items)}
     # What this one said to the request that nobody made is of no interest; anything before that is.
     if decision.error is not None and not isinstance(decision.error, Denied):
-        _hint(out, decision, looked.on)
+        _hint(out, decision, looked)
         raise failure_of(decision.error, chain, data)
     found = view(looked.given.link, None if chain is None else chain.root.can)
     lines = [
@@ -271,12 +272,13 @@ def _tell(out: Output, decision: Decision, looked: Looked, items: Sequence[Check
         return
     if explain:
         out.show(lines)
-    _hint(out, decision, looked.on)
+    _hint(out, decision, looked)
     raise failure_of(decision.error, decision.chain, data)
 
 
-def _hint(out: Output, decision: Decision, on: Footing) -> None:
+def _hint(out: Output, decision: Decision, looked: Looked) -> None:
     """Say which option helps against a refusal that is not the token's fault."""
+    on = looked.on
     if decision.reason is Reason.BUDGET_UNAVAILABLE:
         out.note("budgets are charged in a store: --state sqlite:///state.db, redis://… or postgresql://…")
     elif decision.reason is Reason.BUDGET_UNPRICED:
@@ -285,7 +287,15 @@ def _hint(out: Output, decision: Decision, on: Footing) -> None:
         out.note("whose lists must be fresh? --revoker alice.pub, with --revocations or --state")
     elif decision.reason is Reason.REVOCATION_STALE and on.revocations is None:
         out.note("where are their lists? --revocations FILE or --state URL")
+    elif decision.reason is Reason.DISCHARGE_UNEXPECTED and not looked.parties and _has_needs(decision):
+        out.note("name whom you believe: --third-party bob.pub")
+    elif decision.reason is Reason.DISCHARGE_UNEXPECTED and not on.revokers:
+        out.note("whose staple counts? --revoker alice.pub")
     elif decision.reason is Reason.DISCHARGE_MISSING:
         out.note(
             "whoever must confirm it: delegate ask writes what to send them, and approve answers; --third-party here"
         )
+
+
+def _has_needs(decision: Decision) -> bool:
+    return decision.chain is not None and bool(decision.chain.link.needs)

@@ -1,11 +1,11 @@
-"""The journal: what was handed out from here, so that a person can name it later and take it back.
+"""The journal: what was handed out from here and what was taken back, so that a person can name it later.
 
 The rules of this file:
 
 - Never a token, never a secret: ids, names, times, and what was permitted, as text.
 - One line, one JSON object, one appending write: two commands at once do not tear each other's lines.
 - A line that is torn or somebody else's is skipped and counted; no line is an error.
-- A journal that cannot be written is a warning: what was asked for is the token.
+- A journal that cannot be written is a warning: what was asked for is the token, or the list.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,13 +22,16 @@ import click
 import platformdirs
 
 from delegate.chain.blocks import BEARER
-from delegate.chain.hop import hops_of
+from delegate.chain.hop import Hop, hops_of
 from delegate.chain.records import Record
 from delegate.chain.request import parse_json
 from delegate.chain.text import shown
 from delegate.chain.token import ChainEnvelope
 from delegate.cli.output import Output, file_failure
 from delegate.errors import DelegateError
+from delegate.explain import moment
+from delegate.explain.grants import freshness, handing, spending
+from delegate.explain.layout import escaped
 from delegate.limits import BLOCKS, TIME_MAX
 from delegate.wire import cose
 
@@ -38,11 +41,14 @@ _VERSION: Final = 1
 _LINE_BYTES: Final = 1 << 19  # no token comes to as much text
 _ID_BYTES: Final = 32
 _TEXTS: Final = ("by", "to", "why")
-_LISTS: Final = ("may", "if")
-_TIMES: Final = ("until", "made")
+_LISTS: Final = ("may", "if", "limits")
+_SUBJECTS: Final = ("block", "key")
 
 journal_option = click.option(
-    "--journal/--no-journal", default=True, help="Note what is handed out, never the token, for delegate list."
+    "--journal/--no-journal",
+    "noted",
+    default=True,
+    help=f"Note it for delegate list, never the token, in your data folder; {DATA_VARIABLE} moves that.",
 )
 
 
@@ -67,6 +73,7 @@ class Entry:
         by, to: names of its signer and its holder; a bearer block's holder is `bearer:`.
         key: thumbprint of the holder's key.
         may, conditions: what it permits and what must hold, as text; empty where it says nothing.
+        limits: what else it says that narrows, as text: `at files.example.com`, `spends at most 3 calls`.
         until: when the chain is over at this block, Unix seconds.
         why: the purpose.
         made: when it was signed.
@@ -78,6 +85,7 @@ class Entry:
     key: bytes
     may: tuple[str, ...]
     conditions: tuple[str, ...]
+    limits: tuple[str, ...]
     until: int
     why: str
     made: int
@@ -104,11 +112,55 @@ class Entry:
             "key": self.key.hex(),
             "may": list(self.may),
             "if": list(self.conditions),
+            "limits": list(self.limits),
             "until": self.until,
             "why": self.why,
             "made": self.made,
             "above": [[place.block_id.hex(), place.signer.hex()] for place in self.places[:-1]],
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoked:
+    """What one command took back: a block or a key.
+
+    Attributes:
+        record: as the list has it.
+        file: the list that it went into.
+        made: when.
+    """
+
+    record: Record
+    file: str
+    made: int
+
+    def to_json(self) -> dict[str, object]:
+        """Give it as its line has it."""
+        record = self.record
+        return {
+            "journal": _VERSION,
+            "revoked": "key" if record.is_key else "block",
+            "subject": record.subject.hex(),
+            "signer": record.signer.hex(),
+            "since": record.since,
+            "until": record.until,
+            "list": self.file,
+            "made": self.made,
+        }
+
+
+class Journal(NamedTuple):
+    """What a journal holds.
+
+    Attributes:
+        entries: what was handed out, oldest first.
+        revoked: what was taken back, oldest first.
+        skipped: how many lines are none of a journal.
+    """
+
+    entries: list[Entry]
+    revoked: list[Revoked]
+    skipped: int
 
 
 def journal_path() -> Path:
@@ -147,6 +199,7 @@ def entry_of(token: ChainEnvelope) -> Entry:
         key=hop.key.thumbprint,
         may=hop.capabilities,
         conditions=hop.caveats,
+        limits=_limits(hop),
         until=link.expires,
         why=hop.why,
         made=hop.issued,
@@ -169,10 +222,33 @@ def is_revoked(entry: Entry, records: Iterable[Record]) -> bool:
     return False
 
 
+def _limits(hop: Hop) -> tuple[str, ...]:
+    limits = [f"at {', '.join(hop.audience)}"] if hop.audience else []
+    if hop.not_before is not None:
+        limits.append(f"from {moment(hop.not_before)}")
+    if hop.hops is not None:
+        limits.append(f"hands on {handing(hop.hops)}")
+    if hop.budget:
+        limits.append(f"spends {spending(hop.budget)}")
+    if hop.fresh is not None:
+        limits.append(freshness(hop.fresh))
+    return (*limits, *(f"needs {text}" for text in hop.needs))
+
+
 def note(out: Output, token: ChainEnvelope) -> None:
     """Append what was handed out; warn where that cannot be."""
+    _note(out, entry_of(token).to_json())
+
+
+def note_revoked(out: Output, records: Iterable[Record], file: str, at: int) -> None:
+    """Append what was taken back, a line each; warn where that cannot be."""
+    for record in records:
+        _note(out, Revoked(record=record, file=escaped(str(Path(file).resolve())), made=at).to_json())
+
+
+def _note(out: Output, said: Mapping[str, object]) -> None:
     path = journal_path()
-    line = json.dumps(entry_of(token).to_json(), ensure_ascii=True, separators=(",", ":"))
+    line = json.dumps(said, ensure_ascii=True, separators=(",", ":"))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _append(path, line.encode() + b"\n")
@@ -193,55 +269,75 @@ def _append(path: Path, line: bytes) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def read() -> tuple[list[Entry], int]:
-    """Read the journal: its entries, oldest first, and how many lines were skipped.
+def read() -> Journal:
+    """Read the journal.
 
     Raises:
         Failure: it is there and cannot be read.
     """
     path = journal_path()
     entries: dict[bytes, Entry] = {}
+    revoked: list[Revoked] = []
     skipped = 0
     try:
         with path.open("rb") as file:
             for line in iter(lambda: file.readline(_LINE_BYTES), b""):
-                entry = _entry(line)
-                if entry is not None:
-                    entries[entry.block_id] = entry
+                found = _line(line)
+                if isinstance(found, Entry):
+                    entries[found.block_id] = found
+                elif found is not None:
+                    revoked.append(found)
                 elif line.strip():
                     skipped += 1
     except FileNotFoundError:
-        return [], 0
+        return Journal([], [], 0)
     except OSError as error:
         raise file_failure(path, error) from None
-    return list(entries.values()), skipped
+    return Journal(list(entries.values()), revoked, skipped)
 
 
-def _entry(line: bytes) -> Entry | None:
+def _line(line: bytes) -> Entry | Revoked | None:
     """Read one line; `None` for whatever is not one of ours."""
     try:
         said = parse_json(line)
         if _checked(said["journal"], int) != _VERSION:
             return None
-        above = [Place(_id(block_id), _id(signer)) for block_id, signer in said["above"]]
-        by, to, why = (_checked(said[name], str) for name in _TEXTS)
-        may, conditions = (tuple(_checked(each, str) for each in said[name]) for name in _LISTS)
-        until, made = (_checked(said[name], int) for name in _TIMES)
-        entry = Entry(
-            places=(*above, Place(_id(said["id"]), _id(said["signer"]))),
-            by=by,
-            to=to,
-            key=_id(said["key"]),
-            may=may,
-            conditions=conditions,
-            until=until,
-            why=why,
-            made=made,
-        )
+        said.setdefault("limits", [])  # lines from before there were any
+        return _revoked(said) if "revoked" in said else _entry(said)
     except (DelegateError, KeyError, TypeError, ValueError):
         return None
-    fits = len(entry.places) <= BLOCKS and 0 <= until <= TIME_MAX and 0 <= made <= TIME_MAX
-    return entry if fits else None
+
+
+def _revoked(said: Mapping[str, Any]) -> Revoked:
+    is_key = _SUBJECTS.index(_checked(said["revoked"], str)) == 1
+    record = Record(_id(said["subject"]), _id(said["signer"]), is_key, _time(said["since"]), _time(said["until"]))
+    return Revoked(record=record, file=_checked(said["list"], str), made=_time(said["made"]))
+
+
+def _entry(said: Mapping[str, Any]) -> Entry | None:
+    above = [Place(_id(block_id), _id(signer)) for block_id, signer in said["above"]]
+    by, to, why = (_checked(said[name], str) for name in _TEXTS)
+    may, conditions, limits = (tuple(_checked(each, str) for each in _checked(said[name], list)) for name in _LISTS)
+    entry = Entry(
+        places=(*above, Place(_id(said["id"]), _id(said["signer"]))),
+        by=by,
+        to=to,
+        key=_id(said["key"]),
+        may=may,
+        conditions=conditions,
+        limits=limits,
+        until=_time(said["until"]),
+        why=why,
+        made=_time(said["made"]),
+    )
+    return entry if len(entry.places) <= BLOCKS else None
+
+
+def _time(value: Any) -> int:  # noqa: ANN401 - JSON is any of its types
+    at: int = _checked(value, int)
+    if not 0 <= at <= TIME_MAX:
+        raise ValueError
+    return at
 
 
 def _checked(value: Any, kind: Callable[..., Any]) -> Any:  # noqa: ANN401 - JSON is any of its types

@@ -33,12 +33,14 @@ def handed_out(
 ) -> None:
     """List what was handed out from here.
 
-    It is what mint and attenuate noted: which block, to whom, what it permits, until when and why.
+    It is what mint, attenuate and revoke noted: which block, to whom, what it permits, until when and why, and whether
+    it was revoked. The journal is in your data folder; DELEGATE_DATA moves it.
     """
     out = Output("list", as_json=as_json)
     at = clock(now)
-    records = [record for path in list_files for record in read_list(path).records]
-    entries, skipped = journal.read()
+    given = [record for path in list_files for record in read_list(path).records]
+    entries, revoked, skipped = journal.read()
+    records = [*given, *(each.record for each in revoked)]
     if skipped:
         out.warn(f"skipped what is no line of a journal: {skipped} in {journal.journal_path().name}")
     found = [(entry, _state(entry, at, revoked=is_revoked(entry, records))) for entry in entries]
@@ -48,6 +50,8 @@ def handed_out(
         out.note("nothing of it is live" if entries else "the journal is empty")
     data = {"entries": [{**entry.to_json(), "state": state} for entry, state in found], "skipped": skipped}
     out.result(data, [line for entry, state in found for line in _lines(entry, state, at)])
+    if not list_files and any(state == "live" for _, state in found):
+        out.note("revocations: as noted here; others' lists with --revocations FILE")
 
 
 def _state(entry: Entry, at: int, *, revoked: bool) -> str:
@@ -62,6 +66,7 @@ def _lines(entry: Entry, state: str, at: int) -> list[str]:
         until if state != "revoked" else state,
         *(f"may {escaped(text)}" for text in entry.may),
         *(f"if  {escaped(text)}" for text in entry.conditions),
+        *map(escaped, entry.limits),
         *([f'"{escaped(entry.why)}"'] if entry.why else []),
     ]
     body = [line for text in texts for line in wrapped(text, WIDTH - _COLUMN)]

@@ -145,7 +145,12 @@ narrowing_options = together(
     click.option(
         "--audience", "audiences", multiple=True, metavar="NAME", help="A service where it may be used. Repeat."
     ),
-    click.option("--hops", type=int, metavar="N", help="How many more times it may be handed on."),
+    click.option(
+        "--hops",
+        type=int,
+        metavar="N",
+        help="How many more times it may be handed on; if absent: 0 in mint, else what is left.",
+    ),
     click.option(
         "--budget",
         "budgets",

@@ -15,7 +15,7 @@ from delegate.chain.identity import Identity
 from delegate.chain.revocations import RevocationList, RevokedBlock, RevokedKey
 from delegate.chain.text import shown
 from delegate.cli import journal
-from delegate.cli.journal import Place, handing_on, has_say, places_of
+from delegate.cli.journal import Place, handing_on, has_say, journal_option, note_revoked, places_of
 from delegate.cli.lists import locked, read_earlier, write_list
 from delegate.cli.options import (
     FILE,
@@ -78,6 +78,7 @@ class Target:
 @click.option("--why", metavar="TEXT", help="For people.")
 @click.option("--ttl", type=duration, default="24h", metavar="DURATION", help="How long the list is fresh: 24h.")
 @state_option
+@journal_option
 @passphrase_options
 @now_option
 @json_option
@@ -92,6 +93,7 @@ def revoke(
     why: str | None,
     ttl: int,
     state_url: str | None,
+    noted: bool,  # noqa: FBT001
     ask: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
@@ -99,8 +101,8 @@ def revoke(
 ) -> None:
     """Take back a block and all below it, or a key.
 
-    ID is the begin of one that delegate list shows, or a whole one. The list takes effect where it is imported; with
-    --state at once.
+    ID is the beginning of one that delegate list shows, or a whole one. The list takes effect where it is imported;
+    with --state at once.
     """
     out = Output("revoke", as_json=as_json)
     at = clock(now)
@@ -118,6 +120,9 @@ def revoke(
         made = _next(identity, list_file, earlier, blocks, keys, seen, ttl, at)
         write_list(list_file, made)
     _tell(out, identity, target, holder, at)
+    if noted:
+        subjects = {each.id for each in blocks} | {each.thumbprint for each in keys}
+        note_revoked(out, [each for each in made.records if each.subject in subjects], list_file, at)
     out.note(
         f"list: {shown(list_file)}, number {made.sequence}, {count(len(made.records))}; "
         f"to be signed again before {when_from(made.expires, at)}"
@@ -144,7 +149,7 @@ def apply(out: Output, url: str, made: RevocationList, data: dict[str, object]) 
     By the system's clock, whatever `--now` says: a store forgets what is over, and must not do so early.
     """
     try:
-        with opened(url) as state:
+        with opened(url, may_make=True) as state:
             new = state.revocations.add(made.feed, made.records, now=clock(None))
     except DelegateError as error:
         raise failure_of(error, None, data) from None
@@ -160,7 +165,7 @@ def count(number: int) -> str:
 def _seen(url: str, identity: Identity) -> int:
     """Say which number verifiers have seen of a signer. A store that is down must not keep the list from being made."""
     try:
-        with opened(url) as state:
+        with opened(url, may_make=True) as state:
             feeds = state.revocations.feeds()
     except StateError:
         return 0
@@ -217,12 +222,12 @@ def _target(what: str | None, hop: int | None, until: int | None, identity: Iden
 
 def _target_of_id(digits: str, until: int | None, out: Output) -> Target:
     if len(digits) < _LEAST_DIGITS:
-        message = f"an id begins with at least {_LEAST_DIGITS} digits; see delegate list"
+        message = f"an id begins with at least {_LEAST_DIGITS} digits, as delegate list shows them"
         raise click.UsageError(message)
-    entries, _ = journal.read()
+    entries = journal.read().entries
     found = [entry for entry in entries if entry.block_id.hex().startswith(digits)]
     if len(found) > 1:
-        message = f"{len(found)} ids begin with {digits}; see delegate list --json"
+        message = f"{len(found)} ids begin with {digits}; delegate list --json shows them whole"
         raise click.UsageError(message)
     if found:
         entry = found[0]

@@ -32,6 +32,7 @@ from delegate.limits import PRESENTATION_BYTES, REQUEST_BYTES
 from delegate.verify import Root
 
 _TOKEN_TEXT: Final = re.compile(r"\s*dlg[a-z]_")
+_TOKEN_WITHIN: Final = re.compile(r"dlg[tbp]_[A-Za-z0-9_-]{8}")
 _TOKEN_FILE_BYTES: Final = PRESENTATION_BYTES * 2  # its text form, with white space around
 _REQUEST_FILE_BYTES: Final = REQUEST_BYTES * 8  # what parse_json takes at most
 _PASSPHRASE_BYTES: Final = 4096
@@ -69,9 +70,23 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
         content = read_file(argument, _TOKEN_FILE_BYTES, hint=" (a token begins with dlgt_, dlgb_ or dlgp_)")
     if not content.strip():
         raise Failure(Status.NOT_GENUINE, "nothing there", label="not a token", reason=Reason.TRUNCATED)
+    return _token_in(content)
+
+
+def _token_in(content: bytes) -> AnyToken:
+    """Read a token's text or bytes; raises DelegateError, and Failure for a text that holds other words too."""
     text = content.decode("latin-1").strip()
     # What can be read was meant as text, and is told so; the rest is a token's bytes or nothing.
-    return parse(text if _TOKEN_TEXT.match(text) or (text.isascii() and text.isprintable()) else content)
+    readable = text.isascii() and all(each.isprintable() or each.isspace() for each in text)
+    within = _TOKEN_WITHIN.search(text) if readable else None
+    if within is not None and (within.start() > 0 or len(text.split()) > 1):
+        raise Failure(
+            Status.NOT_GENUINE,
+            "has more in it than a token: quotes, another line or other words",
+            label="not a token",
+            reason=Reason.MALFORMED,
+        )
+    return parse(text if readable or _TOKEN_TEXT.match(text) else content)
 
 
 def _may_be_file(argument: str) -> bool:

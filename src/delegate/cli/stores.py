@@ -1,10 +1,14 @@
 """The stores that a command speaks to: `--state URL` or `DELEGATE_STATE`.
 
-A URL may hold a password: none of it is printed.
+The rules of this file:
+
+- A URL may hold a password: none of it is printed.
+- Who only looks makes no file: one that is not there is most likely a typing error, and an empty one would answer.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -15,6 +19,7 @@ from delegate.chain.text import shown
 from delegate.cli.output import Failure
 from delegate.cli.status import Status
 from delegate.state import State, connect
+from delegate.state.engines import file_of
 
 STATE_VARIABLE: Final = "DELEGATE_STATE"
 _OF_A_PROCESS: Final = "memory:"
@@ -26,12 +31,16 @@ state_option = click.option(
 
 
 @contextmanager
-def opened(url: str | None) -> Iterator[State]:
+def opened(url: str | None, *, may_make: bool = False) -> Iterator[State]:
     """Open the stores for as long as it takes.
+
+    Args:
+        url: what `--state` says.
+        may_make: whether a file that is not there is made.
 
     Raises:
         click.UsageError: no URL, or one of no engine, or of none that outlives this command.
-        Failure: an engine that is not installed.
+        Failure: an engine that is not installed, or a file that is not there.
         StateError: it does not answer.
     """
     if not url:
@@ -40,6 +49,9 @@ def opened(url: str | None) -> Iterator[State]:
     if url.startswith(_OF_A_PROCESS):
         message = "--state: what is in memory ends with this command; for one machine, sqlite:///state.db"
         raise click.UsageError(message)
+    file = file_of(url)
+    if file and not may_make and not os.path.lexists(file):
+        raise Failure(Status.FILES, f"no such state: {shown(file)}")
     try:
         state = connect(url, deadline=_DEADLINE_S)
     except ValueError:

@@ -119,6 +119,7 @@ class ChainView:
         bearer: whether it is a bearer chain.
         budget: unit → the least of its pools: what may be spent at most, unless others below the same block spend it.
         fresh: how old a verifier's revocation data may be, seconds; `None`: no hop says.
+        needs: what other parties must confirm, of all hops, as text.
         effective: what all hops grant together.
     """
 
@@ -133,6 +134,7 @@ class ChainView:
     bearer: bool
     budget: tuple[tuple[str, int], ...]
     fresh: int | None
+    needs: tuple[str, ...]
     effective: Effective
 
     @property
@@ -151,6 +153,9 @@ class ChainView:
             lines += titled("Spends", wrapped(spending(self.budget), WIDTH - _TITLE_COLUMN))
         if self.fresh is not None:
             lines += titled("Fresh", [freshness(self.fresh)])
+        if self.needs:
+            columns = WIDTH - _TITLE_COLUMN
+            lines += titled("Needs", [line for text in self.needs for line in wrapped(escaped(text), columns)])
         if self.tenant:
             lines += titled("Tenant", [self.tenant])
         if self.bearer:
@@ -171,6 +176,7 @@ class ChainView:
             "bearer": self.bearer,
             "budget": dict(self.budget),
             "fresh": self.fresh,
+            "needs": list(self.needs),
             "effective": grants_json(self.effective),
             "hops": [hop.to_json() for hop in self.hops],
         }
@@ -201,6 +207,7 @@ def view(link: Link, bound: Sequence[Capability] | None = None) -> ChainView:
         bearer=link.is_bearer,
         budget=_least(link),
         fresh=link.fresh,
+        needs=tuple(text for each in hops for text in each.hop.needs),
         effective=effective(link, bound),
     )
 

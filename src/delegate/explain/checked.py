@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from delegate.chain.times import span
 from delegate.errors import Reason
-from delegate.explain.moments import span
 
 
 class Mark(StrEnum):
@@ -77,6 +77,12 @@ def not_revoked(count: int, age_s: int, *, overdue: bool) -> Checked:
     """Say by how many signers' lists nothing was taken back, how old the oldest is, and whether one has run out."""
     age = f"1 list, {span(age_s)} old" if count == 1 else f"{count} lists, the oldest {span(age_s)} old"
     note = f"{age}, overdue" if overdue else age
+    return Checked(what="revocation", mark=Mark.HELD, words="revocation", note=note)
+
+
+def stapled(name: str, age_s: int) -> Checked:
+    """Say who said of this very chain that nothing of it was taken back, and how long ago."""
+    note = f"stapled by {name}, {span(age_s)} old"
     return Checked(what="revocation", mark=Mark.HELD, words="revocation", note=note)
 
 

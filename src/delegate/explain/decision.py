@@ -49,7 +49,7 @@ def decision_lines(decision: Decision, now: int, *, hops: bool) -> list[str]:
         lines += _inset("holder", f"{holder}, on the authority of {decision.chain.originator}")
         lines += _inset("until", when_from(decision.chain.expires, now))
     if decision.confirmed_by:
-        lines += _inset("confirmed", f"by {', '.join(decision.confirmed_by)}")
+        lines += _inset("word of", ", ".join(decision.confirmed_by))
     if explanation is not None:
         lines += _hop_lines(explanation)
         if by_policy:

@@ -22,9 +22,10 @@ from delegate.chain.difference import Difference, difference
 from delegate.chain.effective import Effective, condition_texts, effective_each
 from delegate.chain.hop import Hop, hops_of
 from delegate.chain.links import UNLIMITED_HOPS, Link
+from delegate.chain.times import span
 from delegate.explain.grants import freshness, handing, spending, why_nothing
 from delegate.explain.layout import CHANGE, WIDTH, escaped, flow, hung, wrapped
-from delegate.explain.moments import span, when_from
+from delegate.explain.moments import when_from
 
 _COLUMN_MOST: Final = 40  # a longer name has a line of its own
 
@@ -56,7 +57,7 @@ class HopChange:
         """Give the change as JSON values."""
         hop, before, after = self.hop, self.before, self.after
         shape: dict[str, object] = {"hop": hop.index, "holder": hop.holder, "why": hop.why or None}
-        shape |= {"budget": dict(hop.budget), "fresh": hop.fresh}
+        shape |= {"budget": dict(hop.budget), "fresh": hop.fresh, "needs": list(hop.needs)}
         if before is None or self.taken is None:
             return {**shape, "gives": [str(grant) for grant in after.grants]}
         return {**shape, "nothing_left": why_nothing(after) or None, **self.taken.to_json()}
@@ -76,7 +77,7 @@ class HopChange:
         ]
 
     def _limits(self, now: int) -> list[str]:
-        """Write what bounds the chain from this hop on: where, when, how often handed on, how much, how long."""
+        """Write what bounds the chain from here on: where, when, how often handed on, how much, by whose word."""
         hop, before, after = self.hop, self.before, self.after
         limits = []
         if after.audience and (before is None or after.audience != before.audience):
@@ -92,6 +93,7 @@ class HopChange:
             limits.append(f"spends {spending(hop.budget)}")
         if hop.fresh is not None:
             limits.append(freshness(hop.fresh))
+        limits += [f"needs {escaped(text)}" for text in hop.needs]
         if before is None or after.expires < before.expires:
             limits.append(_life(hop.issued, after.expires, now))
         return limits

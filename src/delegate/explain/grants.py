@@ -11,8 +11,9 @@ from delegate.caveats import reads
 from delegate.chain.capability import Capability
 from delegate.chain.effective import Effective, condition_texts, open_arguments
 from delegate.chain.links import UNLIMITED_HOPS
+from delegate.chain.times import span
 from delegate.explain.layout import ITEM, WIDTH, escaped, flow, titled, titled_items
-from delegate.explain.moments import span, when_from
+from delegate.explain.moments import when_from
 
 _COLUMNS = WIDTH - 12
 _MORE = "shows more than the chain allows, since some patterns have no common form: `check` asks about one request"

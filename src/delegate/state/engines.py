@@ -113,6 +113,15 @@ def connect(url: str, *, deadline: float = DEADLINE_S) -> State:
     raise ValueError(message)
 
 
+def file_of(url: str) -> str | None:
+    """Say which file a URL names, there or not; `None` where it names none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return unquote(parts.path[1:]) if parts.scheme == "sqlite" and not parts.netloc else None
+
+
 def masked(url: str) -> str:
     """Give a URL without its password."""
     return _QUERY.sub(r"\1***", _LOGIN.sub(r"\1:***@", url))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from delegate.errors import DelegateError, StateError
 from delegate.state.rules import unavailable
 
 _LINKS: Final = 8  # at once: a server that hangs holds up so many threads and no more
+_ERROR_NUMBER: Final = re.compile(r"^Error -?\d+ |\[Errno -?\d+\] ")  # no words, and the words follow
 _C = TypeVar("_C")
 _T = TypeVar("_T")
 
@@ -218,10 +220,19 @@ class Links(Generic[_C]):
     def _failed(self, error: BaseException) -> Exception:
         if isinstance(error, DelegateError):
             return error
-        return unavailable(f"the server: {type(error).__name__}: {one_line(error, self._driver.secret)}")
+        return unavailable(f"the server: {_words(error, self._driver.secret)}")
 
 
-def one_line(error: BaseException, secret: str) -> str:
+def _words(error: BaseException, secret: str) -> str:
+    """Say what went wrong in the words of the system or the driver; of other errors the type too."""
+    if isinstance(error, OSError) and error.strerror:
+        return one_line(error.strerror.lower(), secret)
+    said = _ERROR_NUMBER.sub("", one_line(error, secret)).rstrip(".")
+    is_driver_s = bool(said) and type(error).__module__ != "builtins"
+    return said if is_driver_s else f"{type(error).__name__}: {said}"
+
+
+def one_line(error: object, secret: str) -> str:
     """Say what a driver said, in one line and without the password."""
     said = str(error).strip().partition("\n")[0]
     if secret:

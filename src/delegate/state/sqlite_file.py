@@ -226,4 +226,7 @@ class SqliteFile:
     def _failed(self, error: Exception) -> StateError:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
             return self._late()
-        return unavailable(f"the state file: {type(error).__name__}: {error}")
+        if isinstance(error, OSError) and error.strerror:
+            return unavailable(f"the state file: {error.strerror.lower()}")
+        words = str(error) if isinstance(error, sqlite3.Error) else f"{type(error).__name__}: {error}"
+        return unavailable(f"the state file: {words}")

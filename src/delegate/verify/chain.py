@@ -18,6 +18,7 @@ from typing import Final, NoReturn
 from delegate.chain.blocks import Block, decode
 from delegate.chain.links import Link, at_hop, check_header, first_link, next_link
 from delegate.chain.text import shown
+from delegate.chain.times import span
 from delegate.chain.token import COMMON_BLOCK, block_aad
 from delegate.errors import DelegateError, Reason, TokenError, VerificationError
 from delegate.keys import PublicKey
@@ -161,14 +162,14 @@ def _refuse_early(link: Link, latest: int) -> NoReturn:
     for each in link.up():
         if latest < max(each.block.not_before or 0, each.block.issued):
             begins = max(each.block.not_before or 0, each.block.issued)
-            raise VerificationError(Reason.NOT_YET_VALID, f"begins in {begins - latest} s", hop=each.hop)
+            raise VerificationError(Reason.NOT_YET_VALID, f"begins in {span(begins - latest)}", hop=each.hop)
     raise VerificationError(Reason.NOT_YET_VALID)  # unreachable: some block began the chain's latest beginning
 
 
 def _refuse_late(link: Link, now: int) -> NoReturn:
     for each in link.up():
         if each.block.expires is not None and now >= each.block.expires:
-            raise VerificationError(Reason.EXPIRED, f"expired {now - each.block.expires} s ago", hop=each.hop)
+            raise VerificationError(Reason.EXPIRED, f"expired {span(now - each.block.expires)} ago", hop=each.hop)
     raise VerificationError(Reason.EXPIRED)
 
 

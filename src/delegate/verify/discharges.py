@@ -21,6 +21,7 @@ from delegate.chain.discharge import Statement, discharge_aad, read_statement
 from delegate.chain.needs import NeedAt, decode_needs
 from delegate.chain.request import Request
 from delegate.chain.revocations import Feed, Record
+from delegate.chain.times import span
 from delegate.errors import CaveatError, DelegateError, Denied, Reason, VerificationError
 from delegate.keys import Principal
 from delegate.limits import DISCHARGE_BYTES
@@ -195,9 +196,9 @@ class _Judge:
         if any(each.subject == signer and said.issued >= each.since for each in self.records):
             raise VerificationError(Reason.REVOKED, f"the key of {name} was revoked")
         if now >= said.expires:
-            raise VerificationError(Reason.DISCHARGE_EXPIRED, f"{name}'s expired {now - said.expires} s ago")
+            raise VerificationError(Reason.DISCHARGE_EXPIRED, f"{name}'s expired {span(now - said.expires)} ago")
         if said.issued > now + self.settings.leeway_s:
-            raise VerificationError(Reason.DISCHARGE_EXPIRED, f"{name}'s is dated {said.issued - now} s ahead")
+            raise VerificationError(Reason.DISCHARGE_EXPIRED, f"{name}'s is dated {span(said.issued - now)} ahead")
         if need is not None and need.rule.age is not None and now - said.issued > need.rule.age:
             old = f"{name}'s is {now - said.issued} s old, where {need.rule.age} s are the most"
             raise VerificationError(Reason.DISCHARGE_EXPIRED, old)

@@ -8,6 +8,7 @@ from delegate.chain.blocks import BEARER
 from delegate.chain.links import at_hop
 from delegate.chain.request import Request
 from delegate.chain.text import shown
+from delegate.chain.times import span
 from delegate.chain.token import COMMON_PROOF, proof_aad
 from delegate.errors import DelegateError, Reason, TokenError, VerificationError
 from delegate.keys import Ed25519Signer
@@ -89,7 +90,7 @@ def _proof(data: bytes, chain: VerifiedChain, request: Request, settings: Settin
     if issued is None:
         issued = _check_payload(payload, settings.audience, request.digest)
     if not now - settings.proof_window_s <= issued <= now + settings.leeway_s:
-        age = f"made {now - issued} s ago" if issued <= now else f"made {issued - now} s in the future"
+        age = f"made {span(now - issued)} ago" if issued <= now else f"made {span(issued - now)} in the future"
         raise VerificationError(Reason.PROOF_EXPIRED, age)
     return _new(Proof, (cose.structure_id(structure), issued))
 

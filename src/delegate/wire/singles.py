@@ -22,7 +22,7 @@ _FRAME_BYTES: Final = 8  # an upper bound of what the envelope adds
 
 
 class Single(NamedTuple):
-    """A kind of envelope: its number, its text prefix, its name for people, and how large its content may be."""
+    """A kind of envelope: its number, its text prefix, what people call one, and how large its content may be."""
 
     number: int
     prefix: str
@@ -30,8 +30,8 @@ class Single(NamedTuple):
     most_bytes: int
 
 
-DISCHARGE: Final = Single(5, "dlgd_", "discharge", DISCHARGE_BYTES)
-ASK: Final = Single(7, "dlga_", "ask", ASK_BYTES)
+DISCHARGE: Final = Single(5, "dlgd_", "a discharge", DISCHARGE_BYTES)
+ASK: Final = Single(7, "dlga_", "an ask", ASK_BYTES)
 
 
 def build(kind: Single, content: bytes) -> bytes:
@@ -54,14 +54,14 @@ def parse(kind: Single, source: str | bytes) -> bytes:
         return _content(kind, _from_text(kind, source))
     if isinstance(source, bytes):
         return _content(kind, source)
-    message = f"a {kind.word} is text or bytes, not {type(source).__name__}"
+    message = f"{kind.word} is text or bytes, not {type(source).__name__}"
     raise TypeError(message)
 
 
 def _from_text(kind: Single, text: str) -> bytes:
     text = text.strip(" \t\r\n")
     if not text.startswith(kind.prefix):
-        raise TokenError(Reason.MALFORMED, f"a {kind.word} begins with {kind.prefix}")
+        raise TokenError(Reason.MALFORMED, f"{kind.word} begins with {kind.prefix}")
     if len(text) - PREFIX_CHARACTERS > (kind.most_bytes + _FRAME_BYTES) * 4 // 3 + 3:
         raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(text)} characters")
     return from_base64url(text[PREFIX_CHARACTERS:])
@@ -72,9 +72,9 @@ def _content(kind: Single, data: bytes) -> bytes:
         raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(data)} bytes")
     match cbor.decode(data):
         case [int() as number, *_] if type(number) is int and number != kind.number:
-            raise TokenError(Reason.UNSUPPORTED_VERSION, f"envelope {number}, where a {kind.word} is wanted")
+            raise TokenError(Reason.UNSUPPORTED_VERSION, f"envelope {number}, where {kind.word} is wanted")
         case [int() as number, bytes() as content] if type(number) is int:
             if len(content) > kind.most_bytes:
-                raise TokenError(Reason.LIMIT_EXCEEDED, f"a {kind.word} of {len(content)} bytes")
+                raise TokenError(Reason.LIMIT_EXCEEDED, f"{kind.word} of {len(content)} bytes")
             return content
-    raise TokenError(Reason.MALFORMED, f"not a {kind.word} of this format")
+    raise TokenError(Reason.MALFORMED, f"not {kind.word} of this format")
