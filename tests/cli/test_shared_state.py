@@ -363,15 +363,17 @@ class Failing:
         """All three, as `connect` gives them."""
         return SimpleNamespace(revocations=self, replay=self, ledger=self, close=lambda: None)
 
-    def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
+    def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> int:
         """Take over a list."""
         raise NotImplementedError
 
-    def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
+    def look_up(
+        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
+    ) -> Sequence[Record]:
         """Say what was revoked."""
-        return self._answer("look_up", MemoryRevocations().look_up)(subjects)
+        return self._answer("look_up", MemoryRevocations().look_up)(subjects, signers, now=now)
 
-    def feeds(self) -> Sequence[Feed]:
+    def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
         """Say how fresh that is."""
         return self._answer("feeds", lambda: self.known)()
 

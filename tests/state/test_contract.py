@@ -327,6 +327,32 @@ def test_what_was_revoked_is_found_by_its_subject(engine: Engine) -> None:
     assert look_up(engine, 9) == look_up(engine) == []
 
 
+def test_a_look_up_gives_the_records_of_the_signers_that_were_named(engine: Engine) -> None:
+    """And of nobody else, be it many; of those who signed nothing there is nothing."""
+    store, subject = engine.state.revocations, name(1, "subject")
+    records = [revoked(1, signer=signer) for signer in range(300)]
+    block = revoked(1, signer=7, until=engine.now + 900)
+    store.add(feed(engine), [*records, block, revoked(2, signer=7)], now=engine.now)
+    for _ in range(2):  # the second time from what was kept
+        assert sorted(store.look_up([subject], [name(7, "signer")])) == sorted([records[7], block])
+        assert list(store.look_up([subject], [name(999, "signer")])) == list(store.look_up([subject], [])) == []
+        several = [name(number, "signer") for number in range(150, 500)]
+        assert sorted(store.look_up([name(9, "subject"), subject], several)) == sorted(records[150:])
+        assert len(store.look_up([subject])) == len(store.look_up([subject], None)) == 301
+
+
+def test_feeds_are_those_of_the_signers_that_were_named(engine: Engine) -> None:
+    """Everybody's where nobody is named."""
+    store = engine.state.revocations
+    for signer in range(5):
+        store.add(feed(engine, signer=signer), [], now=engine.now)
+    for _ in range(2):
+        wanted = [name(signer, "signer") for signer in (3, 9, 1)]
+        assert sorted(store.feeds(wanted)) == [feed(engine, signer=1), feed(engine, signer=3)]
+        assert list(store.feeds([])) == []
+        assert len(store.feeds()) == len(store.feeds(None)) == 5
+
+
 def test_a_revocation_is_seen_where_nothing_was_before(engine: Engine) -> None:
     """A look-up that found nothing does not hide what is added after it."""
     for number in range(3):
@@ -388,6 +414,14 @@ def test_records_of_keys_stay_and_of_blocks_that_are_long_over_go(engine: Engine
     just_over = revoked(3, until=engine.now - 5)
     assert engine.state.revocations.add(feed(engine, 2), [just_over], now=engine.now) == 1
     assert look_up(engine, 1, 2, 3) == [revoked(2), just_over]
+
+
+def test_a_list_is_taken_over_whole_by_a_clock_that_is_ahead(engine: Engine) -> None:
+    """By the time at which it was signed, none of its records was over."""
+    record, ahead = revoked(1, until=engine.now + 900), engine.now + 3 * 86_400
+    assert engine.state.revocations.add(feed(engine), [record], now=ahead) == 1
+    for now in (engine.now, None):
+        assert list(engine.state.revocations.look_up([record.subject], [record.signer], now=now)) == [record]
 
 
 @pytest.mark.parametrize("why", HOSTILE, ids=repr)

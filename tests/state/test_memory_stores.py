@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from delegate import Reason, StateError, VerificationError
@@ -116,8 +118,8 @@ def test_a_ledger_refuses_proofs_from_before_it_began() -> None:
 
 
 def test_revocations_that_have_no_room_are_refused_whole() -> None:
-    """A list that does not fit adds nothing; one that says what is known already fits."""
-    store = MemoryRevocations(capacity=2)
+    """A list that does not fit adds nothing; one that says what is known already fits. A feed takes room too."""
+    store = MemoryRevocations(capacity=3)
     assert store.add(FEED, [key(0), key(1)], now=100) == 2
     with pytest.raises(StateError):
         store.add(FEED._replace(sequence=2), [key(0), key(2)], now=100)
@@ -126,9 +128,63 @@ def test_revocations_that_have_no_room_are_refused_whole() -> None:
     assert store.add(FEED._replace(sequence=2), [key(0)], now=100) == 0
 
 
+def stranger(number: int) -> bytes:
+    """A signer whom no verifier knows."""
+    return b"m" * 24 + number.to_bytes(8)
+
+
+def test_strangers_never_keep_out_whom_the_verifier_knows() -> None:
+    """All of them together fill half of the room, with records or with feeds; a known signer may fill all of it."""
+    store = MemoryRevocations(capacity=10)
+    theirs = [key(number)._replace(signer=stranger(0)) for number in range(3)]
+    assert store.add(Feed(stranger(0), 1, 100, 200), theirs, now=100, known=False) == 3
+    assert store.add(Feed(stranger(1), 1, 100, 200), [], now=100, known=False) == 0
+    with pytest.raises(StateError, match="strangers") as caught:
+        store.add(Feed(stranger(2), 1, 100, 200), [], now=100, known=False)
+    assert caught.value.reason is Reason.STATE_UNAVAILABLE
+    assert store.add(Feed(stranger(1), 2, 100, 200), [], now=100, known=False) == 0  # takes no more
+    assert store.add(FEED, [key(number) for number in range(4)], now=100, known=True) == 4
+    assert len(store) == 10
+    with pytest.raises(StateError, match="10 revocations"):
+        store.add(FEED, [key(4)], now=100, known=True)
+
+
+def test_a_stranger_who_becomes_known_makes_room_for_others() -> None:
+    """What it had brought is its own from then on, whoever hands in the next list."""
+    store = MemoryRevocations(capacity=8)
+    theirs = [block(number, 500)._replace(signer=stranger(0)) for number in range(3)]
+    feed = Feed(stranger(0), 1, 100, 200)
+    assert store.add(feed, theirs, now=100, known=False) == 3
+    with pytest.raises(StateError, match="strangers"):
+        store.add(feed, [key(9)._replace(signer=stranger(0))], now=100, known=False)
+    assert store.add(feed, [], now=100, known=True) == 0
+    assert store.add(feed, [key(9)._replace(signer=stranger(0))], now=100, known=False) == 1
+    other = Feed(stranger(1), 1, 100, 200)
+    assert (
+        store.add(other, [block(number, 500)._replace(signer=stranger(1)) for number in range(2)], now=100, known=False)
+        == 2
+    )
+    assert len(store) == 8
+    # What lapses of a stranger's is room for strangers again.
+    more = [key(number)._replace(signer=stranger(1)) for number in range(3)]
+    assert store.add(other, more, now=501 + DAY, known=False) == 3
+    with pytest.raises(StateError, match="strangers"):
+        store.add(other, [key(3)._replace(signer=stranger(1))], now=501 + DAY, known=False)
+
+
+def test_many_words_about_one_subject_take_time_in_proportion() -> None:
+    """Thousands of signers list one key: adding the next costs no more than the first."""
+    store = MemoryRevocations()
+    records = [key(0)._replace(signer=stranger(number)) for number in range(20_000)]
+    begun = time.process_time()
+    assert store.add(FEED, records, now=100) == 20_000
+    assert time.process_time() - begun < 5  # copying at each took 20 s and more
+    assert store.look_up([key(0).subject], [stranger(7)]) == [records[7]]
+
+
 def test_blocks_whose_chains_are_long_over_make_room() -> None:
     """A day after its end, and not where it was prolonged meanwhile; keys stay."""
-    store = MemoryRevocations(capacity=3)
+    store = MemoryRevocations(capacity=4)
     subject = bytes(32)
     store.add(FEED, [block(0, 500), block(1, 500), key(0)], now=100)
     store.add(FEED, [block(1, 700)], now=100)

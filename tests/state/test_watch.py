@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 
 import pytest
 
@@ -13,11 +13,12 @@ from delegate.state.memo import Memo
 from delegate.state.watch import Watch
 
 A, B = b"a" * 32, b"b" * 32
+SIGNER = b"s" * 32
 
 
 def record(subject: bytes) -> Record:
     """A revoked key."""
-    return Record(subject, b"s" * 32, True, 0, 1_000)
+    return Record(subject, SIGNER, True, 0, 1_000)
 
 
 class Store:
@@ -28,26 +29,44 @@ class Store:
         self.revoked = set(subjects)
         self.asked: list[list[bytes]] = []
 
-    def ask(self, subjects: Sequence[bytes]) -> Iterable[Record]:
+    def ask(self, subjects: Sequence[bytes], signers: Sequence[bytes] | None) -> Sequence[Record]:
         """Answer, and remember what was asked."""
         self.asked.append(list(subjects))
-        return [record(each) for each in subjects if each in self.revoked]
+        wanted = signers is None or SIGNER in signers
+        return [record(each) for each in subjects if each in self.revoked and wanted]
 
 
 def test_what_was_asked_under_a_version_is_not_asked_again() -> None:
-    """Neither what was found nor what was not; only what is new is asked."""
+    """Neither what was found nor what was not."""
     memo, store = Memo(), Store(A)
-    assert memo.look_up(1, [A, B], store.ask) == [record(A)]
-    assert memo.look_up(1, [B, A], store.ask) == [record(A)]
-    assert memo.look_up(1, [b"c" * 32, B], store.ask) == []
-    assert store.asked == [[A, B], [b"c" * 32]]
+    for _ in range(2):
+        assert memo.look_up(1, [A, B], None, store.ask) == [record(A)]
+        assert memo.look_up(1, [b"c" * 32, B], None, store.ask) == []
+    assert store.asked == [[A, B], [b"c" * 32, B]]
+
+
+def test_what_was_asked_of_some_signers_is_no_answer_for_others() -> None:
+    """Nor for whoever asks for all of them; feeds the same."""
+    memo, store = Memo(), Store(A)
+    for _ in range(2):
+        assert memo.look_up(1, [A], [b"t" * 32], store.ask) == []
+        assert memo.look_up(1, [A], [SIGNER, b"t" * 32], store.ask) == [record(A)]
+        assert memo.look_up(1, [A], None, store.ask) == [record(A)]
+    assert len(store.asked) == 3
+    known = {SIGNER: Feed(SIGNER, 1, 0, 1)}
+
+    def ask(signers: Sequence[bytes] | None) -> Sequence[Feed]:
+        return [known[each] for each in (known if signers is None else signers) if each in known]
+
+    for signers, found in ((None, 1), ([B], 0), ([SIGNER], 1), ([], 0), (None, 1)):
+        assert len(memo.feeds(1, signers, ask)) == found
 
 
 def test_another_version_drops_every_answer() -> None:
     """Even one that was there before: what it says may have changed between."""
     memo, store = Memo(), Store()
     for version in (1, 2, 1):
-        memo.look_up(version, [A], store.ask)
+        memo.look_up(version, [A], None, store.ask)
     assert len(store.asked) == 3
 
 
@@ -55,13 +74,13 @@ def test_an_answer_under_way_is_kept_under_the_version_that_it_was_asked_with() 
     """The version moves on while the store is asked: the late answer is not taken for a newer one."""
     memo, store = Memo(), Store()
 
-    def slow(subjects: Sequence[bytes]) -> Iterable[Record]:
-        memo.look_up(2, [B], store.ask)
-        return store.ask(subjects)
+    def slow(subjects: Sequence[bytes], signers: Sequence[bytes] | None) -> Sequence[Record]:
+        memo.look_up(2, [B], None, store.ask)
+        return store.ask(subjects, signers)
 
-    memo.look_up(1, [A], slow)
+    memo.look_up(1, [A], None, slow)
     store.revoked.add(A)
-    assert memo.look_up(2, [A], store.ask) == [record(A)]
+    assert memo.look_up(2, [A], None, store.ask) == [record(A)]
 
 
 def test_a_memo_is_bounded() -> None:
@@ -69,7 +88,7 @@ def test_a_memo_is_bounded() -> None:
     memo, store = Memo(capacity=2), Store(A)
     for _ in range(2):
         for subject in (A, B, b"c" * 32):
-            assert memo.look_up(1, [subject], store.ask) == ([record(A)] if subject == A else [])
+            assert memo.look_up(1, [subject], None, store.ask) == ([record(A)] if subject == A else [])
             assert len(memo._kept[1]) <= 2
 
 
@@ -78,11 +97,11 @@ def test_feeds_are_asked_once_a_version() -> None:
     memo, asked = Memo(), []
     feed = Feed(b"s" * 32, 1, 0, 1)
 
-    def ask() -> Sequence[Feed]:
-        asked.append(1)
+    def ask(signers: Sequence[bytes] | None) -> Sequence[Feed]:
+        asked.append(signers)
         return [feed]
 
-    assert [memo.feeds(version, ask) for version in (1, 1, 2)] == [[feed]] * 3
+    assert [memo.feeds(version, None, ask) for version in (1, 1, 2)] == [[feed]] * 3
     assert len(asked) == 2
 
 

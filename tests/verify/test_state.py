@@ -253,15 +253,17 @@ class Stores:
             raise self.answer
         return self.answer
 
-    def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> Any:
+    def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> Any:
         """Its answer."""
         return self._give()
 
-    def look_up(self, subjects: Sequence[bytes]) -> Any:
+    def look_up(
+        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
+    ) -> Any:
         """Its answer."""
         return self._give()
 
-    def feeds(self) -> Any:
+    def feeds(self, signers: Sequence[bytes] | None = None) -> Any:
         """Its answer."""
         return self._give()
 
@@ -293,6 +295,72 @@ def test_a_revocation_store_that_answers_anything_else_has_not_answered(answer: 
     with pytest.raises(StateError):
         verifier.verify_chain(chain())
     assert service(revocations=Stores([])).decide(present(chain()), REQUEST).allowed
+
+
+KEY, SIGNER = WORKER.public_key.thumbprint, ALICE.public_key.thumbprint
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Record(KEY, KEY, True, None, 0),  # type: ignore[arg-type]
+        Record(KEY, KEY, True, "0", 0),  # type: ignore[arg-type]
+        Record(KEY, KEY, True, False, 0),
+        Record(KEY, KEY, True, 0.0, 0),  # type: ignore[arg-type]
+        Record(KEY, KEY, True, float("nan"), 0),  # type: ignore[arg-type]
+        Record(KEY, KEY, True, 0, None),  # type: ignore[arg-type]
+        Record(KEY, KEY, None, 0, 0),  # type: ignore[arg-type]
+        Record(KEY, KEY, 1, 0, 0),  # type: ignore[arg-type]
+        Record(KEY, KEY, True, 0, 0, None),  # type: ignore[arg-type]
+        Record(KEY, bytearray(KEY), True, 0, 0),  # type: ignore[arg-type]
+        Record(bytearray(KEY), KEY, True, 0, 0),  # type: ignore[arg-type]
+        Record([], [], True, 0, 0),  # type: ignore[arg-type]
+        Record(None, None, True, None, None, None),  # type: ignore[arg-type]
+        (KEY, KEY, True, 0, 0, ""),
+    ],
+    ids=repr,
+)
+def test_a_record_with_a_field_of_another_type_is_no_answer(odd: object) -> None:
+    """It might name a key of this chain: it is neither overlooked nor guessed at."""
+    good = Record(bytes(32), bytes(32), True, 0, 0)
+    assert service(revocations=Stores([good])).decide(present(chain()), REQUEST).allowed
+    for answer in ([odd], [good, odd]):
+        decision = service(revocations=Stores(answer)).decide(present(chain()), REQUEST)
+        assert decision.reason is Reason.STATE_UNAVAILABLE
+
+
+class OddFeeds(Stores):
+    """Stores of which only the feeds are odd."""
+
+    def look_up(
+        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
+    ) -> Any:
+        """Nothing was revoked."""
+        return []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Feed(SIGNER, 1, None, NOW + 9),  # type: ignore[arg-type]
+        Feed(SIGNER, 1, float("nan"), NOW + 9),  # type: ignore[arg-type]
+        Feed(SIGNER, 1, NOW - 1, float("nan")),  # type: ignore[arg-type]
+        Feed(SIGNER, 1, NOW - 1, NOW + 9.5),  # type: ignore[arg-type]
+        Feed(SIGNER, 1, NOW - 1, None),  # type: ignore[arg-type]
+        Feed(SIGNER, None, NOW - 1, NOW + 9),  # type: ignore[arg-type]
+        Feed(SIGNER, True, NOW - 1, NOW + 9),
+        Feed([], 1, NOW - 1, NOW + 9),  # type: ignore[arg-type]
+        Feed(None, None, None, None),  # type: ignore[arg-type]
+        (SIGNER, 1, NOW - 1, NOW + 9),
+    ],
+    ids=repr,
+)
+def test_a_feed_with_a_field_of_another_type_is_no_answer(odd: object) -> None:
+    """No number is later than "not a number": such a time would be fresh for ever."""
+    good = Feed(SIGNER, 1, NOW - 1, NOW + 9)
+    for answer, reason in (([good], None), ([odd], Reason.STATE_UNAVAILABLE), ([good, odd], Reason.STATE_UNAVAILABLE)):
+        verifier = service(revocations=OddFeeds(answer), revokers=[ALICE.principal], max_revocation_age="1h")
+        assert verifier.decide(present(chain()), REQUEST).reason is reason
 
 
 @pytest.mark.parametrize(
@@ -354,7 +422,7 @@ def test_an_approval_from_before_the_store_began_is_to_be_asked_for_again() -> N
 def test_an_empty_store_of_this_process_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """What nobody revoked costs nothing; with one record in it, it is asked."""
     verifier = service()
-    monkeypatch.setattr(MemoryRevocations, "look_up", lambda *_: 1 / 0)
+    monkeypatch.setattr(MemoryRevocations, "look_up", lambda *_, **__: 1 / 0)
     assert verifier.decide(present(chain()), REQUEST).allowed
     verifier.accept_revocations(RevocationList.make(OTHER, now=NOW))
     assert verifier.decide(present(chain()), REQUEST).reason is Reason.STATE_UNAVAILABLE
@@ -384,3 +452,104 @@ def test_a_pool_is_remembered_as_long_as_its_own_block_lives() -> None:
     clock[0] = NOW + 3000
     later = WORKER.prove(long, REQUEST, "shop", now=clock[0])
     assert verifier.decide(later, REQUEST).reason is Reason.BUDGET_EXHAUSTED
+
+
+class Watched:
+    """A store that keeps what it was asked, and what it gave."""
+
+    def __init__(self) -> None:
+        self.store = MemoryRevocations()
+        self.given: list[Sequence[object]] = []
+        self.signers: list[Sequence[bytes] | None] = []
+
+    def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> int:
+        """Take over a list."""
+        return self.store.add(feed, records, now=now, known=known)
+
+    def look_up(
+        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
+    ) -> Sequence[Record]:
+        """Give records."""
+        self.signers.append(signers)
+        self.given.append(self.store.look_up(subjects, signers, now=now))
+        return self.given[-1]  # type: ignore[return-value]
+
+    def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
+        """Give feeds."""
+        self.given.append(self.store.feeds(signers))
+        return self.given[-1]  # type: ignore[return-value]
+
+
+def test_what_strangers_sign_never_reaches_a_decision() -> None:
+    """A hundred of them list the root's key, and publish feeds: no decision has to look through any of it."""
+    token, watched = chain(), Watched()
+    verifier = service(revocations=watched, revokers=[OTHER.principal], max_revocation_age="1h")
+    verifier.accept_revocations(RevocationList.make(OTHER, now=NOW))
+    for number in range(100):
+        stranger = Identity.generate(f"user:stranger{number}")
+        listed = [RevokedKey(ALICE.public_key.thumbprint), RevokedKey(WORKER.public_key.thumbprint)]
+        verifier.accept_revocations(RevocationList.make(stranger, keys=listed, now=NOW))
+    for _ in range(2):
+        watched.given.clear()
+        assert verifier.decide(present(token), REQUEST).allowed
+        assert [list(each) for each in watched.given] == [[], [RevocationList.make(OTHER, now=NOW).feed]]
+    keys = [each.public_key.thumbprint for each in (ALICE, PLANNER, WORKER, OTHER)]
+    assert [list(each or ()) for each in watched.signers] == [keys, keys]
+
+
+@pytest.mark.parametrize("signer", [ALICE, PLANNER, WORKER, OTHER])
+def test_whoever_has_a_say_is_still_heard(signer: Identity) -> None:
+    """The root and the holder above on their blocks, each key on itself, the revoker on anything."""
+    token = chain()
+    taken = [RevokedKey((signer if signer is not OTHER else PLANNER).public_key.thumbprint)]
+    verifier = service(revocations=Watched(), revokers=[OTHER.principal])
+    verifier.accept_revocations(RevocationList.make(signer, keys=taken, now=NOW))
+    assert verifier.decide(present(token), REQUEST).reason is Reason.REVOKED
+
+
+@pytest.mark.parametrize("signer", [ALICE, OTHER])
+def test_strangers_lists_do_not_keep_out_the_list_that_matters(signer: Identity) -> None:
+    """They fill what room they may take, and are refused; a root's and a revoker's lists still find some."""
+    token = chain()
+    verifier = service(revocations=MemoryRevocations(capacity=20), revokers=[OTHER.principal])
+    refused = 0
+    for number in range(20):
+        stranger = Identity.generate(f"user:stranger{number}")
+        try:
+            verifier.accept_revocations(RevocationList.make(stranger, keys=[RevokedKey(bytes(32))], now=NOW))
+        except StateError:
+            refused += 1
+    assert refused == 15
+    assert verifier.accept_revocations(RevocationList.make(signer, blocks=[RevokedBlock.of(token)], now=NOW)) == 1
+    assert verifier.decide(present(token), REQUEST).reason is Reason.REVOKED
+
+
+@pytest.mark.parametrize("engine", ["memory", "sqlite"])
+def test_a_clock_that_was_ahead_revives_nothing(engine: str, tmp_path: Path) -> None:
+    """What it forgot is not taken for never revoked: set right again, the verifier refuses until that time is over."""
+    token, clock = chain(), [NOW]
+    with connect(f"sqlite:///{tmp_path}/state.db" if engine == "sqlite" else "memory://", deadline=10) as state:
+        verifier = service(revocations=state.revocations, clock=lambda: clock[0])
+        verifier.accept_revocations(RevocationList.make(ALICE, blocks=[RevokedBlock.of(token)], now=NOW))
+        assert verifier.decide(present(token), REQUEST).reason is Reason.REVOKED
+        clock[0] = NOW + 3 * 86_400
+        verifier.accept_revocations(RevocationList.make(OTHER, now=NOW))
+        clock[0] = NOW
+        decision = verifier.decide(present(token), REQUEST)
+        assert decision.reason is Reason.STATE_UNAVAILABLE
+        assert "clock that was ahead" in (decision.detail or "")
+        clock[0] = NOW + 3_601  # nothing that was forgotten could count any more
+        later = ALICE.mint(to=WORKER.principal, can="pay", ttl="1h", now=clock[0])
+        assert verifier.decide(WORKER.prove(later, REQUEST, "shop", now=clock[0]), REQUEST).allowed
+
+
+@pytest.mark.parametrize("engine", ["memory", "sqlite"])
+def test_a_clock_that_is_ahead_takes_over_all_that_was_not_over_when_it_was_signed(engine: str, tmp_path: Path) -> None:
+    """The list alone tells that its records are of now."""
+    token, clock = chain(), [NOW + 3 * 86_400]
+    with connect(f"sqlite:///{tmp_path}/state.db" if engine == "sqlite" else "memory://", deadline=10) as state:
+        verifier = service(revocations=state.revocations, clock=lambda: clock[0])
+        found = RevocationList.make(ALICE, blocks=[RevokedBlock.of(token)], now=NOW)
+        assert verifier.accept_revocations(found) == 1
+        clock[0] = NOW
+        assert verifier.decide(present(token), REQUEST).reason is Reason.REVOKED

@@ -260,6 +260,46 @@ def test_the_size_of_a_list_is_checked_first() -> None:
     assert caught.value.reason is Reason.LIMIT_EXCEEDED
 
 
+@pytest.mark.parametrize("size", [65_534, 65_535, 65_536, 65_540, 65_541, 100_000])
+def test_a_list_of_any_length_is_framed(size: int) -> None:
+    """Below and above where its head grows; one byte less is cut off, one more is no list."""
+    content = bytes(size)
+    data = envelope.build_revocations(content)
+    assert data == cbor2.dumps([6, content])
+    assert envelope.parse_revocations(data) == content
+    for wrong, reasons in ((data[:-1], {Reason.TRUNCATED}), (data + b"\0", {Reason.MALFORMED, Reason.NOT_CANONICAL})):
+        with pytest.raises(TokenError) as caught:
+            envelope.parse_revocations(wrong)
+        assert caught.value.reason in reasons
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (b"\x82\x06\x9a\x00\x3f\xff\x00", Reason.MALFORMED),
+        (b"\x82\x06\x5b" + (4_000_000).to_bytes(8), Reason.MALFORMED),
+        (b"\x83\x06\x5a" + (4_000_000).to_bytes(4), Reason.MALFORMED),
+        (b"\x82\x06\x5a" + (65_535).to_bytes(4), Reason.MALFORMED),
+        (b"\x82\x03\x9a\x00\x3f\xff\x00", Reason.MALFORMED),
+        (b"\x82\x18\x63\x9a\x00\x3f\xff\x00", Reason.MALFORMED),
+        (b"\x80\x07", Reason.MALFORMED),
+        (b"\xa2\x07", Reason.MALFORMED),
+        (b"\x9a\x00\x3f\xff\x00", Reason.MALFORMED),
+        (b"\x82\x07\x9a\x00\x3f\xff\x00", Reason.UNSUPPORTED_VERSION),
+        (b"\x97\x00", Reason.UNSUPPORTED_VERSION),
+    ],
+    ids=repr,
+)
+def test_four_megabytes_that_are_no_list_are_not_decoded(
+    monkeypatch: pytest.MonkeyPatch, head: bytes, reason: Reason
+) -> None:
+    """Millions of empty arrays would take seconds and 300 MiB before the first of them is refused."""
+    monkeypatch.setattr("delegate.wire.cbor.decode", lambda _: 1 / 0)
+    with pytest.raises(TokenError) as caught:
+        envelope.parse_revocations(head.ljust(4_000_000, b"\x80"))
+    assert caught.value.reason is reason
+
+
 def test_the_quick_ways_frame_what_the_long_way_frames() -> None:
     """Blocks of every accepted vector, and each small change of theirs: the same parts, or it gives up."""
     taken = {"frame_common": 0, "frame_first": 0}

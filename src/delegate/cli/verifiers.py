@@ -96,18 +96,20 @@ class _Joined:
         self._store = store
         self._files = files
 
-    def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
+    def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> int:
         """Take over a list, for this run."""
-        return self._files.add(feed, records, now=now)
+        return self._files.add(feed, records, now=now, known=known)
 
-    def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
+    def look_up(
+        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
+    ) -> Sequence[Record]:
         """Give what either has."""
-        return [*self._store.look_up(subjects), *self._files.look_up(subjects)]
+        return [*self._store.look_up(subjects, signers, now=now), *self._files.look_up(subjects, signers, now=now)]
 
-    def feeds(self) -> Sequence[Feed]:
+    def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
         """Give of every signer the newer of two."""
         newest: dict[bytes, Feed] = {}
-        for feed in (*self._store.feeds(), *self._files.feeds()):
+        for feed in (*self._store.feeds(signers), *self._files.feeds(signers)):
             known = newest.get(feed.signer)
             if known is None or known.sequence < feed.sequence:
                 newest[feed.signer] = feed

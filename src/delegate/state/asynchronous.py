@@ -118,14 +118,18 @@ class _AsyncStores:
     async def spent(self, block_ids: Sequence[bytes]) -> Mapping[tuple[bytes, str], int]:
         return await self._threads.run(partial(self._state.ledger.spent, block_ids))
 
-    async def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
-        return await self._threads.run(partial(self._state.revocations.add, feed, records, now=now), in_parts=True)
+    async def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> int:
+        return await self._threads.run(
+            partial(self._state.revocations.add, feed, records, now=now, known=known), in_parts=True
+        )
 
-    async def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
-        return await self._threads.run(partial(self._state.revocations.look_up, subjects))
+    async def look_up(
+        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
+    ) -> Sequence[Record]:
+        return await self._threads.run(partial(self._state.revocations.look_up, subjects, signers, now=now))
 
-    async def feeds(self) -> Sequence[Feed]:
-        return await self._threads.run(self._state.revocations.feeds)
+    async def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
+        return await self._threads.run(partial(self._state.revocations.feeds, signers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

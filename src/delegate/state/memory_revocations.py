@@ -3,79 +3,147 @@
 The rules of this file:
 
 - Records only add. The two words of one signer about one subject become one: the earlier `since`, the later `until`.
-- Full means refuse: a list is taken over whole, or not at all.
-- Records of keys stay for good; records of blocks until a day after their chain is over.
+- Full means refuse: a list is taken over whole, or not at all. Strangers' lists fill half of the room at most: they
+  never keep out those of a root or a revoker.
+- Records of keys stay for good; records of blocks until a day after their chain is over. A clock by which one that was
+  forgotten might still have counted gets no answer.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Sequence
 from threading import Lock
 from typing import Final, TypeAlias
 
 from delegate.chain.revocations import Feed, Record
-from delegate.state.rules import KEPT_S, current, merge, unavailable
+from delegate.state.rules import KEPT_S, check_remembered, current, merge, unavailable
 
 _CAPACITY: Final = 1_000_000  # about 600 MB
 _Word: TypeAlias = tuple[bytes, bool]  # signer, and whether it is about a key
 
 
-class MemoryRevocations:
-    """Keeps what has been revoked, in this process. Safe under threads; a look-up takes no lock."""
+class _Room:
+    """Counts what each signer takes of the room. Signers that were never called known share half of it."""
 
-    __slots__ = ("_capacity", "_count", "_feeds", "_lapsing", "_lock", "_records")
+    __slots__ = ("_capacity", "_known", "_of_strangers", "_strange", "kept")
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._known: set[bytes] = set()
+        self._of_strangers: Counter[bytes] = Counter()
+        self._strange = 0  # the sum of these
+        self.kept = 0
+
+    def know(self, signers: set[bytes]) -> None:
+        """From now on these may take all of it; what they have is no longer reckoned as strangers'."""
+        for signer in signers - self._known:
+            self._strange -= self._of_strangers.pop(signer, 0)
+        self._known |= signers
+
+    def take(self, new: Counter[bytes]) -> None:
+        """Take room for so many of each signer's, or raise STATE_UNAVAILABLE and take none."""
+        strange = {signer: count for signer, count in new.items() if signer not in self._known}
+        added, theirs = new.total(), sum(strange.values())
+        if self.kept + added > self._capacity:
+            message = f"{self.kept} revocations and feeds are kept; no room for {added} more"
+            raise unavailable(message)
+        if theirs and self._strange + theirs > self._capacity // 2:
+            message = (
+                f"{self._strange} revocations and feeds of strangers are kept; no room for {theirs} more of theirs"
+            )
+            raise unavailable(message)
+        self.kept += added
+        self._strange += theirs
+        self._of_strangers.update(strange)
+
+    def give_back(self, signer: bytes) -> None:
+        """Give back the room of one of a signer's."""
+        self.kept -= 1
+        if signer not in self._known:
+            self._strange -= 1
+            self._of_strangers[signer] -= 1
+
+
+class MemoryRevocations:
+    """Keeps what has been revoked, in this process. Safe under threads; a decision's look-up takes no lock."""
+
+    __slots__ = ("_feeds", "_forgotten", "_lapsing", "_lock", "_records", "_room")
 
     def __init__(self, *, capacity: int = _CAPACITY) -> None:
-        """Start with nothing revoked; `capacity` is how many records to keep at most."""
-        self._capacity = capacity
+        """Start with nothing revoked; `capacity` is how many records and feeds to keep at most."""
+        self._room = _Room(capacity)
         self._records: dict[bytes, dict[_Word, Record]] = {}
-        self._count = 0
         self._feeds: dict[bytes, Feed] = {}
         self._lapsing: list[tuple[int, bytes, _Word]] = []
+        self._forgotten = -1  # the latest `until` among the records that are no longer here
         self._lock = Lock()
 
-    def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
-        """Take over a list whose signature held, in one step, for good; see `RevocationStore.add`."""
-        taken = current(records, now)
+    def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> int:
+        """Take over a list whose signature held, in one step, for good; see `RevocationStore.add`.
+
+        Signers that were never `known` may take half of the room, all of them together.
+
+        Raises:
+            StateError: STATE_UNAVAILABLE: no room.
+        """
+        taken = current(feed, records, now)
         with self._lock:
             self._forget(now)
-            added = sum((each.signer, each.is_key) not in self._records.get(each.subject, ()) for each in taken)
-            if self._count + added > self._capacity:
-                message = f"{self._count} revocations are kept; no room for {added} more"
-                raise unavailable(message)
+            if known:
+                self._room.know({feed.signer, *(each.signer for each in taken)})
+            new = Counter(
+                each.signer for each in taken if (each.signer, each.is_key) not in self._records.get(each.subject, ())
+            )
+            added = new.total()
+            if feed.signer not in self._feeds:
+                new[feed.signer] += 1
+            self._room.take(new)
             for each in taken:
                 self._keep(each)
-            self._count += added
-            known = self._feeds.get(feed.signer)
-            if known is None or known.sequence < feed.sequence:
+            latest = self._feeds.get(feed.signer)
+            if latest is None or latest.sequence < feed.sequence:
                 self._feeds[feed.signer] = feed
         return added
 
-    def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
-        """Give every record about any of these; see `RevocationStore.look_up`."""
+    def look_up(
+        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
+    ) -> Sequence[Record]:
+        """Give every record about any of these that one of `signers` signed; see `RevocationStore.look_up`."""
         found: list[Record] = []
         for subject in subjects:
             words = self._records.get(subject)
             if words is not None:
-                found.extend(words.values())
+                found += self._words(words, signers)
+        if self._forgotten >= 0:
+            check_remembered(self._forgotten, now)  # what was forgotten meanwhile, too
         return found
 
-    def feeds(self) -> Sequence[Feed]:
-        """Give the newest feed of every signer; see `RevocationStore.feeds`."""
-        return tuple(self._feeds.values())
+    def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
+        """Give the newest feed of each of `signers`; see `RevocationStore.feeds`."""
+        if signers is None:
+            with self._lock:
+                return tuple(self._feeds.values())
+        return tuple(feed for signer in signers if (feed := self._feeds.get(signer)) is not None)
 
     def __len__(self) -> int:
         """Count records and feeds: a verifier asks nothing of a store that holds neither."""
-        return self._count + len(self._feeds)
+        return self._room.kept
+
+    def _words(self, words: dict[_Word, Record], signers: Sequence[bytes] | None) -> list[Record]:
+        if signers is None:
+            with self._lock:  # to go through all of them, none may be added meanwhile
+                return list(words.values())
+        asked = ((signer, is_key) for signer in signers for is_key in (False, True))
+        return [record for word in asked if (record := words.get(word)) is not None]
 
     def _keep(self, record: Record) -> None:
         word = (record.signer, record.is_key)
-        words = self._records.get(record.subject, {})
+        words = self._records.setdefault(record.subject, {})
         known = words.get(word)
         merged = record if known is None else merge(known, record)
-        # A new inner dict: whoever is looking up meanwhile goes on in the old one.
-        self._records[record.subject] = {**words, word: merged}
+        words[word] = merged
         if not record.is_key and (known is None or known.until < merged.until):
             heapq.heappush(self._lapsing, (merged.until, record.subject, word))
 
@@ -84,9 +152,8 @@ class MemoryRevocations:
             until, subject, word = heapq.heappop(self._lapsing)
             words = self._records.get(subject, {})
             if word in words and words[word].until == until:  # else it was prolonged since
-                self._count -= 1
-                left = {each: record for each, record in words.items() if each != word}
-                if left:
-                    self._records[subject] = left
-                else:
+                self._forgotten = max(self._forgotten, until)
+                self._room.give_back(word[0])
+                del words[word]
+                if not words:
                     del self._records[subject]

@@ -132,11 +132,14 @@ class PostgresStore:
         rows = self._rows(sql.SPENT, (list(block_ids),))
         return {(block_id, unpack(unit)): amount for block_id, unit, amount in rows}
 
-    def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
-        """Take over a list whose signature held, for good; see `RevocationStore.add`."""
+    def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> int:  # noqa: ARG002 - room is not bounded here
+        """Take over a list whose signature held, for good; see `RevocationStore.add`.
+
+        There is no bound but the server's room: whoever may have lists taken over may fill it.
+        """
         added = 0
         try:
-            for batch, is_last in batches(current(records, now)):
+            for batch, is_last in batches(current(feed, records, now)):
                 rows = sorted((*each[:5], pack(each.why)) for each in batch)
                 moved = feed if is_last else (None,) * 4
                 added += self._row(sql.REVOKE, (*_columns(rows, 6), *moved))[0]
@@ -144,25 +147,37 @@ class PostgresStore:
             self._watch.changed()
         return added
 
-    def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
-        """Give every record about any of these; see `RevocationStore.look_up`."""
+    def look_up(
+        self,
+        subjects: Sequence[bytes],
+        signers: Sequence[bytes] | None = None,
+        *,
+        now: int | None = None,  # noqa: ARG002 - the server forgets by its own clock
+    ) -> Sequence[Record]:
+        """Give every record about any of these that one of `signers` signed; see `RevocationStore.look_up`."""
         version = self._watch.version()
-        return self._find(subjects) if version is None else self._memo.look_up(version, subjects, self._find)
+        if version is None:
+            return self._find(subjects, signers)
+        return self._memo.look_up(version, subjects, signers, self._find)
 
-    def _find(self, subjects: Sequence[bytes]) -> Sequence[Record]:
-        rows = self._rows(sql.LOOK_UP, (list(subjects),))
+    def _find(self, subjects: Sequence[bytes], signers: Sequence[bytes] | None) -> Sequence[Record]:
+        if signers is None:
+            rows = self._rows(sql.LOOK_UP, (list(subjects),))
+        else:
+            rows = self._rows(sql.LOOK_UP_BY, (list(subjects), list(signers)))
         return [
             Record(subject, signer, is_key, since, until, unpack(why))
             for subject, signer, is_key, since, until, why in rows
         ]
 
-    def feeds(self) -> Sequence[Feed]:
-        """Give the newest feed of every signer; see `RevocationStore.feeds`."""
+    def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
+        """Give the newest feed of each of `signers`; see `RevocationStore.feeds`."""
         version = self._watch.version()
-        return self._find_feeds() if version is None else self._memo.feeds(version, self._find_feeds)
+        return self._find_feeds(signers) if version is None else self._memo.feeds(version, signers, self._find_feeds)
 
-    def _find_feeds(self) -> Sequence[Feed]:
-        return [Feed(*row) for row in self._rows(sql.FEEDS, ())]
+    def _find_feeds(self, signers: Sequence[bytes] | None) -> Sequence[Feed]:
+        rows = self._rows(sql.FEEDS, ()) if signers is None else self._rows(sql.FEEDS_BY, (list(signers),))
+        return [Feed(*row) for row in rows]
 
     def check(self) -> tuple[Finding, ...]:
         """Look at the server's settings for the operator."""

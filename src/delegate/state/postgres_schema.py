@@ -234,7 +234,9 @@ REVOKE: Final = (
 LOOK_UP: Final = (
     "SELECT subject, signer, is_key, since, until, why FROM delegate.records WHERE subject = ANY (%s::bytea[])"
 )
+LOOK_UP_BY: Final = LOOK_UP + " AND signer = ANY (%s::bytea[])"
 FEEDS: Final = "SELECT signer, sequence, issued, expires FROM delegate.feeds"
+FEEDS_BY: Final = FEEDS + " WHERE signer = ANY (%s::bytea[])"
 NEWS: Final = "SELECT value FROM delegate.counters WHERE name = 'revocations'"
 SETTINGS: Final = (
     "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')"

@@ -132,24 +132,44 @@ class Ledger(Protocol):
 class RevocationStore(Protocol):
     """Keeps what has been revoked, and how fresh each signer's word is."""
 
-    def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
+    def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> int:
         """Take over a list whose signature held, in one step, for good.
 
         Records only ever add: one that is there already stays, with the earlier `since` and the later `until` of the
         two. The signer's feed moves to this one only if its sequence is greater. Block records whose `until` has
         passed may be forgotten.
 
+        Args:
+            feed: how fresh this makes its signer's word.
+            records: what it takes back.
+            now: the verifier's clock.
+            known: whether its signer is a root or a revoker of the verifier's. Where room is bounded, the lists of all
+                others together may take a part of it, and never what is left for these.
+
         Returns:
             How many records were not there before.
+
+        Raises:
+            StateError: STATE_UNAVAILABLE: the store cannot take it, or has no room.
         """
         ...
 
-    def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
-        """Give every record about any of these block ids and key thumbprints, whoever signed it."""
+    def look_up(
+        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
+    ) -> Sequence[Record]:
+        """Give every record about any of these block ids and key thumbprints that one of `signers` signed.
+
+        Anyone can sign records about anything. A verifier names whose could count, so that it pays for no others;
+        `None`, whoever signed them, is for people who look at a store.
+
+        Raises:
+            StateError: STATE_UNAVAILABLE: the store cannot say; or by `now`, the verifier's clock, it has forgotten
+                records of chains that are not over, since a clock was ahead.
+        """
         ...
 
-    def feeds(self) -> Sequence[Feed]:
-        """Give the newest feed of every signer that a list was taken from."""
+    def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
+        """Give the newest feed of each of `signers` that a list was taken from; of every signer where it is `None`."""
         ...
 
 
@@ -180,14 +200,16 @@ class AsyncLedger(Protocol):
 class AsyncRevocationStore(Protocol):
     """`RevocationStore`, awaited."""
 
-    async def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
+    async def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> int:
         """Take over a list; see `RevocationStore.add`."""
         ...
 
-    async def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
-        """Give every record about any of these; see `RevocationStore.look_up`."""
+    async def look_up(
+        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
+    ) -> Sequence[Record]:
+        """Give every record about any of these that one of `signers` signed; see `RevocationStore.look_up`."""
         ...
 
-    async def feeds(self) -> Sequence[Feed]:
-        """Give the newest feed of every signer; see `RevocationStore.feeds`."""
+    async def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
+        """Give the newest feed of each of `signers`; see `RevocationStore.feeds`."""
         ...

@@ -153,11 +153,14 @@ class RedisStore:
             if int(amount)
         }
 
-    def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
-        """Take over a list whose signature held, for good; see `RevocationStore.add`."""
+    def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> int:  # noqa: ARG002 - room is not bounded here
+        """Take over a list whose signature held, for good; see `RevocationStore.add`.
+
+        There is no bound but the server's room: whoever may have lists taken over may fill it.
+        """
         added = 0
         try:
-            for batch, is_last in batches(current(records, now)):
+            for batch, is_last in batches(current(feed, records, now)):
                 keys = [_CLOCK, _FEEDS, _NEWS, *(_REVOKED + each.subject for each in batch)]
                 arguments: list[bytes | int] = [KEPT_S, b"", b"", b""]
                 if is_last:
@@ -170,26 +173,39 @@ class RedisStore:
             self._watch.changed()
         return added
 
-    def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
-        """Give every record about any of these; see `RevocationStore.look_up`."""
+    def look_up(
+        self,
+        subjects: Sequence[bytes],
+        signers: Sequence[bytes] | None = None,
+        *,
+        now: int | None = None,  # noqa: ARG002 - the server forgets by its own clock
+    ) -> Sequence[Record]:
+        """Give every record about any of these that one of `signers` signed; see `RevocationStore.look_up`."""
         version = self._watch.version()
-        return self._find(subjects) if version is None else self._memo.look_up(version, subjects, self._find)
+        if version is None:
+            return self._find(subjects, signers)
+        return self._memo.look_up(version, subjects, signers, self._find)
 
-    def _find(self, subjects: Sequence[bytes]) -> Sequence[Record]:
-        found = self._all_of([_REVOKED + subject for subject in subjects])
+    def _find(self, subjects: Sequence[bytes], signers: Sequence[bytes] | None) -> Sequence[Record]:
+        keys = [_REVOKED + subject for subject in subjects]
+        if signers is None:
+            found = self._all_of(keys)
+        else:
+            found = self._some_of(keys, [signer + kind for signer in signers for kind in (b"b", b"k")])
         return [
             _record(subject, field, value)
             for subject, fields in zip(subjects, found, strict=True)
             for field, value in fields.items()
         ]
 
-    def feeds(self) -> Sequence[Feed]:
-        """Give the newest feed of every signer; see `RevocationStore.feeds`."""
+    def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
+        """Give the newest feed of each of `signers`; see `RevocationStore.feeds`."""
         version = self._watch.version()
-        return self._find_feeds() if version is None else self._memo.feeds(version, self._find_feeds)
+        return self._find_feeds(signers) if version is None else self._memo.feeds(version, signers, self._find_feeds)
 
-    def _find_feeds(self) -> Sequence[Feed]:
-        return [Feed(signer, *map(int, value.split())) for signer, value in self._all_of([_FEEDS])[0].items()]
+    def _find_feeds(self, signers: Sequence[bytes] | None) -> Sequence[Feed]:
+        found = (self._all_of([_FEEDS]) if signers is None else self._some_of([_FEEDS], signers))[0]
+        return [Feed(signer, *map(int, value.split())) for signer, value in found.items()]
 
     def _all_of(self, keys: Sequence[bytes]) -> list[dict[bytes, bytes]]:
         def ask(link: _Link) -> list[dict[bytes, bytes]]:
@@ -199,6 +215,21 @@ class RedisStore:
             return list(pipeline.execute())
 
         return self._links.ask(ask)
+
+    def _some_of(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> list[dict[bytes, bytes]]:
+        if not fields:
+            return [{} for _ in keys]
+
+        def ask(link: _Link) -> list[list[bytes | None]]:
+            pipeline = link.client.pipeline(transaction=False)
+            for key in keys:
+                pipeline.hmget(key, fields)
+            return list(pipeline.execute())
+
+        return [
+            {field: value for field, value in zip(fields, values, strict=True) if value is not None}
+            for values in self._links.ask(ask)
+        ]
 
     def check(self) -> tuple[Finding, ...]:
         """Look at the server's settings for the operator."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -31,6 +31,7 @@ from delegate.state.rules import (
     batches,
     check_actual,
     check_charges,
+    check_remembered,
     current,
     from_before,
     lapsed,
@@ -43,14 +44,14 @@ from delegate.state.rules import (
 from delegate.state.sqlite_file import SqliteFile
 
 _FORGOTTEN_AT_ONCE: Final = 16  # of what has lapsed, at each call: more than a call can add
-_ASKED_AT_ONCE: Final = 100  # subjects in one statement
+_ASKED_AT_ONCE: Final = 100  # subjects, and signers, in one statement
 _FREE_BYTES: Final = 64 * 1024 * 1024
 
 
 class SqliteStore:
     """Replay protection, budgets and revocations in one file. Safe under threads, processes and `fork`."""
 
-    __slots__ = ("_file", "_memo", "_statements")
+    __slots__ = ("_file", "_forgotten", "_memo")
 
     def __init__(self, path: Path | str, *, deadline: float = 0.25, since: int | None = None) -> None:
         """Open or make the file.
@@ -67,7 +68,7 @@ class SqliteStore:
         """
         self._file = SqliteFile(Path(path), deadline, since)
         self._memo = Memo()
-        self._statements = tuple(map(sql.find_records, range(_ASKED_AT_ONCE + 1)))
+        self._forgotten = (-1, -1)  # a version, and the latest `until` among the records forgotten by then
 
     def close(self) -> None:
         """Close the file."""
@@ -125,13 +126,18 @@ class SqliteStore:
 
         return self._file.read(ask)
 
-    def add(self, feed: Feed, records: Sequence[Record], *, now: int) -> int:
-        """Take over a list whose signature held, for good; see `RevocationStore.add`."""
+    def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> int:  # noqa: ARG002 - room is not bounded here
+        """Take over a list whose signature held, for good; see `RevocationStore.add`.
+
+        There is no bound but the disk's room: whoever may have lists taken over may fill it.
+        """
         added = 0
-        for batch, is_last in batches(current(records, now)):
+        for batch, is_last in batches(current(feed, records, now)):
             with self._file.transaction(durable=True) as writer:
                 gone = writer.execute(sql.LAPSED_RECORDS, (now - KEPT_S, _FORGOTTEN_AT_ONCE)).fetchall()
-                writer.executemany(sql.DROP_RECORD, gone)
+                if gone:
+                    writer.execute(sql.KEEP_FORGOTTEN, (gone[-1][0],))
+                    writer.executemany(sql.DROP_RECORD, [row[1:] for row in gone])
                 rows = [
                     (each.subject, each.signer, each.is_key, each.since, each.until, pack(each.why)) for each in batch
                 ]
@@ -144,26 +150,32 @@ class SqliteStore:
                 writer.execute(sql.STEP_COUNTER, ("revocations",))
         return added
 
-    def look_up(self, subjects: Sequence[bytes]) -> Sequence[Record]:
-        """Give every record about any of these; see `RevocationStore.look_up`.
+    def look_up(
+        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
+    ) -> Sequence[Record]:
+        """Give every record about any of these that one of `signers` signed; see `RevocationStore.look_up`.
 
         One small read says whether anything was added since the last call, by whichever process.
         """
-        return self._file.read(partial(self._look_up, subjects))
+        return self._file.read(partial(self._look_up, subjects, signers, now))
 
-    def _look_up(self, subjects: Sequence[bytes], reader: sqlite3.Connection) -> Sequence[Record]:
+    def _look_up(
+        self,
+        subjects: Sequence[bytes],
+        signers: Sequence[bytes] | None,
+        now: int | None,
+        reader: sqlite3.Connection,
+    ) -> Sequence[Record]:
         version = reader.execute(sql.COUNTER, ("revocations",)).fetchone()[0]
-        return self._memo.look_up(version, subjects, partial(self._find, reader))
+        known = self._forgotten
+        if known[0] != version:  # whatever forgets steps the version
+            self._forgotten = known = (version, reader.execute(sql.FORGOTTEN).fetchone()[0])
+        check_remembered(known[1], now)
+        return self._memo.look_up(version, subjects, signers, partial(_find, reader))
 
-    def _find(self, reader: sqlite3.Connection, subjects: Sequence[bytes]) -> Iterable[Record]:
-        for start in range(0, len(subjects), _ASKED_AT_ONCE):
-            some = subjects[start : start + _ASKED_AT_ONCE]
-            for subject, signer, is_key, since, until, why in reader.execute(self._statements[len(some)], some):
-                yield Record(subject, signer, bool(is_key), since, until, unpack(why))
-
-    def feeds(self) -> Sequence[Feed]:
-        """Give the newest feed of every signer; see `RevocationStore.feeds`."""
-        return self._file.read(lambda reader: [Feed(*row) for row in reader.execute(sql.FEEDS)])
+    def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
+        """Give the newest feed of each of `signers`; see `RevocationStore.feeds`."""
+        return self._file.read(partial(_feeds, signers))
 
     def check(self) -> tuple[Finding, ...]:
         """Look at the file for the operator. Reads all of it."""
@@ -185,6 +197,31 @@ class SqliteStore:
             Finding(ok=mode & 0o077 == 0, what="mode", detail=f"{mode:03o}; others should have no access"),
             Finding(ok=free >= _FREE_BYTES, what="free disk space", detail=f"{free // 2**20} MiB"),
         )
+
+
+def _find(reader: sqlite3.Connection, subjects: Sequence[bytes], signers: Sequence[bytes] | None) -> Sequence[Record]:
+    found = []
+    for some in _some(subjects):
+        for by in (None,) if signers is None else _some(signers):
+            statement = sql.find_records(len(some), None if by is None else len(by))
+            rows = reader.execute(statement, (*some, *(by or ())))
+            found += [
+                Record(subject, signer, bool(is_key), since, until, unpack(why))
+                for subject, signer, is_key, since, until, why in rows
+            ]
+    return found
+
+
+def _feeds(signers: Sequence[bytes] | None, reader: sqlite3.Connection) -> Sequence[Feed]:
+    if signers is None:
+        return [Feed(*row) for row in reader.execute(sql.FEEDS)]
+    rows = (reader.execute(sql.FIND_FEED, (signer,)).fetchone() for signer in signers)
+    return [Feed(*row) for row in rows if row is not None]
+
+
+def _some(items: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    for start in range(0, len(items), _ASKED_AT_ONCE):
+        yield items[start : start + _ASKED_AT_ONCE]
 
 
 def _claim_refusal(writer: sqlite3.Connection, claims: Sequence[Claim], now: int) -> Refused | None:

@@ -9,6 +9,7 @@ The rules of this file:
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 APPLICATION_ID: Final = 0x646C6774  # "dlgt"
@@ -39,7 +40,7 @@ CREATE TABLE feeds (
     signer BLOB PRIMARY KEY, sequence INTEGER NOT NULL, issued INTEGER NOT NULL, expires INTEGER NOT NULL
 ) WITHOUT ROWID, STRICT;
 
--- Of claims and pools: the latest `until` among those forgotten. Of revocations: how often they changed.
+-- Of claims, pools and records: the latest `until` among those forgotten. Of revocations: how often they changed.
 -- `since`, which files made by earlier programs lack: when this memory began.
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
 INSERT INTO counters VALUES ('claims', -1), ('pools', -1), ('revocations', 0)
@@ -81,8 +82,13 @@ DROP_CHARGES: Final = "DELETE FROM charges WHERE claim_id = ?"
 LAPSED_CHARGES: Final = "SELECT DISTINCT claim_id FROM charges WHERE until < ? ORDER BY until LIMIT ?"
 
 LAPSED_RECORDS: Final = (
-    "SELECT subject, signer, is_key FROM records WHERE NOT is_key AND until < ? ORDER BY until LIMIT ?"
+    "SELECT until, subject, signer, is_key FROM records WHERE NOT is_key AND until < ? ORDER BY until LIMIT ?"
 )
+# Files that were made before this was counted lack the row.
+KEEP_FORGOTTEN: Final = (
+    "INSERT INTO counters VALUES ('records', ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)"
+)
+FORGOTTEN: Final = "SELECT coalesce(max(value), -1) FROM counters WHERE name = 'records'"
 DROP_RECORD: Final = "DELETE FROM records WHERE subject = ? AND signer = ? AND is_key = ?"
 ADD_RECORD: Final = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)"
 MERGE_RECORD: Final = (
@@ -95,9 +101,16 @@ ADD_FEED: Final = (
     " WHERE excluded.sequence > sequence"
 )
 FEEDS: Final = "SELECT signer, sequence, issued, expires FROM feeds"
+FIND_FEED: Final = FEEDS + " WHERE signer = ?"
 
 
-def find_records(count: int) -> str:
-    """Give the statement that finds the records of so many subjects."""
-    places = ",".join("?" * count)
-    return f"SELECT subject, signer, is_key, since, until, why FROM records WHERE subject IN ({places})"  # noqa: S608 - question marks alone
+@cache
+def find_records(subjects: int, signers: int | None) -> str:
+    """Give the statement that finds the records of so many subjects by so many signers; `None`: by whomever."""
+    which = f"subject IN ({_places(subjects)})"
+    by = "" if signers is None else f" AND signer IN ({_places(signers)})"
+    return f"SELECT subject, signer, is_key, since, until, why FROM records WHERE {which}{by}"  # noqa: S608 - question marks alone
+
+
+def _places(count: int) -> str:
+    return ",".join("?" * count)

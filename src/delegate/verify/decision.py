@@ -26,7 +26,7 @@ from delegate.verify.effects import AddRevocations, Effect, FindFeeds, FindRecor
 from delegate.verify.evaluate import asking, evaluate
 from delegate.verify.generation import Generation
 from delegate.verify.possession import possession
-from delegate.verify.revocation import check_fresh, check_revoked, needs_freshness, subjects
+from delegate.verify.revocation import check_fresh, check_revoked, needs_freshness, sought
 from delegate.verify.settings import Settings
 from delegate.verify.spending import charges, claim_of, refusal, serving_once
 from delegate.verify.texts import keep, recall
@@ -147,10 +147,13 @@ def previewing(token: Presented, asked: Asked, generation: Generation, settings:
     return Decision(allowed=True, request=request, chain=chain, _asking=ask)
 
 
-def accepting(source: RevocationList | str | bytes, settings: Settings) -> Generator[Effect, Any, int]:
+def accepting(
+    source: RevocationList | str | bytes, generation: Generation, settings: Settings
+) -> Generator[Effect, Any, int]:
     """Take over a revocation list; yields the addition."""
     found = source if isinstance(source, RevocationList) else RevocationList.parse(source)
-    return int((yield AddRevocations(found, settings.now())))
+    known = found.signer in generation.by_thumbprint or found.signer in settings.revokers
+    return int((yield AddRevocations(found, known, settings.now())))
 
 
 def checking_revocation(
@@ -169,14 +172,15 @@ def checking_revocation(
     records: Sequence[Record] = ()
     feeds: Sequence[Feed] = ()
     if settings.has_revocations:
-        wanted = subjects(chain, generation)
+        wanted, signers = sought(chain, generation, settings)
         if discharges:
-            wanted = (*wanted, *hinted(discharges, settings))
-        records = yield FindRecords(wanted)
+            named = hinted(discharges, settings)
+            wanted, signers = (*wanted, *named), (*signers, *named)
+        records = yield _new(FindRecords, (wanted, signers, now))
         if records:
             check_revoked(chain, records, settings, now)
         if needs_freshness(chain, settings):
-            feeds = yield FindFeeds()
+            feeds = yield FindFeeds(tuple(settings.revokers))
     if not discharges:
         check_fresh(chain, feeds, settings, now)
     return records, feeds

@@ -10,12 +10,15 @@ The rules of this file:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
 from delegate.chain.revocations import Feed, Record, RevocationList
 from delegate.errors import DelegateError, Reason, StateError
 from delegate.state import Charge, Claim, Outcome, Refused, SettlementError
 from delegate.verify.settings import Settings
+
+_RECORD: Final = (bytes, bytes, bool, int, int, str)
+_FEED: Final = (bytes, int, int, int)
 
 
 class Spend(NamedTuple):
@@ -47,31 +50,35 @@ class Spend(NamedTuple):
 
 
 class FindRecords(NamedTuple):
-    """Find every record about any of these block ids and keys."""
+    """Find every record about any of these block ids and keys by one of these signers."""
 
     subjects: tuple[bytes, ...]
+    signers: tuple[bytes, ...]
+    now: int
 
     def ask(self, settings: Settings) -> object:
         """Ask the revocation store."""
-        return settings.revocations.look_up(self.subjects)
+        return settings.revocations.look_up(self.subjects, self.signers, now=self.now)
 
     def answer(self, given: object) -> Sequence[Record]:
-        """Take records."""
-        if isinstance(given, (list, tuple)) and all(type(each) is Record for each in given):
+        """Take records, and nothing that only looks like one: what does not compare would not count."""
+        if isinstance(given, (list, tuple)) and all(_is(Record, _RECORD, each) for each in given):
             return given
         _no_answer(given)
 
 
 class FindFeeds(NamedTuple):
-    """Find every signer's newest feed."""
+    """Find the newest feed of each of these signers."""
+
+    signers: tuple[bytes, ...]
 
     def ask(self, settings: Settings) -> object:
         """Ask the revocation store."""
-        return settings.revocations.feeds()
+        return settings.revocations.feeds(self.signers)
 
     def answer(self, given: object) -> Sequence[Feed]:
-        """Take feeds."""
-        if isinstance(given, (list, tuple)) and all(type(each) is Feed for each in given):
+        """Take feeds, and nothing that only looks like one: a time that is no number would pass for fresh."""
+        if isinstance(given, (list, tuple)) and all(_is(Feed, _FEED, each) for each in given):
             return given
         _no_answer(given)
 
@@ -80,11 +87,12 @@ class AddRevocations(NamedTuple):
     """Take over a revocation list."""
 
     found: RevocationList
+    known: bool  # whether its signer is one of the verifier's roots or revokers
     now: int
 
     def ask(self, settings: Settings) -> object:
         """Give it to the revocation store."""
-        return settings.revocations.add(self.found.feed, self.found.records, now=self.now)
+        return settings.revocations.add(self.found.feed, self.found.records, now=self.now, known=self.known)
 
     def answer(self, given: object) -> int:
         """Take how many records are new."""
@@ -134,6 +142,10 @@ def failure(effect: Effect, error: Exception) -> Exception:
     if type(effect) is Settle and isinstance(error, SettlementError):
         return SettlementError(*error.args)
     return StateError(Reason.STATE_UNAVAILABLE, f"a store raised {type(error).__name__}")
+
+
+def _is(kind: type, fields: tuple[type, ...], given: object) -> bool:
+    return isinstance(given, tuple) and type(given) is kind and tuple(map(type, given)) == fields
 
 
 def _no_answer(given: object) -> NoReturn:

@@ -24,12 +24,19 @@ class Known(NamedTuple):
     rest: bytes
 
 
+class Sought(NamedTuple):
+    """What is to be looked up of a chain: block ids and thumbprints, and of whom a record about them could count."""
+
+    subjects: tuple[bytes, ...]
+    signers: tuple[bytes, ...]
+
+
 class Generation(NamedTuple):
     """One set of roots, and what held under it. A call of the verifier sees one generation from beginning to end."""
 
     by_thumbprint: dict[bytes, Root]
     blocks: Recent[VerifiedChain]
-    subjects: Recent[tuple[bytes, ...]]  # what is to be looked up of a chain, by the id of its last block
+    sought: Recent[Sought]  # by the id of the last block
     texts: Recent[Known]  # by the text of a bearer token, or the head of a presentation's
 
 

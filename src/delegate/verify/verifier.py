@@ -105,8 +105,9 @@ class Verifier(Base):
     def accept_revocations(self, source: RevocationList | str | bytes) -> int:
         """Take over a revocation list; from now on every decision heeds it. Nothing is ever un-revoked.
 
-        Its signature is checked. Whose list it is does not matter: a record counts only against chains over which its
-        signer has a say.
+        Its signature is checked. Whose list it is does not matter to any verdict: a record counts only against chains
+        over which its signer has a say. It does take room, so feed only lists from places that you chose. In this
+        process's memory those of signers that are neither roots nor revokers take half of it at most.
 
         Returns:
             How many of its records are new.
@@ -117,7 +118,7 @@ class Verifier(Base):
 
         Source: SPEC §10.2.
         """
-        return self._run(accepting(source, self._settings))
+        return self._run(accepting(source, self._generation, self._settings))
 
     def _run(self, effects: Generator[Effect, Any, T]) -> T:
         try:
@@ -177,7 +178,7 @@ class AsyncVerifier(Base):
 
     async def accept_revocations(self, source: RevocationList | str | bytes) -> int:
         """Take over a revocation list; see `Verifier.accept_revocations`."""
-        return await self._run(accepting(source, self._settings))
+        return await self._run(accepting(source, self._generation, self._settings))
 
     async def settle(self, granted: Authorization, actual: Mapping[str, int]) -> bool:
         """Give back to the budgets what a charge turned out not to need; see `Authorization.settle`."""

@@ -48,6 +48,9 @@ _HEADS: Final = {b"\x82\x01": Kind.TOKEN, b"\x83\x02": Kind.BEARER, b"\x84\x03":
 _ITEMS: Final = {Kind.TOKEN: 2, Kind.BEARER: 3, Kind.PRESENTATION: 4}
 _ONE_BYTE_COUNT: Final = 24
 _SHORT_BYTES: Final = 23
+_SHORT_LIST_BYTES: Final = 65_540  # 82 06 59 nn nn and 65,535 bytes
+_LONG_LIST: Final = bytes((0x82, REVOCATIONS, 0x5A))
+_LONG_LIST_BYTES: Final = len(_LONG_LIST) + 4
 
 
 class _UnframedError(Exception):
@@ -113,17 +116,37 @@ def build_revocations(signed: bytes) -> bytes:
 def parse_revocations(data: bytes) -> bytes:
     """Frame a revocation list: give its COSE_Sign1, of which nothing is trusted yet.
 
+    A long one is framed by its head alone. What does not fit is decoded, to say by name what is wrong with it, only up
+    to 65,540 bytes: to decode 4 MiB of small items takes seconds, and anybody can send them.
+
     Raises:
         TokenError: LIMIT_EXCEEDED for size; UNSUPPORTED_VERSION for another envelope number; TRUNCATED,
             NOT_CANONICAL, MALFORMED.
     """
-    if len(data) > REVOCATIONS_BYTES:
-        raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(data)} bytes")
+    size = len(data)
+    if size > REVOCATIONS_BYTES:
+        raise TokenError(Reason.LIMIT_EXCEEDED, f"{size} bytes")
+    if size > _SHORT_LIST_BYTES:
+        return _long_list(data)
     match cbor.decode(data):
         case [int() as number, bytes() as signed] if type(number) is int and number == REVOCATIONS:
             return signed
         case [int() as number, *_] if type(number) is int and number != REVOCATIONS:
             raise TokenError(Reason.UNSUPPORTED_VERSION, f"envelope {number}")
+    raise TokenError(Reason.MALFORMED, "not a revocation list of this format")
+
+
+def _long_list(data: bytes) -> bytes:
+    """Give what is in `[6, bstr]` where that is more than 65,535 bytes; no other head can be so long."""
+    if data.startswith(_LONG_LIST):
+        end = _LONG_LIST_BYTES + int.from_bytes(data[len(_LONG_LIST) : _LONG_LIST_BYTES])
+        if end == len(data):
+            return data[_LONG_LIST_BYTES:]
+        if end > len(data):
+            raise TokenError(Reason.TRUNCATED, "the bytes end inside an item")
+    is_array = 0x80 < data[0] < 0x80 + _ONE_BYTE_COUNT
+    if is_array and data[1] < _ONE_BYTE_COUNT and data[1] != REVOCATIONS:
+        raise TokenError(Reason.UNSUPPORTED_VERSION, f"envelope {data[1]}")
     raise TokenError(Reason.MALFORMED, "not a revocation list of this format")
 
 
