@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -125,11 +126,13 @@ def test_what_an_approver_reads(shop: Desk) -> None:
     assert ran.status == 0
     assert ran.out.startswith("dlgd_")
     key = Identity.from_seed("agent:buyer", bytes([5]) * 32).public_key
+    block = Ask.parse((shop.folder / "pay.asks").read_text()).block_id[:8]
     assert ran.err == (
         "agent:clerk is asked to confirm, as 1 of 2 still wanted:\n"
-        "  Binds     this one request, by this holder, once:\n"
+        "  Binds     this one request, under this one chain, once:\n"
         "    action  pay\n"
         '    with    "amount": 500\n'
+        f"    block   {block.hex()}…, its need 1\n"
         "  Claims    who asks, in whose name and why: the word of whoever brought this\n"
         f"    holder  agent:buyer, key {key.thumbprint[:8].hex()}…\n"
         "    for     user:alice@example.com\n"
@@ -138,7 +141,7 @@ def test_what_an_approver_reads(shop: Desk) -> None:
         "            and not older than 15m\n"
         '  You say   {"approved": true}\n'
         "            good for 5m\n"
-        "Confirm this? [y/N]: confirmed by agent:clerk, good until 2026-12-01 12:05 UTC (in 5m)\n"
+        "Confirm pay with 1 argument? [y/N]: confirmed by agent:clerk, good until 2026-12-01 12:05 UTC (in 5m)\n"
     )
 
 
@@ -156,7 +159,7 @@ def test_nothing_is_signed_without_a_yes(shop: Desk, answer: bytes, words: str) 
     keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
     ran = shop.run("approve", "pay.asks", "--key", "clerk.key", stdin=answer)
     assert (ran.status, ran.out) == (1, "")
-    assert ran.err.endswith(f"Confirm this? [y/N]: {words}")
+    assert ran.err.endswith(f"Confirm pay with 1 argument? [y/N]: {words}")
 
 
 def test_a_request_cannot_draw_lines_of_its_own(shop: Desk) -> None:
@@ -173,9 +176,38 @@ def test_a_request_cannot_draw_lines_of_its_own(shop: Desk) -> None:
     ran = shop.run("approve", "pay.asks", "--key", "clerk.key", "--yes")
     lines = ran.err.splitlines()
     assert [line for line in lines if line.startswith("    with ")] == [
-        '    with    "amount": "5\\n    with    \\"amount\\": 1\\u001b[2J\\u202e"'
+        '    with    "amount": "5\\n \\x20\\x20\\x20with \\x20\\x20\\x20\\"amount\\": 1\\u001b[2J\\u202e"'
     ]
     assert all(character.isprintable() or character == "\n" for character in ran.err)
+
+
+def test_blanks_draw_nothing(shop: Desk) -> None:
+    """A value of blanks, or of what looks like one, is written out; what is confirmed is said again at the end."""
+    value = "a" + "  " * 30 + "\u3164\u2800\xa0\ufe0f"
+    keep(shop, "pay.asks", "ask", "buyer.token", "--action", "pay", "--arg-text", f"amount={value}", now=None)
+    ran = shop.run("approve", "pay.asks", "--key", "clerk.key", stdin=b"n\n")
+    shown = ran.err.partition("    with    ")[2].partition("    block")[0]
+    shown = "".join(line.strip() for line in shown.splitlines())
+    assert "  " not in shown
+    assert "\\u3164\\u2800\\xa0\\ufe0f" in shown
+    assert "Confirm pay with 1 argument? [y/N]: " in ran.err
+
+
+def test_what_is_confirmed_is_shown_with_json_too(shop: Desk) -> None:
+    """Stdout is the object alone; whoever answers reads the question."""
+    keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
+    ran = shop.run("approve", "pay.asks", "--key", "clerk.key", "--json", stdin=b"y\n")
+    assert ran.status == 0
+    assert json.loads(ran.out)["by"] == "agent:clerk"
+    assert '    with    "amount": 500\n' in ran.err
+    assert shop.run("approve", "pay.asks", "--key", "clerk.key", "--json", "--yes").err == ""
+
+
+def test_an_approval_at_the_end_of_time(shop: Desk) -> None:
+    """No discharge is good for longer than there are times; none is a fault."""
+    keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
+    ran = shop.run("approve", "pay.asks", "--key", "clerk.key", "--yes", "--ttl", "5m", now="253402300700")
+    assert (ran.status, "fault" in ran.err) == (0, False)
 
 
 def test_an_ask_as_an_argument_and_a_resource(desk: Desk) -> None:
@@ -187,7 +219,7 @@ def test_an_ask_as_an_argument_and_a_resource(desk: Desk) -> None:
     ran = desk.run("ask", "planner.token", "--action", "files.read", "--resource", "/data/a", now=None)
     ran = desk.run("approve", ran.out.strip(), "--key", "clerk.key", "--yes")
     assert ran.status == 0
-    assert "    action  files.read\n    on      /data/a\n  Claims " in ran.err
+    assert "    action  files.read\n    on      /data/a\n    block   " in ran.err
 
 
 def test_who_is_not_asked_signs_nothing(shop: Desk) -> None:
@@ -289,6 +321,29 @@ def test_a_staple_stands_in_for_a_list(desk: Desk) -> None:
     assert (odd.status, "revocation not checked" in odd.out) == (1, True)
     assert "[revocation_stale]" in present(desk, "s.d", *heeding, now=LATER).err
     assert "[discharge_unexpected]" in present(desk, "s.d", "--revoker", "planner.pub").err
+
+
+def test_nobody_vouches_by_a_list_that_says_nothing_of_now(desk: Desk) -> None:
+    """Of the key that staples, and of each revoker named, the newest list must be there, in time and young enough."""
+    desk.make("buyer.token", "mint", "--key", "alice.key", "--to", "buyer.pub", "--can", "pay", "--ttl", "8h")
+    desk.run("revoke", "--holder", "clerk.pub", "--key", "clerk.key", "--list", "clerk.dlgr")
+    desk.run("revoke", "--holder", "clerk.pub", "--key", "alice.key", "--list", "alice.dlgr")
+    staple = ("staple", "buyer.token", "--key", "alice.key", "--revocations")
+    for options, now, words in (
+        (("clerk.dlgr",), NOW, "no list by user:alice@example.com was looked at"),
+        (("alice.dlgr", "--revoker", "planner.pub"), NOW, "no list by agent:planner was looked at"),
+        (("alice.dlgr",), "2026-12-03T12:00:00Z", "the list by user:alice@example.com expired 1d ago"),
+        (
+            ("alice.dlgr", "--revoker", "alice.pub", "--max-revocation-age", "5m"),
+            "2026-12-01T12:06:00Z",
+            "the list by user:alice@example.com is 6m old",
+        ),
+    ):
+        ran = desk.run(*staple, *options, now=now)
+        assert (ran.status, ran.out) == (5, "")
+        assert ran.err == f"error: {words}: sign a newer one first; or --yes\n"
+    assert desk.run(*staple, "clerk.dlgr", "--yes").status == 0
+    assert desk.run(*staple, "alice.dlgr", "--revocations", "clerk.dlgr").status == 0
 
 
 def test_a_staple_is_refused_where_something_was_revoked(desk: Desk) -> None:

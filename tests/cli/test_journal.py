@@ -247,6 +247,16 @@ def test_an_entry_reads_as_it_was_written(story: Desk) -> None:
     assert ([entry.to_json() for entry in entries], skipped) == (lines(story), 0)
 
 
+def test_a_later_line_ends_no_block_early(story: Desk) -> None:
+    """Of two lines about one block the later end counts, whichever comes first: what is live stays on the list."""
+    path = story.folder / "data" / "journal.jsonl"
+    entry = journal.read().entries[0]
+    short = json.dumps({**entry.to_json(), "until": entry.made + 1}).encode() + b"\n"
+    path.write_bytes(short + path.read_bytes() + short)
+    found = [each for each in journal.read().entries if each.block_id == entry.block_id]
+    assert [each.until for each in found] == [entry.until]
+
+
 def test_a_journal_that_cannot_be_read_is_a_failure(desk: Desk) -> None:
     """A folder of its name: status 5, and its name."""
     os.makedirs(desk.folder / "data" / "journal.jsonl")  # noqa: PTH103 - one call
@@ -281,7 +291,7 @@ def test_a_block_s_record_counts_for_who_signed_it_or_one_above(signer: Identity
     """Whoever gave can take back, the holder and those below cannot."""
     token, entry = chain_of_three()
     records = RevocationList.make(signer, blocks=[RevokedBlock.of(token, hop)], now=NOON).records
-    assert is_revoked(entry, records) is expected
+    assert is_revoked(entry, records, NOON) is expected
 
 
 @pytest.mark.parametrize(
@@ -291,7 +301,8 @@ def test_a_block_s_record_counts_for_who_signed_it_or_one_above(signer: Identity
         (ALICE, PLANNER, 0, False),
         (PLANNER, PLANNER, NOON, True),
         (PLANNER, PLANNER, NOON + 1, False),
-        (SUMMARIZER, SUMMARIZER, NOON + 1, True),
+        (SUMMARIZER, SUMMARIZER, NOON, True),
+        (SUMMARIZER, SUMMARIZER, NOON + 1, False),  # not yet
         (Identity.generate("agent:x"), SUMMARIZER, 0, False),
     ],
 )
@@ -299,4 +310,4 @@ def test_a_key_s_record_counts_for_that_key(signer: Identity, key: Identity, sin
     """A key takes back itself, wherever it signs or holds; not what it signed before a given date."""
     _, entry = chain_of_three()
     records = RevocationList.make(signer, keys=[RevokedKey(key.public_key.thumbprint, since)], now=NOON).records
-    assert is_revoked(entry, records) is expected
+    assert is_revoked(entry, records, NOON) is expected

@@ -236,6 +236,9 @@ def test_revoke_warns_of_what_is_over(story: Desk) -> None:
     """A record that nobody needs."""
     ran = story.run(*REVOKE, ids(story)[0][:8], now="2026-12-01T20:00Z")
     assert (ran.status, "warning: its chain is over anyway\n" in ran.err) == (0, True)
+    ran = story.run(*REVOKE, ids(story)[0][:8], now="2026-12-04T20:00Z")  # so long that no list keeps it
+    assert (ran.status, "revoked: " in ran.err) == (0, False)
+    assert "warning: not in the list, since its chain is over: " in ran.err
 
 
 def test_revoke_an_id_that_only_others_know(desk: Desk) -> None:

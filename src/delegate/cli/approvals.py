@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import click
@@ -19,6 +19,8 @@ import click
 from delegate.chain.ask import Ask, asks
 from delegate.chain.discharge import Discharge
 from delegate.chain.links import Link
+from delegate.chain.records import Feed, Record
+from delegate.chain.text import shown
 from delegate.chain.times import span
 from delegate.chain.token import Token
 from delegate.chain.unverified import AnyToken
@@ -41,7 +43,8 @@ from delegate.cli.status import Status
 from delegate.cli.verifiers import check_stdin, footing, revocation_options
 from delegate.errors import DelegateError, Reason
 from delegate.explain import when_from
-from delegate.explain.layout import WIDTH, escaped, titled, wrapped
+from delegate.explain.layout import WIDTH, escaped, spaced, titled, wrapped
+from delegate.keys import Principal
 from delegate.limits import ASK_BYTES, DISCHARGES
 from delegate.wire import cose
 
@@ -120,17 +123,19 @@ def approve(
             Status.REFUSED, f"none of it asks {identity.name}", label="refused", reason=Reason.DISCHARGE_UNEXPECTED
         )
     made: list[Discharge] = []
+    tell = out.note if yes else out.ask
     for each in mine:
         for line in _question(each, said, identity.name, ttl):
-            out.note(line)
-        if not yes and not _confirmed(out):
+            tell(line)
+        if not yes and not _confirmed(out, each):
             raise Failure(Status.REFUSED, "not confirmed", label="refused")
         try:
             made.append(identity.discharge(each, says=said, ttl=ttl, now=at))
         except DelegateError as error:
             raise Failure(Status.USAGE, f"--says: {error.detail}", reason=error.reason) from None
     texts = [each.to_text() for each in made]
-    out.note(f"confirmed by {identity.name}, good until {when_from(at + ttl, at)}")
+    until = min(each.claimed.expires for each in made)
+    out.note(f"confirmed by {identity.name}, good until {when_from(until, at)}")
     out.result({"discharges": texts, "by": identity.name, "says": _plain(said)}, texts)
 
 
@@ -138,7 +143,7 @@ def approve(
 @token_argument
 @click.option("--key", "key_file", type=FILE, required=True, metavar="FILE", help="A revoker's private key.")
 @click.option("--ttl", type=duration, default="1h", metavar="DURATION", help="How long it is good: 1h if absent.")
-@click.option("--yes", is_flag=True, help="Sign although no list and no state was looked at.")
+@click.option("--yes", is_flag=True, help="Sign although no list of this key was looked at, or it is old.")
 @revocation_options
 @passphrase_options
 @now_option
@@ -159,7 +164,8 @@ def staple(
 ) -> None:
     """Say that nothing of a chain has been revoked, as of now.
 
-    The holder brings it where a service has no fresh list. It is looked up in --revocations or --state first.
+    The holder brings it where a service has no fresh list. It is looked up in --revocations or --state first, where
+    the newest list of this key, and of each --revoker, must be.
     """
     out = Output("staple", as_json=as_json)
     check_stdin(token, list_files)
@@ -170,7 +176,11 @@ def staple(
         if on.revocations is None and not yes:
             message = "where was it looked up? --revocations FILE or --state URL; or --yes"
             raise click.UsageError(message)
-        records = () if on.revocations is None else on.revocations.look_up(_subjects(given))
+        records: Sequence[Record] = ()
+        if on.revocations is not None:
+            if not yes:
+                _check_own(on.revocations.feeds(), (identity.principal, *on.revokers), max_age_s, at)
+            records = on.revocations.look_up(_subjects(given), now=at)
     if records:
         why = f": {escaped(records[0].why)}" if records[0].why else ""
         line = f"the {'key' if records[0].is_key else 'block'} {records[0].subject[:8].hex()}… was revoked{why}"
@@ -178,6 +188,22 @@ def staple(
     made = identity.staple(Token(given.blocks), ttl=ttl, now=at).to_text()
     out.note(f"{identity.name}: as of now nothing of it was revoked, down to {given.link.block.holder}")
     out.result({"discharges": [made], "by": identity.name}, [made])
+
+
+def _check_own(feeds: Iterable[Feed], revokers: Iterable[Principal], max_age_s: int | None, at: int) -> None:
+    """Refuse to vouch by data that lacks a revoker's own word, or has it from too long ago; raises Failure."""
+    found = {feed.signer: feed for feed in feeds}
+    for each in revokers:
+        feed = found.get(each.public_key.thumbprint)
+        if feed is None:
+            words = f"no list by {each.name} was looked at"
+        elif feed.expires <= at:
+            words = f"the list by {each.name} expired {span(at - feed.expires)} ago"
+        elif max_age_s is not None and at - feed.issued > max_age_s:
+            words = f"the list by {each.name} is {span(at - feed.issued)} old"
+        else:
+            continue
+        raise Failure(Status.FILES, f"{words}: sign a newer one first; or --yes", reason=Reason.REVOCATION_STALE)
 
 
 def read_discharges(files: Iterable[str]) -> list[Discharge]:
@@ -200,15 +226,24 @@ def _lines_of(source: str, prefix: str) -> list[str]:
     return lines
 
 
-def _confirmed(out: Output) -> bool:
+def _confirmed(out: Output, asked: Ask) -> bool:
     """Ask whoever is there; raises Failure where nobody is, and click.Abort for Ctrl-C."""
     try:
-        return click.confirm("Confirm this?", err=True)
+        return click.confirm(f"Confirm {_in_short(asked)}?", err=True)
     except click.Abort as error:
         if isinstance(error.__context__, EOFError):  # click makes one of both
-            out.note("")
+            out.ask("")
             raise Failure(Status.REFUSED, "not confirmed; --yes for scripts") from None
         raise
+
+
+def _in_short(asked: Ask) -> str:
+    """Say again what is confirmed: what was said of it above may have scrolled away."""
+    if asked.request is None:
+        return f"all below block {asked.block_id[:8].hex()}…"
+    on = "" if asked.request.resource is None else f" on {spaced(shown(asked.request.resource))}"
+    count = len(asked.request.args)
+    return f"{shown(asked.request.action)}{on} with {count} argument{'' if count == 1 else 's'}"
 
 
 def _question(asked: Ask, says: dict[str, object], name: str, ttl_s: int) -> list[str]:
@@ -217,20 +252,21 @@ def _question(asked: Ask, says: dict[str, object], name: str, ttl_s: int) -> lis
     if asked.request is None:
         lines += titled("  Binds", ["this need of this block, and every request below it until it expires"])
     else:
-        lines += titled("  Binds", ["this one request, by this holder, once:"])
+        lines += titled("  Binds", ["this one request, under this one chain, once:"])
         lines += titled("    action", wrapped(escaped(asked.request.action), WIDTH - _ARGUMENT_COLUMN))
         if asked.request.resource is not None:
-            lines += titled("    on", wrapped(escaped(asked.request.resource), WIDTH - _ARGUMENT_COLUMN))
+            lines += titled("    on", wrapped(spaced(escaped(asked.request.resource)), WIDTH - _ARGUMENT_COLUMN))
         shape = asked.request.to_json()["args"]
         for key, value in shape.items() if isinstance(shape, dict) else ():
             text = f"{escaped(json.dumps(key, ensure_ascii=False))}: {escaped(json.dumps(value, ensure_ascii=False))}"
-            lines += titled("    with", wrapped(text, WIDTH - _ARGUMENT_COLUMN))
+            lines += titled("    with", wrapped(spaced(text), WIDTH - _ARGUMENT_COLUMN))
+    lines += titled("    block", [f"{asked.block_id[:8].hex()}…, its need {asked.place + 1}"])
     lines += titled("  Claims", ["who asks, in whose name and why: the word of whoever brought this"])
     lines += titled("    holder", [f"{asked.holder}, key {asked.holder_key[:8].hex()}…"])
     lines += titled("    for", [asked.originator])
     if asked.why:
-        lines += titled("    why", wrapped(f'"{escaped(asked.why)}"', WIDTH - _ARGUMENT_COLUMN))
-    lines += titled("  Wants", wrapped(escaped(str(asked.condition)), WIDTH - _ARGUMENT_COLUMN))
+        lines += titled("    why", wrapped(spaced(f'"{escaped(asked.why)}"'), WIDTH - _ARGUMENT_COLUMN))
+    lines += titled("  Wants", wrapped(spaced(escaped(str(asked.condition))), WIDTH - _ARGUMENT_COLUMN))
     if asked.max_age_s is not None:
         lines += titled("", [f"and not older than {span(asked.max_age_s)}"])
     text = escaped(json.dumps(_plain(says), ensure_ascii=False))

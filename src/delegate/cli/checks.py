@@ -179,7 +179,8 @@ def _revocation(decision: Decision, looked: Looked) -> Checked:
         return _stapled(decision, looked) or checked.revocation_unchecked("no list by anyone with a say")
     oldest = min(feed.issued for feed in counting)
     overdue = any(feed.expires <= looked.now for feed in counting)
-    return checked.not_revoked(len(counting), max(looked.now - oldest, 0), overdue=overdue)
+    stapled = _stapled(decision, looked) if overdue else None
+    return stapled or checked.not_revoked(len(counting), max(looked.now - oldest, 0), overdue=overdue)
 
 
 def _stapled(decision: Decision, looked: Looked) -> Checked | None:

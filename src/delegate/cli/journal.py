@@ -206,13 +206,14 @@ def entry_of(token: ChainEnvelope) -> Entry:
     )
 
 
-def is_revoked(entry: Entry, records: Iterable[Record]) -> bool:
+def is_revoked(entry: Entry, records: Iterable[Record], at: int) -> bool:
     """Say whether a record that has a say over it takes a block back; what a verifier's revokers say is not known."""
     keys = {place.signer for place in entry.places}
     for record in records:
         if record.is_key:
             if record.subject == record.signer and (
-                record.subject == entry.key or (record.subject in keys and record.since <= entry.made)
+                (record.subject == entry.key and record.since <= at)
+                or (record.subject in keys and record.since <= entry.made)
             ):
                 return True
         else:
@@ -284,7 +285,9 @@ def read() -> Journal:
             for line in iter(lambda: file.readline(_LINE_BYTES), b""):
                 found = _line(line)
                 if isinstance(found, Entry):
-                    entries[found.block_id] = found
+                    known = entries.get(found.block_id)
+                    if known is None or known.until < found.until:  # a line of less must not end it early
+                        entries[found.block_id] = found
                 elif found is not None:
                     revoked.append(found)
                 elif line.strip():

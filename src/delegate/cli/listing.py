@@ -43,7 +43,7 @@ def handed_out(
     records = [*given, *(each.record for each in revoked)]
     if skipped:
         out.warn(f"skipped what is no line of a journal: {skipped} in {journal.journal_path().name}")
-    found = [(entry, _state(entry, at, revoked=is_revoked(entry, records))) for entry in entries]
+    found = [(entry, _state(entry, at, revoked=is_revoked(entry, records, at))) for entry in entries]
     if live_only:
         found = [(entry, state) for entry, state in found if state == "live"]
     if not found:

@@ -119,7 +119,7 @@ def revoke(
         earlier = read_earlier(list_file)
         made = _next(identity, list_file, earlier, blocks, keys, seen, ttl, at)
         write_list(list_file, made)
-    _tell(out, identity, target, holder, at)
+    _tell(out, identity, target, holder, made)
     if noted:
         subjects = {each.id for each in blocks} | {each.thumbprint for each in keys}
         note_revoked(out, [each for each in made.records if each.subject in subjects], list_file, at)
@@ -250,13 +250,19 @@ def _check_until(until: int | None, expires: int) -> None:
         raise click.UsageError(message)
 
 
-def _tell(out: Output, identity: Identity, target: Target | None, holder: Principal | None, at: int) -> None:
+def _tell(
+    out: Output, identity: Identity, target: Target | None, holder: Principal | None, made: RevocationList
+) -> None:
     """Say what was revoked, and warn where it counts for less than it may seem."""
     if target is not None:
         words = f" {target.words}" if target.words else ""
-        out.note(f"revoked: {target.block_id.hex()[:_SHORT_DIGITS]}{words}, and all below it")
-        if target.until <= at:
-            out.warn("its chain is over anyway")
+        block = f"{target.block_id.hex()[:_SHORT_DIGITS]}{words}"
+        if all(record.subject != target.block_id for record in made.records):
+            out.warn(f"not in the list, since its chain is over: {block}")
+        else:
+            out.note(f"revoked: {block}, and all below it")
+            if target.until <= made.issued:
+                out.warn("its chain is over anyway")
         if target.places is not None and not has_say(identity.public_key.thumbprint, target.places):
             out.warn(
                 f"{identity.name} signed neither that block nor one above it: "

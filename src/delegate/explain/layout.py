@@ -8,6 +8,7 @@ The rules of this file:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -21,12 +22,26 @@ _TITLE: Final = 12
 _FURTHER: Final = "  "
 # Where a text may go on below, best first, and how much of it stays above.
 _BREAKS: Final = ((" && ", 0), (" || ", 0), ("; ", 1), (", and ", 1), (": ", 1), (" if ", 0), (" ", 0))
+# A blank behind a blank; what shows as one or as nothing, and is none of the format characters that are always escaped.
+_BLANKS: Final = re.compile(
+    "(?<= ) |[\xa0\u034f\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200a\u202f\u205f\u2800\u3000"
+    "\u3164\ufe00-\ufe0f\uffa0]"
+)
 _ENOUGH: Final = 1 << 20  # longer than any text in a token: escape, never shorten
 
 
 def escaped(text: str) -> str:
     """Escape what came from outside, whole."""
     return shown(text, _ENOUGH)
+
+
+def spaced(text: str) -> str:
+    """Write out every blank behind another, and what looks like a blank: with them a value could draw columns."""
+    return _BLANKS.sub(lambda match: f"\\x{ord(match[0]):02x}" if match[0] == " " else _code(match[0]), text)
+
+
+def _code(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def wrapped(text: str, width: int) -> list[str]:
