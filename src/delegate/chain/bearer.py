@@ -15,8 +15,9 @@ from delegate.chain.discharge import Discharges, carried
 from delegate.chain.links import Link
 from delegate.chain.mint import Narrowing, draft_next, draft_proof
 from delegate.chain.request import Request
+from delegate.chain.text import counted
 from delegate.chain.times import Instant
-from delegate.chain.token import ChainEnvelope, Presentation, Token, blocks_text
+from delegate.chain.token import ChainEnvelope, Presentation, Token
 from delegate.errors import Reason, VerificationError
 from delegate.keys import Ed25519Signer, Principal
 from delegate.wire.envelope import Envelope, Kind
@@ -106,4 +107,4 @@ class BearerToken(ChainEnvelope):
         return draft.assemble(self.signer().sign(draft.to_sign))
 
     def __repr__(self) -> str:
-        return f"<BearerToken of {blocks_text(len(self.blocks))}, secret not shown>"
+        return f"<BearerToken of {counted(len(self.blocks), 'block')}, secret not shown>"

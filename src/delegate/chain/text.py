@@ -30,6 +30,11 @@ def has_space(text: str) -> bool:
     return _SPACE.search(text) is not None
 
 
+def counted(number: int, noun: str) -> str:
+    """Count things in words: `1 block`, `2 blocks`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def shown(text: str, most: int = _SHOWN_CHARACTERS) -> str:
     """Escape and shorten outside text for a message or a terminal."""
     cut = text if len(text) <= most else text[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"

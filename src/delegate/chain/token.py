@@ -14,6 +14,7 @@ from typing import Final, Self
 from delegate.chain.blocks import decode
 from delegate.chain.links import Link, at_hop, check_header, first_link, next_link
 from delegate.chain.rules import Compiler
+from delegate.chain.text import counted
 from delegate.errors import DelegateError, Reason, TokenError
 from delegate.wire import armor, cose, envelope
 from delegate.wire.envelope import Envelope, Kind
@@ -127,7 +128,7 @@ class ChainEnvelope:
         return hash(self.blocks)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {blocks_text(len(self.blocks))}>"
+        return f"<{type(self).__name__} of {counted(len(self.blocks), 'block')}>"
 
 
 class Token(ChainEnvelope):
@@ -192,11 +193,6 @@ def originator_of(link: Link) -> str:
     """Name whose authority the chain says it carries: `for` of block 0, else `iss`."""
     first = link.up()[0].block
     return first.originator or first.issuer
-
-
-def blocks_text(count: int) -> str:
-    """Count blocks in words."""
-    return f"{count} block{'' if count == 1 else 's'}"
 
 
 def word(kind: Kind) -> str:

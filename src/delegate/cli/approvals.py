@@ -20,7 +20,7 @@ from delegate.chain.ask import Ask, asks
 from delegate.chain.discharge import Discharge
 from delegate.chain.links import Link
 from delegate.chain.records import Feed, Record
-from delegate.chain.text import shown
+from delegate.chain.text import counted, shown
 from delegate.chain.times import span
 from delegate.chain.token import Token
 from delegate.chain.unverified import AnyToken
@@ -136,7 +136,7 @@ def approve(
     texts = [each.to_text() for each in made]
     until = min(each.claimed.expires for each in made)
     out.note(f"confirmed by {identity.name}, good until {when_from(until, at)}")
-    out.result({"discharges": texts, "by": identity.name, "says": _plain(said)}, texts)
+    out.result({"discharges": texts, "by": identity.name, "says": said}, texts)
 
 
 @click.command(epilog=example("delegate staple worker.token --key alice.key --revocations alice.dlgr --ttl 1h"))
@@ -242,8 +242,7 @@ def _in_short(asked: Ask) -> str:
     if asked.request is None:
         return f"all below block {asked.block_id[:8].hex()}…"
     on = "" if asked.request.resource is None else f" on {spaced(shown(asked.request.resource))}"
-    count = len(asked.request.args)
-    return f"{shown(asked.request.action)}{on} with {count} argument{'' if count == 1 else 's'}"
+    return f"{shown(asked.request.action)}{on} with {counted(len(asked.request.args), 'argument')}"
 
 
 def _question(asked: Ask, says: dict[str, object], name: str, ttl_s: int) -> list[str]:
@@ -269,13 +268,9 @@ def _question(asked: Ask, says: dict[str, object], name: str, ttl_s: int) -> lis
     lines += titled("  Wants", wrapped(spaced(escaped(str(asked.condition))), WIDTH - _ARGUMENT_COLUMN))
     if asked.max_age_s is not None:
         lines += titled("", [f"and not older than {span(asked.max_age_s)}"])
-    text = escaped(json.dumps(_plain(says), ensure_ascii=False))
+    text = escaped(json.dumps(says, ensure_ascii=False))
     lines += titled("  You say", [*wrapped(text, WIDTH - _ARGUMENT_COLUMN), f"good for {span(ttl_s)}"])
     return lines
-
-
-def _plain(says: dict[str, object]) -> dict[str, object]:
-    return dict(says)
 
 
 def _ask_json(asked: Ask) -> dict[str, object]:

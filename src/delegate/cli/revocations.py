@@ -8,11 +8,11 @@ from contextlib import nullcontext
 import click
 
 from delegate.chain.revocations import Record, RevocationList
-from delegate.chain.text import shown
+from delegate.chain.text import counted, shown
 from delegate.cli.lists import locked, read_list, write_list
 from delegate.cli.options import FILE, clock, duration, example, json_option, now_option, passphrase_options
 from delegate.cli.output import Failure, Output
-from delegate.cli.revoke import apply, count
+from delegate.cli.revoke import apply
 from delegate.cli.sources import read_identity, read_principal
 from delegate.cli.status import Status
 from delegate.cli.stores import state_option
@@ -68,7 +68,11 @@ def verify(file: str, signer_file: str | None, now: int | None, as_json: bool) -
         raise Failure(Status.REFUSED, early, reason=Reason.NOT_YET_VALID, data=data)
     whose = "whose key that is was not checked: --signer" if signer is None else f"the key is that of {signer.name}"
     out.result(
-        data, [f"GENUINE  {count(len(found.records))}, number {found.sequence}; {whose}", *_head_lines(found, at)]
+        data,
+        [
+            f"GENUINE  {counted(len(found.records), 'record')}, number {found.sequence}; {whose}",
+            *_head_lines(found, at),
+        ],
     )
 
 
@@ -115,7 +119,7 @@ def merge(
             write_list(list_file, made)
     where = f"{shown(list_file)}, " if list_file is not None else ""
     out.note(
-        f"list: {where}number {made.sequence}, {count(len(made.records))}; "
+        f"list: {where}number {made.sequence}, {counted(len(made.records), 'record')}; "
         f"to be signed again before {when_from(made.expires, at)}"
     )
     out.result(

@@ -13,7 +13,7 @@ import click
 from delegate.chain.hop import hops_of
 from delegate.chain.identity import Identity
 from delegate.chain.revocations import RevocationList, RevokedBlock, RevokedKey
-from delegate.chain.text import shown
+from delegate.chain.text import counted, shown
 from delegate.cli import journal
 from delegate.cli.journal import Place, handing_on, has_say, journal_option, note_revoked, places_of
 from delegate.cli.lists import locked, read_earlier, write_list
@@ -124,7 +124,7 @@ def revoke(
         subjects = {each.id for each in blocks} | {each.thumbprint for each in keys}
         note_revoked(out, [each for each in made.records if each.subject in subjects], list_file, at)
     out.note(
-        f"list: {shown(list_file)}, number {made.sequence}, {count(len(made.records))}; "
+        f"list: {shown(list_file)}, number {made.sequence}, {counted(len(made.records), 'record')}; "
         f"to be signed again before {when_from(made.expires, at)}"
     )
     data: dict[str, object] = {
@@ -153,13 +153,8 @@ def apply(out: Output, url: str, made: RevocationList, data: dict[str, object]) 
             new = state.revocations.add(made.feed, made.records, now=clock(None))
     except DelegateError as error:
         raise failure_of(error, None, data) from None
-    out.note(f"state: {count(new)} that {'was' if new == 1 else 'were'} not there before")
+    out.note(f"state: {counted(new, 'record')} that {'was' if new == 1 else 'were'} not there before")
     return new
-
-
-def count(number: int) -> str:
-    """Count records."""
-    return f"{number} record{'' if number == 1 else 's'}"
 
 
 def _seen(url: str, identity: Identity) -> int:

@@ -37,11 +37,7 @@ def escaped(text: str) -> str:
 
 def spaced(text: str) -> str:
     """Write out every blank behind another, and what looks like a blank: with them a value could draw columns."""
-    return _BLANKS.sub(lambda match: f"\\x{ord(match[0]):02x}" if match[0] == " " else _code(match[0]), text)
-
-
-def _code(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+    return _BLANKS.sub(lambda match: match[0].encode("unicode_escape").decode("ascii").replace(" ", r"\x20"), text)
 
 
 def wrapped(text: str, width: int) -> list[str]:
