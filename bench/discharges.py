@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 
 from delegate import Discharge, Identity, Request, Token, Verifier, need
-from delegate.chain.ask import asks
+from delegate.authoring.ask import asks
 
 ALICE = Identity.generate("user:alice@example.com")
 WORKER = Identity.generate("agent:worker")

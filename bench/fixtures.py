@@ -9,8 +9,8 @@ from bench.peers.interface import Ask, Held, Narrowing, Peer
 from nacl.bindings import crypto_sign_open
 
 from delegate import Presentation, PublicKey
-from delegate.chain.token import block_aad, proof_aad
-from delegate.wire import cose
+from delegate.core.chain.binding import block_aad, proof_aad
+from delegate.core.wire import cose
 
 PERSON = "user:alice@example.com"
 SUFFIX = ".csv"

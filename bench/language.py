@@ -8,9 +8,13 @@ from typing import Any
 
 from bench.measure import Prepare, Thunk, Timings, fixed, interleaved
 
-from delegate.caveats import CAVEAT_NAMES, Scope, compile_wire, parse, to_wire
+from delegate.core.evaluator.compiler import compile_wire
+from delegate.core.evaluator.opcodes import CAVEAT_NAMES
+from delegate.core.evaluator.scope import Scope
+from delegate.core.wire import cbor
+from delegate.language.codec import to_wire
+from delegate.language.meaning import parse
 from delegate.limits import EVALUATION_STEPS
-from delegate.wire import cbor
 
 TEXT = 'action in ["read", "list"] && resource.startsWith("/reports/") && args.amount <= 500'
 CEL = "common-expression-language"

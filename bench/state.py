@@ -29,7 +29,7 @@ from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypai
 from tests import servers
 
 from delegate import Identity, Request, Verifier
-from delegate.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Feed, Record
 from delegate.limits import TIME_MAX
 from delegate.state import Charge, Claim, MemoryReplay, State, connect
 

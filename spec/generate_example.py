@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from delegate import Identity, Presentation, Request, Token, Verifier, when
-from delegate.chain.mint import draft_first
-from delegate.wire import cbor, cose
+from delegate.authoring.draft import draft_first
+from delegate.core.wire import cbor, cose
 
 SPEC = Path(__file__).parent / "SPEC.md"
 BEGIN, END = "<!-- example -->\n", "<!-- /example -->\n"

@@ -115,7 +115,7 @@ class RedisServer(Server):
 
     def answers(self) -> bool:
         """Whether it takes requests now."""
-        import socket  # noqa: PLC0415 - used here alone
+        import socket
 
         with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
             probe.settimeout(1)

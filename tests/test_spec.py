@@ -12,13 +12,16 @@ import cbor2
 import pytest
 
 from delegate import Identity, Reason, Request, Token, errors, limits, when
-from delegate.caveats import Op, parse, scope, to_wire
-from delegate.caveats.nodes import FLAT_OPS, GENERAL
-from delegate.chain import blocks, revocations
-from delegate.chain.text import is_plain
 from delegate.cli.status import STATUS_OF, status_of
-from delegate.keys import ed25519
-from delegate.wire import armor
+from delegate.core.chain import claims as blocks
+from delegate.core.chain import revocations
+from delegate.core.chain.printable import is_plain
+from delegate.core.evaluator import scope
+from delegate.core.evaluator.opcodes import FLAT_OPS, GENERAL, Op
+from delegate.core.keys import ed25519
+from delegate.core.wire import armor
+from delegate.language.codec import to_wire
+from delegate.language.meaning import parse
 from tests import cddl, vectors
 
 ROOT = Path(__file__).parents[1]

@@ -12,10 +12,10 @@ import cbor2
 import pytest
 
 from delegate import BearerToken, Presentation, Reason, Request, RevocationList, Token, Verifier
-from delegate.chain.token import frame
-from delegate.chain.unverified import parse
+from delegate.core.chain.binding import frame
+from delegate.core.wire import armor, envelope
 from delegate.errors import DelegateError
-from delegate.wire import armor, envelope
+from delegate.explain.unverified import parse
 from tests import cddl, vectors
 from tests.vectors import Vector, Verdict
 

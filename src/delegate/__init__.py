@@ -2,56 +2,104 @@
 
 A person mints a token for an agent; the agent narrows it and hands it to a sub-agent, with no server; the
 sub-agent proves possession of its key over one request; a service checks the whole chain back to the person.
+
+Importing this package loads none of it: each name is loaded when it is first used.
 """
 
-from delegate.caveats import (
-    Caveat,
-    Constraint,
-    any_value,
-    at_least,
-    at_most,
-    between,
-    each,
-    equals,
-    host_in,
-    ip_in,
-    length,
-    matching,
-    none_of,
-    one_of,
-    regex,
-    some,
-    when,
-    within,
-)
-from delegate.chain.ask import Ask
-from delegate.chain.bearer import BearerToken
-from delegate.chain.capability import Capability, can, exactly
-from delegate.chain.discharge import Discharge
-from delegate.chain.holder import Holder
-from delegate.chain.hop import Hop
-from delegate.chain.identity import Identity
-from delegate.chain.mint import Draft
-from delegate.chain.needs import Need, need
-from delegate.chain.request import Request
-from delegate.chain.revocations import RevocationList, RevokedBlock, RevokedKey
-from delegate.chain.token import Presentation, Token
-from delegate.chain.unverified import UnverifiedToken
-from delegate.errors import (
-    AttenuationError,
-    CaveatError,
-    CaveatSyntaxError,
-    DelegateError,
-    Denied,
-    Reason,
-    StateError,
-    TokenError,
-    VerificationError,
-)
-from delegate.keys import Principal, PublicKey, Signer
-from delegate.limits import Limits
-from delegate.state import MemoryReplay
-from delegate.verify import AsyncVerifier, Authorization, Decision, Root, VerifiedChain, Verifier
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from delegate.authoring.ask import Ask
+    from delegate.authoring.bearer import BearerToken
+    from delegate.authoring.discharge import Discharge
+    from delegate.authoring.draft import Draft
+    from delegate.authoring.holder import Holder
+    from delegate.authoring.identity import Identity
+    from delegate.authoring.revoke import RevokedBlock, RevokedKey
+    from delegate.authoring.signers import Signer
+    from delegate.authoring.token import Presentation, Token
+    from delegate.core.chain.request import Request
+    from delegate.core.chain.revocations import RevocationList
+    from delegate.core.keys.principal import Principal
+    from delegate.core.keys.public import PublicKey
+    from delegate.errors import (
+        AttenuationError,
+        CaveatError,
+        CaveatSyntaxError,
+        DelegateError,
+        Denied,
+        Reason,
+        StateError,
+        TokenError,
+        VerificationError,
+    )
+    from delegate.explain.hops import Hop
+    from delegate.explain.unverified import UnverifiedToken
+    from delegate.language.capability import Capability, can, exactly
+    from delegate.language.conditions import Caveat, when
+    from delegate.language.constraints import (
+        Constraint,
+        any_value,
+        at_least,
+        at_most,
+        between,
+        each,
+        equals,
+        host_in,
+        ip_in,
+        length,
+        matching,
+        none_of,
+        one_of,
+        regex,
+        some,
+        within,
+    )
+    from delegate.language.needs import Need, need
+    from delegate.limits import Limits
+    from delegate.state.memory_replay import MemoryReplay
+    from delegate.verifier.decision import Authorization, Decision
+    from delegate.verifier.roots import Root
+    from delegate.verifier.verified import VerifiedChain
+    from delegate.verifier.verifier import AsyncVerifier, Verifier
+
+# Where each name stands; a test holds this list to the imports above.
+_HOMES = {
+    "authoring.ask": ("Ask",),
+    "authoring.bearer": ("BearerToken",),
+    "authoring.discharge": ("Discharge",),
+    "authoring.draft": ("Draft",),
+    "authoring.holder": ("Holder",),
+    "authoring.identity": ("Identity",),
+    "authoring.revoke": ("RevokedBlock", "RevokedKey"),
+    "authoring.signers": ("Signer",),
+    "authoring.token": ("Presentation", "Token"),
+    "core.chain.request": ("Request",),
+    "core.chain.revocations": ("RevocationList",),
+    "core.keys.principal": ("Principal",),
+    "core.keys.public": ("PublicKey",),
+    "errors": (
+        *("AttenuationError", "CaveatError", "CaveatSyntaxError", "DelegateError", "Denied", "Reason", "StateError"),
+        *("TokenError", "VerificationError"),
+    ),
+    "explain.hops": ("Hop",),
+    "explain.unverified": ("UnverifiedToken",),
+    "language.capability": ("Capability", "can", "exactly"),
+    "language.conditions": ("Caveat", "when"),
+    "language.constraints": (
+        *("Constraint", "any_value", "at_least", "at_most", "between", "each", "equals", "host_in", "ip_in", "length"),
+        *("matching", "none_of", "one_of", "regex", "some", "within"),
+    ),
+    "language.needs": ("Need", "need"),
+    "limits": ("Limits",),
+    "state.memory_replay": ("MemoryReplay",),
+    "verifier.decision": ("Authorization", "Decision"),
+    "verifier.roots": ("Root",),
+    "verifier.verified": ("VerifiedChain",),
+    "verifier.verifier": ("AsyncVerifier", "Verifier"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Ask",
@@ -112,3 +160,17 @@ __all__ = [
     "when",
     "within",
 ]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    found = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,6 +12,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import ClassVar
 
@@ -85,8 +86,25 @@ class DelegateError(Exception):
         """Keep the evidence; the message is put together when it is asked for."""
         super().__init__(reason, detail, hop)
         self.reason = reason
-        self.detail = detail
         self.hop = hop
+        self._detail = detail
+        self._in_words: Callable[[], str] | None = None
+
+    @property
+    def detail(self) -> str:
+        """One line for the operator; put together when it is first asked for."""
+        if self._in_words is not None:
+            in_words, self._in_words = self._in_words, None
+            self._detail = in_words()
+        return self._detail
+
+    @detail.setter
+    def detail(self, detail: str) -> None:
+        self._detail, self._in_words = detail, None
+
+    def defer_detail(self, in_words: Callable[[], str]) -> None:
+        """Let `detail` be what this function gives, should anybody ask for it."""
+        self._in_words = in_words
 
     @property
     def public_detail(self) -> str:
@@ -112,14 +130,24 @@ class VerificationError(DelegateError):
 class Denied(DelegateError):  # noqa: N818 - what happened, in a word, as the field says it
     """Genuine and proven, and this request is not allowed.
 
-    `decision` holds the whole decision when a verifier raised this, else `None`.
+    `decision` holds the whole decision when a verifier raised this, else `None`; `evidence` which condition refused,
+    where one did.
     """
 
     http_status = 403
 
-    def __init__(self, reason: Reason, detail: str = "", *, hop: int | None = None, decision: object = None) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str = "",
+        *,
+        hop: int | None = None,
+        evidence: object = None,
+        decision: object = None,
+    ) -> None:
         """Keep the evidence and the decision that it comes from."""
         super().__init__(reason, detail, hop=hop)
+        self.evidence = evidence
         self.decision = decision
 
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from delegate.chain.token import frame
+from delegate.core.chain.binding import frame
+from delegate.core.wire import armor, envelope
+from delegate.core.wire.envelope import Envelope, Kind
 from delegate.errors import DelegateError, Reason
-from delegate.wire import armor, envelope
-from delegate.wire.envelope import Envelope, Kind
 from tests import vectors
 from tests.vectors import Vector
 

@@ -18,10 +18,10 @@ from delegate import (
     Verifier,
     when,
 )
-from delegate.chain.token import frame
+from delegate.authoring.signers import Esp256Signer
+from delegate.core.chain.binding import frame
+from delegate.core.wire import envelope
 from delegate.errors import VerificationError
-from delegate.keys import Esp256Signer
-from delegate.wire import envelope
 from tests.attacks.world import (
     ALICE,
     AUDIENCE,

@@ -15,16 +15,15 @@ from delegate import (
     Presentation,
     Reason,
     Request,
-    RevocationList,
     RevokedKey,
     Token,
     Verifier,
     need,
 )
-from delegate.chain.ask import asks
-from delegate.chain.discharge import discharge_aad
-from delegate.keys import PublicKey
-from delegate.wire import cose
+from delegate.authoring.ask import asks
+from delegate.core.chain.discharge import discharge_aad
+from delegate.core.keys.public import PublicKey
+from delegate.core.wire import cose
 from tests.attacks.world import (
     ALICE,
     AUDIENCE,
@@ -279,7 +278,7 @@ def test_the_approvers_key_was_stolen_and_taken_back() -> None:
     one = presented(token, [approved(BOB, token)])
     for signer, revokers in ((BOB, ()), (DAVE, (DAVE.principal,))):
         bank = service(revokers=revokers)
-        bank.accept_revocations(RevocationList.make(signer, keys=[RevokedKey(BOB.public_key.thumbprint)], now=NOW - 5))
+        bank.accept_revocations(signer.revoke(keys=[RevokedKey(BOB.public_key.thumbprint)], now=NOW - 5))
         assert refusal(bank, one, PAY) == (Reason.REVOKED, 0)
 
 

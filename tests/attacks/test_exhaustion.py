@@ -8,9 +8,9 @@ import cbor2
 import pytest
 
 from delegate import DelegateError, Reason, Request, Token, UnverifiedToken
-from delegate.caveats import Scope
+from delegate.core.evaluator.scope import Scope
+from delegate.core.wire import cbor
 from delegate.limits import EVALUATION_STEPS, PRESENTATION_BYTES, REQUEST_BYTES, TOKEN_BYTES
-from delegate.wire import cbor
 from tests.attacks.world import ALICE, AUDIENCE, NOW, PLANNER, claims_of, forged, minted, refusal, verifier
 
 
@@ -91,6 +91,9 @@ def test_explaining_is_bounded_as_well() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Scope, "charge", counted)
+        assert "action is " in decision.detail
+        assert sum(spent) <= EVALUATION_STEPS
+        spent.clear()
         (verdict,) = decision.explain().verdicts
     assert (verdict.permits, "action is " in verdict.words) == (False, True)
     assert EVALUATION_STEPS < sum(spent) <= 2 * EVALUATION_STEPS

@@ -8,10 +8,10 @@ import cbor2
 import pytest
 
 from delegate import Presentation, Reason, RevocationList, RevokedBlock, RevokedKey, Token, UnverifiedToken
+from delegate.authoring.signers import Signer
+from delegate.core.wire import armor, cose
 from delegate.errors import DelegateError
-from delegate.keys import Signer
 from delegate.limits import REVOCATIONS, REVOCATIONS_BYTES
-from delegate.wire import armor, cose
 from tests.attacks.world import ALICE, AUDIENCE, MALLORY, NOW, PLANNER, READ, WORKER, minted, refusal, verifier
 
 PURPOSE = b"\x58\x37delegate/1 revocations\0"
@@ -20,7 +20,7 @@ PURPOSE = b"\x58\x37delegate/1 revocations\0"
 def listed(**terms: Any) -> RevocationList:  # noqa: ANN401 - terms of `make`
     """Alice's list of one block and one key."""
     usual = {"blocks": [RevokedBlock.of(minted())], "keys": [RevokedKey(WORKER.public_key.thumbprint)], "now": NOW}
-    return RevocationList.make(ALICE, **{**usual, **terms})
+    return ALICE.revoke(**{**usual, **terms})
 
 
 def reason_of(source: Any) -> Reason:  # noqa: ANN401 - whatever an attacker sends
@@ -88,7 +88,7 @@ def test_a_list_is_no_block_and_no_proof_and_neither_is_a_list() -> None:
     token = minted()
     presentation = PLANNER.prove(token, READ, AUDIENCE, now=NOW)
     signed: bytes = cbor2.loads(listed().to_bytes())[1]
-    by_planner: bytes = cbor2.loads(RevocationList.make(PLANNER, now=NOW).to_bytes())[1]
+    by_planner: bytes = cbor2.loads(PLANNER.revoke(now=NOW).to_bytes())[1]
     for stranger in (token.blocks[0], presentation.proof):
         assert reason_of(cbor2.dumps([6, stranger])) in {Reason.MALFORMED, Reason.BAD_SIGNATURE}
     service = verifier()
@@ -118,7 +118,7 @@ def test_an_old_list_does_not_un_revoke() -> None:
     """The signer's next list, made from an old one, brings back nothing that the newest had: merge has both."""
     old = listed(blocks=[])
     new = listed(previous=old)
-    replayed = RevocationList.merge(ALICE, [new, old], now=NOW)
+    replayed = ALICE.revoke(previous=[new, old], now=NOW)
     assert set(replayed.records) == set(new.records)
     assert replayed.sequence > new.sequence
 

@@ -10,9 +10,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from delegate import PublicKey, Reason, Token, VerificationError
-from delegate.chain.token import block_aad
+from delegate.core.chain.binding import block_aad
+from delegate.core.wire import cose
 from delegate.errors import DelegateError
-from delegate.wire import cose
 from tests import vectors
 from tests.attacks.world import ALICE, NOW, PLANNER, WORKER, claims_of, forged, minted, verifier
 
@@ -88,8 +88,8 @@ def _signatures_hold_for_cryptography(vector: vectors.Vector) -> bool:
 
 
 def _bytes(vector: vectors.Vector) -> bytes:
-    from delegate.chain.token import frame  # noqa: PLC0415 - kept beside its one use
-    from delegate.wire import envelope  # noqa: PLC0415
+    from delegate.core.chain.binding import frame
+    from delegate.core.wire import envelope
 
     return envelope.build(frame(vector.source))
 

@@ -8,7 +8,8 @@ import cbor2
 import pytest
 
 from delegate import Reason, Request, Root, Token
-from delegate.caveats import parse, to_wire
+from delegate.language.codec import to_wire
+from delegate.language.meaning import parse
 from tests.attacks.world import (
     ALICE,
     AUDIENCE,

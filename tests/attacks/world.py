@@ -7,10 +7,10 @@ from typing import Any
 import cbor2
 
 from delegate import Identity, Presentation, Principal, Reason, Request, Root, Token, Verifier
-from delegate.chain.token import block_aad, proof_aad
+from delegate.authoring.signers import Signer
+from delegate.core.chain.binding import block_aad, proof_aad
+from delegate.core.wire import cose
 from delegate.errors import DelegateError
-from delegate.keys import Signer
-from delegate.wire import cose
 
 NOW = 1_790_000_000
 AUDIENCE = "files.example.com"

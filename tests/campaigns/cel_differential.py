@@ -17,11 +17,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
 
-from delegate.caveats import BoolKey, Duration, Timestamp, evaluate, functions, times
-from delegate.caveats.functions import format_double
-from delegate.caveats.times import parse_timestamp
+from delegate.core.evaluator import functions
+from delegate.core.evaluator import timestamps as times
+from delegate.core.evaluator.functions import format_double
+from delegate.core.evaluator.timestamps import parse_timestamp
+from delegate.core.evaluator.values import BoolKey, Duration, Timestamp
 from delegate.errors import CaveatError, CaveatSyntaxError, Reason
-from tests.caveats.expressions import VARIABLES, Generator, random_variables, seeded
+from delegate.language.meaning import evaluate
+from tests.language.expressions import VARIABLES, Generator, random_variables, seeded
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -43,7 +46,7 @@ class NotComparableError(Exception):
 
 def official_environment() -> Any:  # noqa: ANN401 - it has no types
     """The official runtime with all variables declared without type."""
-    from cel_expr_python import cel  # type: ignore[import-untyped] # noqa: PLC0415 - only where it is installed
+    from cel_expr_python import cel  # type: ignore[import-untyped]
 
     return cel.NewEnv(variables=dict.fromkeys(VARIABLES, cel.Type.DYN))
 

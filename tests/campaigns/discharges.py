@@ -21,10 +21,10 @@ from typing import Any
 import cbor2
 
 from delegate import Ask, DelegateError, Discharge, Identity, Presentation, Request, Token, Verifier, need
-from delegate.chain.ask import asks
-from delegate.chain.discharge import discharge_aad
-from delegate.chain.token import block_aad
-from delegate.wire import cose
+from delegate.authoring.ask import asks
+from delegate.core.chain.binding import block_aad
+from delegate.core.chain.discharge import discharge_aad
+from delegate.core.wire import cose
 from tests.campaigns.fuzz import Fuzzer, Result
 
 NOW = 1_790_000_000

@@ -34,10 +34,10 @@ from delegate import (
     can,
     when,
 )
-from delegate.chain.text import is_plain
-from delegate.chain.token import block_aad, frame, proof_aad
-from delegate.wire import armor, cose, envelope
-from delegate.wire.envelope import Envelope, Kind
+from delegate.core.chain.binding import block_aad, frame, proof_aad
+from delegate.core.chain.printable import is_plain
+from delegate.core.wire import armor, cose, envelope
+from delegate.core.wire.envelope import Envelope, Kind
 from tests import vectors
 
 NOW = 1_790_000_000
@@ -93,8 +93,7 @@ class Fuzzer:
         self.issued = set(self.envelopes)
         self.depths = {depth: self.chain(depth) for depth in range(1, 5)}
         self.lists = [
-            RevocationList.make(
-                ROOT,
+            ROOT.revoke(
                 blocks=[RevokedBlock(bytes((n, size)) * 16, NOW + n, "why" * n) for n in range(size)],
                 keys=[RevokedKey(bytes((size, n)) * 16, n) for n in range(size // 2)],
                 now=NOW,

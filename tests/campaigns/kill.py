@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
 from delegate import StateError
-from delegate.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Feed, Record
 from delegate.limits import TIME_MAX
 from delegate.state import Charge, Claim, Refused, State, connect
 from tests import servers

@@ -22,15 +22,19 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from delegate import DelegateError, Request
-from delegate.caveats import Condition, Expression, Scope, compile_wire, format_expression, places, to_wire
-from delegate.caveats.nodes import Path
-from delegate.caveats.parser import parse_expression
-from delegate.caveats.regex import _library, _prepared, weight
-from delegate.chain import rules
+from delegate.core.chain import compiled as rules
+from delegate.core.evaluator import namespaced as places
+from delegate.core.evaluator.compiler import compile_wire
+from delegate.core.evaluator.regex import _library, _prepared, weight
+from delegate.core.evaluator.scope import Condition, Scope
+from delegate.core.wire import cbor
 from delegate.errors import CaveatError, Reason
+from delegate.language.codec import to_wire
+from delegate.language.parser import parse_expression
+from delegate.language.printer import format_expression
+from delegate.language.tree import Expression, Path
 from delegate.limits import CAPABILITIES, CAVEATS, EVALUATION_STEPS, EXPRESSION_NODES, TOKEN_BYTES
-from delegate.wire import cbor
-from tests.caveats.expressions import VARIABLES, Generator, seeded
+from tests.language.expressions import VARIABLES, Generator, seeded
 
 _READ: Final = {name: Path(("args", name)) for name in VARIABLES}
 _KEPT: Final = 40

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from delegate import Identity
-from delegate.cli import main
+from delegate.cli.app import main
 
 NOW = "2026-12-01T12:00Z"
 PEOPLE = {

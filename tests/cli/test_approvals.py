@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from delegate import Ask, Identity
-from delegate.cli import main
+from delegate.cli.app import main
 from delegate.state.sqlite import SqliteStore
 from tests.cli.conftest import HERE, NOW, Desk, Ran
 

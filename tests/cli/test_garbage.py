@@ -104,7 +104,7 @@ def test_bytes_for_a_token(token: Desk, data: bytes, command: str) -> None:
 @given(place=st.integers(min_value=0, max_value=400), by=st.integers(min_value=1, max_value=255))
 def test_mutated_tokens(token: Desk, place: int, by: int) -> None:
     """A token with a byte changed never verifies."""
-    from delegate import Token  # noqa: PLC0415 - the one test that needs it
+    from delegate import Token
 
     data = bytearray(Token.parse((token.folder / "t").read_text()).to_bytes())
     data[place % len(data)] ^= by

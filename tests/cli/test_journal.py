@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from delegate import Identity, RevocationList, RevokedBlock, RevokedKey, Token
+from delegate import Identity, RevokedBlock, RevokedKey, Token
 from delegate.cli import journal
 from delegate.cli.journal import Entry, entry_of, is_revoked, places_of
 from delegate.limits import TIME_MAX
@@ -290,7 +290,7 @@ def chain_of_three() -> tuple[Token, Entry]:
 def test_a_block_s_record_counts_for_who_signed_it_or_one_above(signer: Identity, hop: int, expected: bool) -> None:
     """Whoever gave can take back, the holder and those below cannot."""
     token, entry = chain_of_three()
-    records = RevocationList.make(signer, blocks=[RevokedBlock.of(token, hop)], now=NOON).records
+    records = signer.revoke(blocks=[RevokedBlock.of(token, hop)], now=NOON).records
     assert is_revoked(entry, records, NOON) is expected
 
 
@@ -309,5 +309,5 @@ def test_a_block_s_record_counts_for_who_signed_it_or_one_above(signer: Identity
 def test_a_key_s_record_counts_for_that_key(signer: Identity, key: Identity, since: int, expected: bool) -> None:
     """A key takes back itself, wherever it signs or holds; not what it signed before a given date."""
     _, entry = chain_of_three()
-    records = RevocationList.make(signer, keys=[RevokedKey(key.public_key.thumbprint, since)], now=NOON).records
+    records = signer.revoke(keys=[RevokedKey(key.public_key.thumbprint, since)], now=NOON).records
     assert is_revoked(entry, records, NOON) is expected

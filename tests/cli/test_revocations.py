@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from delegate import Identity, Reason, RevocationList, RevokedBlock, RevokedKey, StateError, Token
-from delegate.chain.records import Feed, Record
+from delegate.core.chain.revocations import Feed, Record
 from tests.cli.conftest import Desk
 
 NOON = 1_796_126_400  # 2026-12-01T12:00Z
@@ -99,7 +99,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
 @pytest.fixture
 def listed(desk: Desk) -> Desk:
     """The desk with alice's list of a block and two keys, in a.dlgr."""
-    found = RevocationList.make(ALICE, blocks=[BLOCK], keys=[KEY, SPARING], now=NOON - 300)
+    found = ALICE.revoke(blocks=[BLOCK], keys=[KEY, SPARING], now=NOON - 300)
     (desk.folder / "a.dlgr").write_text(found.to_text() + "\n")
     return desk
 
@@ -203,7 +203,7 @@ def test_what_is_no_list_is_told_with_its_file(listed: Desk, store: Store, comma
 
 def test_merge(listed: Desk) -> None:
     """Two lists of one key become one, with the next number above both; printed, or into a file."""
-    other = RevocationList.make(ALICE, blocks=[RevokedBlock(bytes(32), NOON + 60)], after=6, now=NOON)
+    other = ALICE.revoke(blocks=[RevokedBlock(bytes(32), NOON + 60)], after=6, now=NOON)
     (listed.folder / "b.dlgr").write_text(other.to_text())
     ran = listed.run("revocations", "merge", "a.dlgr", "b.dlgr", "--key", "alice.key")
     assert ran.err == "list: number 8, 4 records; to be signed again before 2026-12-02 12:00 UTC (in 1d)\n"
@@ -229,7 +229,7 @@ def test_merge_of_one_signs_it_again(listed: Desk) -> None:
 
 def test_merge_signs_nothing_of_another_s(listed: Desk) -> None:
     """Under this signature it might count where it did not under the other's."""
-    (listed.folder / "p.dlgr").write_text(RevocationList.make(PLANNER, now=NOON).to_text())
+    (listed.folder / "p.dlgr").write_text(PLANNER.revoke(now=NOON).to_text())
     ran = listed.run("revocations", "merge", "a.dlgr", "p.dlgr", "--key", "alice.key", "--list", "a.dlgr")
     assert ran.status == 4
     assert ran.err == (
@@ -240,7 +240,7 @@ def test_merge_signs_nothing_of_another_s(listed: Desk) -> None:
 
 def test_a_list_that_can_have_no_successor_is_told(listed: Desk) -> None:
     """The greatest number there is."""
-    (listed.folder / "z.dlgr").write_text(RevocationList.make(ALICE, after=2**63 - 2, now=NOON).to_text())
+    (listed.folder / "z.dlgr").write_text(ALICE.revoke(after=2**63 - 2, now=NOON).to_text())
     assert listed.run("revocations", "merge", "z.dlgr", "--key", "alice.key").status == 2
 
 
@@ -257,7 +257,7 @@ def test_import(listed: Desk, store: Store) -> None:
 
 def test_import_of_an_old_list_says_that_it_is_not_fresh(listed: Desk, store: Store) -> None:
     """Its records count for good."""
-    old = RevocationList.make(ALICE, blocks=[BLOCK], now=NOON - 90_000)
+    old = ALICE.revoke(blocks=[BLOCK], now=NOON - 90_000)
     (listed.folder / "old.dlgr").write_text(old.to_text())
     ran = listed.run("revocations", "import", "old.dlgr", "--state", URL)
     assert ran.status == 0

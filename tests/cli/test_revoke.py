@@ -12,7 +12,7 @@ from textwrap import dedent
 import pytest
 
 from delegate import Identity, RevocationList, RevokedBlock, Token
-from delegate.cli import lists
+from delegate.cli import revocation_files as lists
 from tests.cli.conftest import HERE, NOW, Desk
 
 NOON = 1_796_126_400  # 2026-12-01T12:00Z
@@ -370,7 +370,7 @@ def test_a_list_that_is_a_link_is_written_where_it_points(story: Desk) -> None:
     (story.folder / "real").mkdir()
     (story.folder / "revoked.dlgr").symlink_to("real/list.dlgr")
     assert story.run(*REVOKE, "planner.token").status == 5
-    (story.folder / "real" / "list.dlgr").write_text(RevocationList.make(ALICE, now=NOON).to_text())
+    (story.folder / "real" / "list.dlgr").write_text(ALICE.revoke(now=NOON).to_text())
     assert story.run(*REVOKE, "planner.token").status == 0
     assert (story.folder / "revoked.dlgr").is_symlink()
     assert kept(story, "real/list.dlgr").sequence == 2
@@ -414,7 +414,7 @@ def test_commands_at_once_lose_no_record(desk: Desk) -> None:
 
 def test_a_folder_that_cannot_be_locked_is_no_obstacle(story: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system without locks: better no lock than no revocation."""
-    import fcntl  # noqa: PLC0415 - there is none on other systems
+    import fcntl
 
     monkeypatch.setattr(fcntl, "flock", _full)
     assert story.run(*REVOKE, "planner.token").status == 0
@@ -425,14 +425,14 @@ def test_where_there_are_no_locks_none_is_taken(story: Desk, monkeypatch: pytest
     entered = False
     path = str(story.folder / "x")
     with monkeypatch.context() as patch:
-        patch.setattr("delegate.cli.lists.os.name", "nt")
+        patch.setattr("delegate.cli.revocation_files.os.name", "nt")
         with lists.locked(path):
             entered = True
     assert entered
 
 
 def test_what_is_revoked_by_the_library_is_what_is_revoked_here(story: Desk) -> None:
-    """`RevocationList.make` and the command say the same of the same token."""
+    """`Identity.revoke` and the command say the same of the same token."""
     token = Token.parse((story.folder / "planner.token").read_text())
     story.run(*REVOKE, "planner.token")
-    assert kept(story).records == RevocationList.make(ALICE, blocks=[RevokedBlock.of(token)], now=NOON).records
+    assert kept(story).records == ALICE.revoke(blocks=[RevokedBlock.of(token)], now=NOON).records

@@ -13,7 +13,7 @@ from typing import TypeVar
 import pytest
 
 from delegate import Identity, Reason, RevocationList, StateError
-from delegate.chain.records import Feed, Record
+from delegate.core.chain.revocations import Feed, Record
 from delegate.state import Charge, Claim, MemoryLedger, MemoryReplay, MemoryRevocations, Outcome, connect
 from delegate.state.sqlite import SqliteStore
 from tests.cli.conftest import HERE, Desk, Ran, asking
@@ -413,7 +413,7 @@ def test_a_look_that_got_no_answer_says_so(clerk: Desk, monkeypatch: pytest.Monk
     monkeypatch.setattr("delegate.cli.stores.connect", lambda url, deadline: failing.state())
     clerk.make("t", *MINT)
     alice = Identity.from_seed("user:alice@example.com", b"\x01" * 32)
-    failing.known.append(RevocationList.make(alice, now=NOON).feed)
+    failing.known.append(alice.revoke(now=NOON).feed)
     ran = clerk.run("inspect", "t", *TRUST, "--state", "redis://somewhere", now=None)
     assert (ran.status, ran.err) == (5, "error: the server did not answer in 0.25 s [state_unavailable]\n")
     assert "revocation not checked (the state did not answer)" in ran.out

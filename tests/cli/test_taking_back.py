@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from delegate.explain import checked
+from delegate.views import checked
 from tests.cli.conftest import HERE, Desk, Prove, asking
 
 TRUST = ("--root", "alice.pub")

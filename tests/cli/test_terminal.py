@@ -128,7 +128,7 @@ def test_where_a_token_may_come_from(story: Desk, monkeypatch: pytest.MonkeyPatc
 
 def test_a_token_as_bytes(story: Desk) -> None:
     """The binary form is read from a file and from stdin."""
-    from delegate import Token  # noqa: PLC0415 - the one test that needs it
+    from delegate import Token
 
     data = Token.parse((story.folder / "summarizer.token").read_text()).to_bytes()
     (story.folder / "it.cbor").write_bytes(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from delegate import Holder, Identity, Reason, Request, RevocationList, RevokedBlock, StateError, Verifier
+from delegate import Holder, Identity, Reason, Request, RevokedBlock, StateError, Verifier
 
 NOW = 1_790_000_000
 ALICE = Identity.from_seed("user:alice@example.com", b"\x01" * 32)
@@ -51,7 +51,7 @@ def test_a_record_counts_whatever_a_staple_says() -> None:
     """The service has an old list that takes the block back: newer words do not undo it."""
     holder = held()
     block = RevokedBlock(holder.token.link.id, until=holder.token.link.expires)
-    old = RevocationList.make(REVOKER, blocks=[block], ttl="30m", now=NOW)
+    old = REVOKER.revoke(blocks=[block], ttl="30m", now=NOW)
     files = service(NOW + 3000)
     files.accept_revocations(old)
     staple = REVOKER.staple(holder.token, ttl="2h", now=NOW + 3000)

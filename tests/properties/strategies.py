@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from delegate import BearerToken, Identity, Request, Token, when
-from delegate.caveats import Caveat
 from delegate.errors import AttenuationError
+from delegate.language.conditions import Caveat
 
 NOW = 1_790_000_000
 AUDIENCE = "files.example.com"

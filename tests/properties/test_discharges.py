@@ -8,8 +8,8 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from delegate import Discharge, Identity, Request, Token, Verifier, need
-from delegate.chain.ask import asks
-from delegate.verify import Decision
+from delegate.authoring.ask import asks
+from delegate.verifier.decision import Decision
 from tests.properties.strategies import AUDIENCE, NOW, ROOT, caveats, environments, requests
 
 PARTIES = [Identity.from_seed(f"user:p{n}@example.com", bytes((60 + n,)) * 32) for n in range(4)]

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delegate import Identity, RevocationList, RevokedBlock, RevokedKey
-from delegate.chain.records import Record
-from delegate.chain.text import is_plain
+from delegate.authoring.signers import Esp256Signer
+from delegate.core.chain.printable import is_plain
+from delegate.core.chain.revocations import Record
 from delegate.errors import DelegateError
-from delegate.keys import Esp256Signer
 from delegate.limits import TIME_MAX
 
 NOW = 1_790_000_000
@@ -37,7 +37,7 @@ def test_a_list_reads_as_it_was_written(
     identity: Identity, some: list[RevokedBlock], others: list[RevokedKey], ttl: int
 ) -> None:
     """Text and bytes give the same list; it has every key, and every block whose chain is not long over."""
-    made = RevocationList.make(identity, blocks=some, keys=others, ttl=ttl, now=NOW)
+    made = identity.revoke(blocks=some, keys=others, ttl=ttl, now=NOW)
     assert RevocationList.parse(made.to_text()) == made == RevocationList.parse(made.to_bytes())
     assert (made.issued, made.expires, made.public_key) == (NOW, NOW + ttl, identity.public_key)
     wanted = {(True, key.thumbprint) for key in others}
@@ -52,8 +52,8 @@ def test_the_next_list_says_no_less(
     first: list[RevokedBlock], second: list[RevokedBlock], some: list[RevokedKey], later: int
 ) -> None:
     """Each record of a list is in the next, as wide or wider, but blocks whose chain has been over for a day."""
-    old = RevocationList.make(ALICE, blocks=first, keys=some, now=NOW)
-    new = RevocationList.make(ALICE, blocks=second, previous=old, now=NOW + later)
+    old = ALICE.revoke(blocks=first, keys=some, now=NOW)
+    new = ALICE.revoke(blocks=second, previous=old, now=NOW + later)
     assert new.sequence == old.sequence + 1
     found = by_subject(new)
     for place, record in by_subject(old).items():
@@ -67,9 +67,9 @@ def test_the_next_list_says_no_less(
 @given(some=st.lists(blocks, min_size=1, max_size=3))
 def test_merging_has_no_order(some: list[list[RevokedBlock]]) -> None:
     """The same lists in any order give the same list."""
-    lists = [RevocationList.make(ALICE, blocks=each, after=number, now=NOW) for number, each in enumerate(some)]
-    merged = RevocationList.merge(ALICE, lists, now=NOW)
-    assert RevocationList.merge(ALICE, reversed(lists), now=NOW) == merged
+    lists = [ALICE.revoke(blocks=each, after=number, now=NOW) for number, each in enumerate(some)]
+    merged = ALICE.revoke(previous=lists, now=NOW)
+    assert ALICE.revoke(previous=reversed(lists), now=NOW) == merged
     assert merged.sequence == len(some) + 1
 
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delegate import AsyncVerifier, BearerToken, Presentation, Request, Token, UnverifiedToken, Verifier
-from delegate.chain.capability import Capability
+from delegate.core.wire import armor, cbor
+from delegate.core.wire.envelope import Kind
 from delegate.errors import DelegateError
-from delegate.wire import armor, cbor
-from delegate.wire.envelope import Kind
+from delegate.language.capability import Capability
 from tests.properties.strategies import (
     AUDIENCE,
     NOW,

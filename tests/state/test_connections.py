@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from delegate import StateError, VerificationError
-from delegate.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Feed, Record
 from delegate.state import Charge, Claim, Refused, sqlite_file, sqlite_schema
-from delegate.state.links import Driver, Links, one_line
-from delegate.state.rules import unavailable
+from delegate.state.common import unavailable
+from delegate.state.connections import Driver, Links, one_line
+from delegate.state.news import Watch
 from delegate.state.sqlite import SqliteStore
-from delegate.state.watch import Watch
 
 DAY = 86_400
 

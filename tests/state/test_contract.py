@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from delegate import Reason, VerificationError
-from delegate.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Feed, Record
 from delegate.limits import INTEGER_MAX, TIME_MAX
 from delegate.state import Charge, Claim, Outcome, Refused, SettlementError
 from tests.state import siblings

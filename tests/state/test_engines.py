@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from delegate import Reason, StateError
-from delegate.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Feed, Record
 from delegate.limits import TIME_MAX
 from delegate.state import Charge, Claim, Outcome, Refused, State, connect, connect_async, engines
 from tests.state.conftest import PATIENT_S, Engine

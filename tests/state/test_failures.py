@@ -18,7 +18,7 @@ import pytest
 import redis
 
 from delegate import Reason, StateError, VerificationError
-from delegate.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Feed, Record
 from delegate.limits import TIME_MAX
 from delegate.state import Charge, Claim, Refused, State, connect
 from delegate.state.sqlite import SqliteStore

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from delegate import Reason, StateError, VerificationError
-from delegate.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Feed, Record
 from delegate.limits import TIME_MAX
 from delegate.state import Charge, Claim, MemoryLedger, MemoryRevocations, Outcome, Refused
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from delegate import VerificationError
-from delegate.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Feed, Record
 from delegate.limits import TIME_MAX
 from delegate.state import Charge, Claim, Refused
 from tests.state.conftest import Engine

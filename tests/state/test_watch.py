@@ -7,10 +7,10 @@ from collections.abc import Hashable, Sequence
 
 import pytest
 
-from delegate.chain.revocations import Feed, Record
-from delegate.state import watch
-from delegate.state.memo import Memo
-from delegate.state.watch import Watch
+from delegate.core.chain.revocations import Feed, Record
+from delegate.state import news as watch
+from delegate.state.answers import Memo
+from delegate.state.news import Watch
 
 A, B = b"a" * 32, b"b" * 32
 SIGNER = b"s" * 32

@@ -17,19 +17,19 @@ from typing import Final
 
 import click
 
-from delegate.chain.text import shown
 from delegate.cli.approvals import approve, ask, staple
 from delegate.cli.author import attenuate, mint, prove, seal
 from delegate.cli.decide import check, verify
 from delegate.cli.demo import demo
+from delegate.cli.handed_out import handed_out
+from delegate.cli.inspect import inspect
 from delegate.cli.keys import key
-from delegate.cli.listing import handed_out
-from delegate.cli.look import inspect
 from delegate.cli.output import Failure, ReaderGone, failure_of, print_failure
 from delegate.cli.revocations import revocations
 from delegate.cli.revoke import revoke
 from delegate.cli.state import budget, doctor
 from delegate.cli.status import Status
+from delegate.core.chain.printable import shown
 from delegate.errors import DelegateError
 
 _EPILOG: Final = """\b

@@ -16,14 +16,9 @@ from typing import Final
 
 import click
 
-from delegate.chain.ask import Ask, asks
-from delegate.chain.discharge import Discharge
-from delegate.chain.links import Link
-from delegate.chain.records import Feed, Record
-from delegate.chain.text import counted, shown
-from delegate.chain.times import span
-from delegate.chain.token import Token
-from delegate.chain.unverified import AnyToken
+from delegate.authoring.ask import Ask, asks
+from delegate.authoring.discharge import Discharge
+from delegate.authoring.token import Token
 from delegate.cli.options import (
     FILE,
     clock,
@@ -41,12 +36,17 @@ from delegate.cli.output import Failure, Output
 from delegate.cli.sources import read_file, read_identity, read_request, read_token
 from delegate.cli.status import Status
 from delegate.cli.verifiers import check_stdin, footing, revocation_options
+from delegate.core.chain.links import Link
+from delegate.core.chain.printable import counted, shown
+from delegate.core.chain.revocations import Feed, Record
+from delegate.core.chain.spans import span
+from delegate.core.keys.principal import Principal
+from delegate.core.wire import cose
 from delegate.errors import DelegateError, Reason
-from delegate.explain import when_from
-from delegate.explain.layout import WIDTH, escaped, spaced, titled, wrapped
-from delegate.keys import Principal
+from delegate.explain.unverified import AnyToken
 from delegate.limits import ASK_BYTES, DISCHARGES
-from delegate.wire import cose
+from delegate.views.layout import WIDTH, escaped, spaced, titled, wrapped
+from delegate.views.moments import when_from
 
 _FILE_BYTES: Final = ASK_BYTES * 2 * DISCHARGES
 _APPROVED: Final = (("approved", True),)

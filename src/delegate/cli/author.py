@@ -7,13 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
-from delegate.caveats import when
-from delegate.chain.bearer import BearerToken
-from delegate.chain.blocks import BEARER
-from delegate.chain.links import Link
-from delegate.chain.mint import Authority, Narrowing
-from delegate.chain.text import shown
-from delegate.chain.token import Token
+from delegate.authoring.bearer import BearerToken
+from delegate.authoring.draft import Authority, Narrowing
+from delegate.authoring.token import Token
 from delegate.cli.approvals import read_discharges
 from delegate.cli.journal import journal_option, note
 from delegate.cli.needs import read_needs
@@ -32,7 +28,13 @@ from delegate.cli.options import (
 )
 from delegate.cli.output import Output
 from delegate.cli.sources import chain_only, read_identity, read_principal, read_request, read_token
-from delegate.explain import ChainView, change_lines, changes, view, when_from
+from delegate.core.chain.claims import BEARER
+from delegate.core.chain.links import Link
+from delegate.core.chain.printable import shown
+from delegate.language.conditions import when
+from delegate.views.chain import ChainView, view
+from delegate.views.difference import change_lines, changes
+from delegate.views.moments import when_from
 
 T = TypeVar("T")
 

@@ -10,21 +10,24 @@ The rules of this file:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from delegate.chain.discharge import Discharge
-from delegate.chain.token import Presentation
-from delegate.chain.unverified import AnyToken
+from delegate.authoring.discharge import Discharge
+from delegate.authoring.token import Presentation
 from delegate.cli.verifiers import Footing
+from delegate.core.decide.spending import CALLS, charges, refusal
+from delegate.core.decide.stores import Refused
+from delegate.core.keys.principal import Principal
+from delegate.core.wire import cose
+from delegate.core.wire.envelope import Kind
 from delegate.errors import DelegateError, Denied, Reason
-from delegate.explain import Checked, Mark, checked
-from delegate.keys import Principal
-from delegate.state import Refused, State
-from delegate.verify import Decision, VerifiedChain
-from delegate.verify.spending import CALLS, charges, refusal
-from delegate.wire import cose
-from delegate.wire.envelope import Kind
+from delegate.explain.unverified import AnyToken
+from delegate.state.engines import State
+from delegate.verifier.decision import Decision
+from delegate.verifier.verified import VerifiedChain
+from delegate.views import checked
+from delegate.views.checked import Checked, Mark
 
 # In the order of SPEC §5: what is refused by one of these was not looked up (§5.4).
 _BEFORE_PLACE: Final = frozenset({Reason.EXPIRED, Reason.NOT_YET_VALID, Reason.LIFETIME_TOO_LONG, Reason.WRONG_TENANT})
@@ -123,7 +126,7 @@ def affordable(decision: Decision, cost: Mapping[str, int], state: State | None)
             if each.amount > left:
                 raise refusal(Refused(place, left), link, asked)
     except DelegateError as error:
-        return replace(decision, allowed=False, reason=error.reason, hop=error.hop, detail=error.detail, error=error)
+        return decision.refused_by(error)
     return decision
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 
-from delegate.chain.request import normalise
 from delegate.cli.checks import Looked, affordable, charged, checks, items_json
 from delegate.cli.options import (
     FILE,
@@ -40,9 +39,14 @@ from delegate.cli.verifiers import (
     revocation_options,
     third_party_option,
 )
+from delegate.core.chain.request import normalise
 from delegate.errors import DelegateError, Denied, Reason
-from delegate.explain import Checked, decision_lines, titled_items, view
-from delegate.verify import Decision, Root
+from delegate.verifier.decision import Decision
+from delegate.verifier.roots import Root
+from delegate.views.chain import view
+from delegate.views.checked import Checked
+from delegate.views.decision import decision_lines
+from delegate.views.layout import titled_items
 
 cost_option = click.option(
     "--cost",
@@ -251,7 +255,7 @@ def _tell_chain(out: Output, decision: Decision, looked: Looked, items: Sequence
     if decision.error is not None and not isinstance(decision.error, Denied):
         _hint(out, decision, looked)
         raise failure_of(decision.error, chain, data)
-    found = view(looked.given.link, None if chain is None else chain.root.can)
+    found = view(looked.given.link, b"" if chain is None else chain.root.can)
     lines = [
         "GENUINE  the chain is genuine; holder not proven; no request decided",
         "",

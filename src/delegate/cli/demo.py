@@ -15,19 +15,24 @@ from typing import Final
 
 import click
 
-from delegate.caveats import when
-from delegate.chain.capability import can
-from delegate.chain.identity import Identity
-from delegate.chain.request import Request
-from delegate.chain.revocations import RevocationList, RevokedBlock
-from delegate.chain.text import shown
-from delegate.chain.token import Presentation, Token
+from delegate.authoring.identity import Identity
+from delegate.authoring.revoke import RevokedBlock
+from delegate.authoring.token import Presentation, Token
 from delegate.cli.options import FILE, clock, example, json_option, now_option
 from delegate.cli.output import Failure, Output, file_failure
 from delegate.cli.status import Status
+from delegate.core.chain.printable import shown
+from delegate.core.chain.request import Request
+from delegate.core.chain.revocations import RevocationList
 from delegate.errors import Reason
-from delegate.explain import WIDTH, asked, change_lines, changes, view
-from delegate.verify import Decision, Verifier
+from delegate.language.capability import can
+from delegate.language.conditions import when
+from delegate.verifier.decision import Decision
+from delegate.verifier.verifier import Verifier
+from delegate.views.chain import view
+from delegate.views.decision import asked
+from delegate.views.difference import change_lines, changes
+from delegate.views.layout import WIDTH
 
 AUDIENCE: Final = "files.example.com"
 NAMES: Final = {"alice": "user:alice@example.com", "planner": "agent:planner", "worker": "agent:worker"}
@@ -189,7 +194,7 @@ def _play(out: Output, folder: Path, at: int) -> list[Decision]:
 
 
 def _take_back(out: Output, folder: Path, alice: Identity, token: Token, at: int) -> RevocationList:
-    made = RevocationList.make(alice, blocks=[RevokedBlock.of(token, why=_WHY)], now=at)
+    made = alice.revoke(blocks=[RevokedBlock.of(token, why=_WHY)], now=at)
     _write(folder / _LIST, made.to_text())
     out.show([
         "",

@@ -21,19 +21,19 @@ from typing import Any, Final, NamedTuple
 import click
 import platformdirs
 
-from delegate.chain.blocks import BEARER
-from delegate.chain.hop import Hop, hops_of
-from delegate.chain.records import Record
-from delegate.chain.request import parse_json
-from delegate.chain.text import shown
-from delegate.chain.token import ChainEnvelope
+from delegate.authoring.token import ChainEnvelope
 from delegate.cli.output import Output, file_failure
+from delegate.core.chain.claims import BEARER
+from delegate.core.chain.printable import shown
+from delegate.core.chain.request import parse_json
+from delegate.core.chain.revocations import Record
+from delegate.core.wire import cose
 from delegate.errors import DelegateError
-from delegate.explain import moment
-from delegate.explain.grants import freshness, handing, spending
-from delegate.explain.layout import escaped
+from delegate.explain.hops import Hop, hops_of
 from delegate.limits import BLOCKS, TIME_MAX
-from delegate.wire import cose
+from delegate.views.grants import freshness, handing, spending
+from delegate.views.layout import escaped
+from delegate.views.moments import moment
 
 DATA_VARIABLE: Final = "DELEGATE_DATA"
 _FILE: Final = "journal.jsonl"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from delegate.chain.identity import Identity
-from delegate.chain.text import shown
+from delegate.authoring.identity import Identity
 from delegate.cli.options import FILE, example, json_option, passphrase_options
 from delegate.cli.output import Failure, Output, file_failure
 from delegate.cli.sources import passphrase_of, read_identity, read_principal
 from delegate.cli.status import Status
+from delegate.core.chain.printable import shown
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
 

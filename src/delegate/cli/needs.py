@@ -14,9 +14,9 @@ from typing import Final
 
 import click
 
-from delegate.chain.needs import APPROVED, Need, need
-from delegate.chain.text import shown
 from delegate.cli.sources import read_principal
+from delegate.core.chain.printable import shown
+from delegate.language.needs import APPROVED, Need, need
 
 _NEED: Final = re.compile(
     r"\s*(?:(?P<of>[0-9]{1,2})\s+of\s+)?(?P<by>[^\s,]+(?:\s*,\s*[^\s,]+)*)"

@@ -10,12 +10,12 @@ from typing import Final, TypeVar
 
 import click
 
-from delegate.caveats import Caveat
-from delegate.chain.capability import Capability
-from delegate.chain.request import parse_json
-from delegate.chain.text import shown
-from delegate.chain.times import instant, seconds
+from delegate.core.chain.printable import shown
+from delegate.core.chain.request import parse_json
+from delegate.core.chain.spans import instant, seconds
 from delegate.errors import CaveatSyntaxError, DelegateError
+from delegate.language.capability import Capability
+from delegate.language.conditions import Caveat
 from delegate.limits import INTEGER_MAX
 
 R = TypeVar("R")

@@ -17,11 +17,11 @@ from typing import Final, TextIO
 
 import click
 
-from delegate.chain.text import shown
 from delegate.cli.status import LABELS, Status, status_of
+from delegate.core.chain.printable import shown
 from delegate.errors import AttenuationError, CaveatSyntaxError, DelegateError, Reason, TokenError
-from delegate.explain import refusal
-from delegate.verify import VerifiedChain
+from delegate.verifier.verified import VerifiedChain
+from delegate.views.decision import refusal
 
 JSON_VERSION: Final = 1
 _ENOUGH: Final = 1 << 20

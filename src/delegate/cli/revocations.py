@@ -7,18 +7,18 @@ from contextlib import nullcontext
 
 import click
 
-from delegate.chain.revocations import Record, RevocationList
-from delegate.chain.text import counted, shown
-from delegate.cli.lists import locked, read_list, write_list
 from delegate.cli.options import FILE, clock, duration, example, json_option, now_option, passphrase_options
 from delegate.cli.output import Failure, Output
+from delegate.cli.revocation_files import locked, read_list, write_list
 from delegate.cli.revoke import apply
 from delegate.cli.sources import read_identity, read_principal
 from delegate.cli.status import Status
 from delegate.cli.stores import state_option
+from delegate.core.chain.printable import counted, shown
+from delegate.core.chain.revocations import Record, RevocationList
 from delegate.errors import Reason
-from delegate.explain import WIDTH, moment, when_from
-from delegate.explain.layout import escaped, hung, wrapped
+from delegate.views.layout import WIDTH, escaped, hung, wrapped
+from delegate.views.moments import moment, when_from
 
 _COLUMN = 8
 
@@ -112,7 +112,7 @@ def merge(
                 )
             earlier.append(found)
         try:
-            made = RevocationList.merge(identity, earlier, ttl=ttl, now=at)
+            made = identity.revoke(previous=earlier, ttl=ttl, now=at)
         except ValueError as error:
             raise click.UsageError(shown(str(error), 300)) from None
         if list_file is not None:

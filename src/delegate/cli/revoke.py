@@ -10,30 +10,22 @@ from typing import Final
 
 import click
 
-from delegate.chain.hop import hops_of
-from delegate.chain.identity import Identity
-from delegate.chain.revocations import RevocationList, RevokedBlock, RevokedKey
-from delegate.chain.text import counted, shown
+from delegate.authoring.identity import Identity
+from delegate.authoring.revoke import RevokedBlock, RevokedKey
 from delegate.cli import journal
 from delegate.cli.journal import Place, handing_on, has_say, journal_option, note_revoked, places_of
-from delegate.cli.lists import locked, read_earlier, write_list
-from delegate.cli.options import (
-    FILE,
-    clock,
-    duration,
-    example,
-    json_option,
-    moment,
-    now_option,
-    passphrase_options,
-)
+from delegate.cli.options import FILE, clock, duration, example, json_option, moment, now_option, passphrase_options
 from delegate.cli.output import Failure, Output, failure_of
+from delegate.cli.revocation_files import locked, read_earlier, write_list
 from delegate.cli.sources import read_identity, read_principal, read_token
 from delegate.cli.status import Status
 from delegate.cli.stores import opened, state_option
+from delegate.core.chain.printable import counted, shown
+from delegate.core.chain.revocations import RevocationList
+from delegate.core.keys.principal import Principal
 from delegate.errors import DelegateError, StateError
-from delegate.explain import when_from
-from delegate.keys import Principal
+from delegate.explain.hops import hops_of
+from delegate.views.moments import when_from
 
 _ID: Final = re.compile(r"[0-9a-fA-F]{1,64}")
 _ID_DIGITS: Final = 64
@@ -184,7 +176,7 @@ def _next(
             label="missing key",
         )
     try:
-        return RevocationList.make(identity, blocks=blocks, keys=keys, previous=earlier, after=seen, ttl=ttl, now=at)
+        return identity.revoke(blocks=blocks, keys=keys, previous=earlier, after=seen, ttl=ttl, now=at)
     except ValueError as error:
         raise click.UsageError(shown(str(error), 300)) from None
 

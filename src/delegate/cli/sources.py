@@ -16,20 +16,21 @@ from typing import Any, Final
 
 import click
 
-from delegate.chain.bearer import BearerToken
-from delegate.chain.holder import TOKEN_VARIABLE
-from delegate.chain.identity import Identity
-from delegate.chain.request import Request, parse_json
-from delegate.chain.text import shown
-from delegate.chain.token import Presentation, Token
-from delegate.chain.unverified import AnyToken, parse
+from delegate.authoring.bearer import BearerToken
+from delegate.authoring.holder import TOKEN_VARIABLE
+from delegate.authoring.identity import Identity
+from delegate.authoring.key_files import is_private, needs_passphrase
+from delegate.authoring.token import Presentation, Token
 from delegate.cli.options import unique
 from delegate.cli.output import Failure, Output, file_failure
 from delegate.cli.status import Status
+from delegate.core.chain.printable import shown
+from delegate.core.chain.request import Request, parse_json
+from delegate.core.keys.principal import Principal
 from delegate.errors import DelegateError, Reason
-from delegate.keys import Principal, is_private, needs_passphrase
+from delegate.explain.unverified import AnyToken, parse
 from delegate.limits import PRESENTATION_BYTES, REQUEST_BYTES
-from delegate.verify import Root
+from delegate.verifier.roots import Root
 
 _TOKEN_TEXT: Final = re.compile(r"\s*dlg[a-z]_")
 _TOKEN_WITHIN: Final = re.compile(r"dlg[tbp]_[A-Za-z0-9_-]{8}")

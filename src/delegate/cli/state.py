@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from delegate.chain.hop import hops_of
-from delegate.chain.text import shown
 from delegate.cli.journal import handing_on
 from delegate.cli.options import example, json_option, token_argument
 from delegate.cli.output import Failure, Output
 from delegate.cli.sources import read_token
 from delegate.cli.status import Status
 from delegate.cli.stores import opened, state_option
+from delegate.core.chain.printable import shown
+from delegate.explain.hops import hops_of
 
 
 @click.group(no_args_is_help=False)

@@ -15,11 +15,10 @@ from typing import Final
 
 import click
 
-from delegate.chain.text import shown
 from delegate.cli.output import Failure
 from delegate.cli.status import Status
-from delegate.state import State, connect
-from delegate.state.engines import file_of
+from delegate.core.chain.printable import shown
+from delegate.state.engines import State, connect, file_of
 
 STATE_VARIABLE: Final = "DELEGATE_STATE"
 _OF_A_PROCESS: Final = "memory:"

@@ -15,18 +15,22 @@ from typing import Final
 
 import click
 
-from delegate.chain.records import Feed, Record
-from delegate.chain.request import Request
-from delegate.chain.text import shown
-from delegate.chain.unverified import AnyToken
-from delegate.cli.lists import read_list
 from delegate.cli.options import FILE, duration, together
+from delegate.cli.revocation_files import read_list
 from delegate.cli.sources import read_principal
 from delegate.cli.stores import opened, state_option
+from delegate.core.chain.printable import shown
+from delegate.core.chain.request import Request
+from delegate.core.chain.revocations import Feed, Record
+from delegate.core.decide.stores import RevocationStore
+from delegate.core.keys.principal import Principal
 from delegate.errors import CaveatSyntaxError, DelegateError
-from delegate.keys import Principal
-from delegate.state import MemoryReplay, MemoryRevocations, RevocationStore, State
-from delegate.verify import Root, Verifier
+from delegate.explain.unverified import AnyToken
+from delegate.state.engines import State
+from delegate.state.memory_replay import MemoryReplay
+from delegate.state.memory_revocations import MemoryRevocations
+from delegate.verifier.roots import Root
+from delegate.verifier.verifier import Verifier
 
 # Asked where nothing else was: its answer is never shown, only what was found out about the chain before it.
 NO_REQUEST: Final = Request("inspect")

@@ -19,18 +19,11 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from delegate.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Feed, Record
+from delegate.core.decide.stores import AsyncLedger, AsyncReplayStore, AsyncRevocationStore, Charge, Claim, Outcome
+from delegate.state.common import unavailable
 from delegate.state.engines import DEADLINE_S, State, connect
 from delegate.state.findings import Finding
-from delegate.state.protocols import (
-    AsyncLedger,
-    AsyncReplayStore,
-    AsyncRevocationStore,
-    Charge,
-    Claim,
-    Outcome,
-)
-from delegate.state.rules import unavailable
 
 if TYPE_CHECKING:
     import asyncio
@@ -46,7 +39,7 @@ class _Threads:
     __slots__ = ("_deadline_s", "_pool", "_waiting")
 
     def __init__(self, deadline_s: float) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - see above
+        from concurrent.futures import ThreadPoolExecutor
 
         self._deadline_s = deadline_s
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="delegate-async")
@@ -54,7 +47,7 @@ class _Threads:
 
     async def run(self, question: Callable[[], _T], *, in_parts: bool = False) -> _T:
         """Ask in a thread, within the deadline; what is asked `in_parts` has one for each of them instead."""
-        import asyncio  # noqa: PLC0415 - see above
+        import asyncio
 
         if len(self._waiting) >= _WAITING:
             message = f"{len(self._waiting)} questions wait for the store already"
@@ -156,7 +149,7 @@ class AsyncState:
 
     async def close(self) -> None:
         """Close every file, connection and thread."""
-        import asyncio  # noqa: PLC0415 - see above
+        import asyncio
 
         self._threads.close()
         await asyncio.to_thread(self._state.close)
@@ -175,7 +168,7 @@ class AsyncState:
 
 async def connect_async(url: str, *, deadline: float = DEADLINE_S) -> AsyncState:
     """Open the stores that a URL names, to be awaited; see `connect`."""
-    import asyncio  # noqa: PLC0415 - see above
+    import asyncio
 
     state = await asyncio.to_thread(partial(connect, url, deadline=deadline))
     threads = _Threads(state.deadline_s)

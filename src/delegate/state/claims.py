@@ -17,8 +17,8 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from delegate.state.protocols import Claim, Refused
-from delegate.state.rules import from_before, lapsed, twice, unavailable
+from delegate.core.decide.stores import Claim, Refused
+from delegate.state.common import from_before, lapsed, twice, unavailable
 
 # When this process could first have seen a proof. A fact of the process, read once and never changed.
 PROCESS_START: Final = int(time.time())

@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
+from delegate.core.decide.stores import Ledger, ReplayStore, RevocationStore
 from delegate.state.findings import Finding
-from delegate.state.memory import MemoryReplay
 from delegate.state.memory_ledger import MemoryLedger
+from delegate.state.memory_replay import MemoryReplay
 from delegate.state.memory_revocations import MemoryRevocations
-from delegate.state.protocols import Ledger, ReplayStore, RevocationStore
 
 DEADLINE_S: Final = 0.25
 # Where a URL can hold a password; of a login up to the last `@`, also where it should have been escaped.
@@ -153,14 +153,14 @@ def _in_memory(url: str, deadline: float) -> State:
 
 
 def _sqlite(path: str, deadline: float) -> _Store:
-    from delegate.state.sqlite import SqliteStore  # noqa: PLC0415 - only who asks for a file needs SQLite
+    from delegate.state.sqlite import SqliteStore
 
     return SqliteStore(path, deadline=deadline)
 
 
 def _redis(url: str, deadline: float) -> _Store:
     try:
-        from delegate.state.redis import RedisStore  # noqa: PLC0415 - the driver is an extra
+        from delegate.state.redis import RedisStore
     except ImportError as error:
         raise _missing("redis") from error
     return RedisStore(url, deadline=deadline)
@@ -168,7 +168,7 @@ def _redis(url: str, deadline: float) -> _Store:
 
 def _postgres(url: str, deadline: float) -> _Store:
     try:
-        from delegate.state.postgres import PostgresStore  # noqa: PLC0415 - the driver is an extra
+        from delegate.state.postgres import PostgresStore
     except ImportError as error:
         raise _missing("postgres") from error
     return PostgresStore(url, deadline=deadline)

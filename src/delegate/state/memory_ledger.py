@@ -19,9 +19,9 @@ from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Final, NamedTuple, TypeAlias
 
+from delegate.core.decide.stores import Charge, Claim, Outcome, Refused
 from delegate.state.claims import CAPACITY, PROCESS_START, Claims
-from delegate.state.protocols import Charge, Claim, Outcome, Refused
-from delegate.state.rules import check_actual, check_charges, pool_lapsed, refunds, unavailable
+from delegate.state.common import check_actual, check_charges, pool_lapsed, refunds, unavailable
 
 _POOLS: Final = 500_000  # about 150 MB
 _SHARE: Final = 16  # the pools below one block 0 are at most one in so many of all,

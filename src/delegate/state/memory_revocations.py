@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Final, TypeAlias
 
-from delegate.chain.revocations import Feed, Record
-from delegate.state.rules import KEPT_S, check_remembered, current, merge, unavailable
+from delegate.core.chain.revocations import Feed, Record
+from delegate.state.common import KEPT_S, check_remembered, current, merge, unavailable
 
 _CAPACITY: Final = 1_000_000  # about 600 MB
 _Word: TypeAlias = tuple[bytes, bool]  # signer, and whether it is about a key

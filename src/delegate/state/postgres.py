@@ -18,14 +18,12 @@ from urllib.parse import unquote, urlsplit
 
 import psycopg
 
-from delegate.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Feed, Record
+from delegate.core.decide.stores import Charge, Claim, Outcome, Refused
 from delegate.errors import StateError
 from delegate.state import postgres_schema as sql
-from delegate.state.findings import Finding
-from delegate.state.links import Driver, Links
-from delegate.state.memo import Memo
-from delegate.state.protocols import Charge, Claim, Outcome, Refused
-from delegate.state.rules import (
+from delegate.state.answers import Memo
+from delegate.state.common import (
     batches,
     check_actual,
     check_charges,
@@ -40,7 +38,9 @@ from delegate.state.rules import (
     unavailable,
     unpack,
 )
-from delegate.state.watch import Watch
+from delegate.state.connections import Driver, Links
+from delegate.state.findings import Finding
+from delegate.state.news import Watch
 
 _Link: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 _CONNECT_S: Final = 2  # the least that libpq knows; whoever asks does not wait so long

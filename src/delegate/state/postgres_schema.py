@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from delegate.state.rules import CLAIMS_KEPT_S, KEPT_S
+from delegate.state.common import CLAIMS_KEPT_S, KEPT_S
 
 VERSION: Final = 1
 LOCK: Final = 0x646C6774  # "dlgt": whoever makes the schema holds this advisory lock

@@ -19,14 +19,12 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from delegate.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Feed, Record
+from delegate.core.decide.stores import Charge, Claim, Outcome, Refused
 from delegate.errors import StateError
 from delegate.state import redis_scripts as scripts
-from delegate.state.findings import Finding
-from delegate.state.links import Driver, Links
-from delegate.state.memo import Memo
-from delegate.state.protocols import Charge, Claim, Outcome, Refused
-from delegate.state.rules import (
+from delegate.state.answers import Memo
+from delegate.state.common import (
     CLAIMS_KEPT_S,
     KEPT_S,
     batches,
@@ -42,7 +40,9 @@ from delegate.state.rules import (
     twice,
     unpack,
 )
-from delegate.state.watch import Watch
+from delegate.state.connections import Driver, Links
+from delegate.state.findings import Finding
+from delegate.state.news import Watch
 
 _CLOCK: Final = b"delegate:clock"
 _FEEDS: Final = b"delegate:feeds"

@@ -20,13 +20,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from delegate.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Feed, Record
+from delegate.core.decide.stores import Charge, Claim, Outcome, Refused
 from delegate.errors import StateError
 from delegate.state import sqlite_schema as sql
-from delegate.state.findings import Finding
-from delegate.state.memo import Memo
-from delegate.state.protocols import Charge, Claim, Outcome, Refused
-from delegate.state.rules import (
+from delegate.state.answers import Memo
+from delegate.state.common import (
     KEPT_S,
     batches,
     check_actual,
@@ -41,6 +40,7 @@ from delegate.state.rules import (
     twice,
     unpack,
 )
+from delegate.state.findings import Finding
 from delegate.state.sqlite_file import SqliteFile
 
 _FORGOTTEN_AT_ONCE: Final = 16  # of what has lapsed, at each call: more than a call can add

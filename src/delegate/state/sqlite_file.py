@@ -21,7 +21,7 @@ from threading import Lock
 from typing import Final, TypeVar
 
 from delegate.errors import StateError
-from delegate.state.rules import unavailable
+from delegate.state.common import unavailable
 from delegate.state.sqlite_schema import APPLICATION_ID, BEGIN_MEMORY, SCHEMA, VERSION
 
 _T = TypeVar("_T")

@@ -1,0 +1,344 @@
+"""Authoring: making block 0, appending blocks, presenting a request (SPEC §3.3, §4, §7).
+
+The rules of this file:
+
+- A draft is all but the signature, so that a signer may be asynchronous, remote or hardware.
+- `ttl` and `hops` are cut to what the chain has left; what is said outright and cannot take effect raises
+  `AttenuationError`, with the hop that forbids it.
+- Nothing here is what keeps a chain safe: a verifier trusts no author.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypedDict, TypeVar
+
+from delegate.analysis.futile import check_effect
+from delegate.authoring.claims import encode
+from delegate.authoring.token import Presentation
+from delegate.core.chain.binding import block_aad, proof_aad
+from delegate.core.chain.claims import BEARER, TOKEN_ID_BYTES, Block, check_audience_name, check_budget, check_who
+from delegate.core.chain.links import Link, first_link, next_link
+from delegate.core.chain.printable import is_plain
+from delegate.core.chain.request import Request
+from delegate.core.chain.spans import Duration, Instant, instant, seconds
+from delegate.core.keys.names import check_name
+from delegate.core.keys.principal import Principal
+from delegate.core.keys.public import PublicKey
+from delegate.core.wire import cbor, cose
+from delegate.errors import AttenuationError, Reason, TokenError, VerificationError
+from delegate.language.capability import Capability, capabilities, encode_capabilities, encode_caveats
+from delegate.language.conditions import Caveat
+from delegate.language.needs import Need, encode_needs
+from delegate.limits import BLOCKS, DISCHARGES, HOPS_MAX, PRESENTATION_BYTES, TIME_MAX, TOKEN_BYTES, WHY_CHARACTERS
+
+Capabilities: TypeAlias = str | Capability | Iterable[str | Capability]
+Caveats: TypeAlias = str | Caveat | Iterable[str | Caveat]
+Names: TypeAlias = str | Iterable[str]
+Needs: TypeAlias = Need | Iterable[Need]
+
+NONCE_BYTES: Final = 16
+_BLOCK_FRAME_BYTES: Final = 8  # an upper bound of what the envelope adds to a block
+_FRAMES_BYTES: Final = 4 * (BLOCKS + DISCHARGES + 2)  # the same, of all that is in a presentation
+
+T = TypeVar("T")
+
+
+class Narrowing(TypedDict, total=False):
+    """What an appended block may say; each term as `Identity.attenuate` tells it."""
+
+    can: Capabilities
+    caveats: Caveats
+    ttl: Duration | None
+    expires: Instant | None
+    not_before: Instant | None
+    audience: Names
+    hops: int | None
+    who: Mapping[str, str] | None
+    why: str | None
+    needs: Needs
+    budget: Mapping[str, int] | None
+    fresh: Duration | None
+    now: Instant | None
+
+
+class Authority(Narrowing, total=False):
+    """What block 0 may say; each term as `Identity.mint` tells it."""
+
+    on_behalf_of: str | None
+    tenant: str | None
+
+
+class Draft(NamedTuple, Generic[T]):
+    """All but the signature, for a signer that is asynchronous or elsewhere.
+
+    Attributes:
+        public_key: whose signature is wanted.
+        to_sign: the exact bytes to sign: a COSE Sig_structure.
+        assemble: puts in a signature without checking it: right only for one that has just been made here.
+    """
+
+    public_key: PublicKey
+    to_sign: bytes
+    assemble: Callable[[bytes], T]
+
+    def finish(self, signature: bytes) -> T:
+        """Put in the signature, after checking it.
+
+        Raises:
+            VerificationError: BAD_SIGNATURE: it is not this key's over `to_sign`.
+        """
+        self.public_key.verify(self.to_sign, signature)
+        return self.assemble(signature)
+
+
+def draft_first(
+    issuer: Principal,
+    holder: Principal | None,
+    wrap: Callable[[tuple[bytes, ...], Link], T],
+    *,
+    can: Capabilities = (),
+    ttl: Duration | None = None,
+    expires: Instant | None = None,
+    caveats: Caveats = (),
+    not_before: Instant | None = None,
+    audience: Names = (),
+    hops: int | None = None,
+    on_behalf_of: str | None = None,
+    tenant: str | None = None,
+    who: Mapping[str, str] | None = None,
+    why: str | None = None,
+    needs: Needs = (),
+    budget: Mapping[str, int] | None = None,
+    fresh: Duration | None = None,
+    now: Instant | None = None,
+    bearer_key: PublicKey | None = None,
+    token_id: bytes | None = None,
+) -> Draft[T]:
+    """Draft block 0; see `Identity.mint` for the arguments. Either `holder` or `bearer_key` is given."""
+    issued = _now(now)
+    if (ttl is None) == (expires is None):
+        message = "mint needs a lifetime: either ttl or expires"
+        raise TypeError(message)
+    until = min(issued + seconds(ttl), TIME_MAX) if ttl is not None else instant(expires)  # type: ignore[arg-type]
+    if until <= issued:
+        message = "the lifetime is over before it begins"
+        raise ValueError(message)
+    encoded = encode_capabilities(can)
+    if not encoded:
+        message = "mint needs at least one capability"
+        raise ValueError(message)
+    if on_behalf_of is not None:
+        check_name(on_behalf_of)
+    if tenant is not None and not check_audience_name(tenant):
+        message = "a tenant is 1 to 200 visible ASCII characters"
+        raise ValueError(message)
+    block = Block(
+        holder=holder.name if holder else BEARER,
+        key=holder.public_key if holder else bearer_key,  # type: ignore[arg-type]
+        issued=issued,
+        expires=until,
+        not_before=None if not_before is None else instant(not_before),
+        audience=_names(audience),
+        can=encoded,
+        caveats=encode_caveats(caveats)[1],
+        hops=_hops(hops),
+        who=_who(who),
+        why=_why(why),
+        issuer=issuer.name,
+        token_id=os.urandom(TOKEN_ID_BYTES) if token_id is None else token_id,
+        originator="" if on_behalf_of in (None, issuer.name) else on_behalf_of,
+        tenant=tenant or "",
+        fresh=None if fresh is None else seconds(fresh),
+        budget=_budget(budget),
+        needs=encode_needs(needs),
+    )
+    key = issuer.public_key
+    protected = cose.protected_header(key.algorithm, key.thumbprint)
+    return _draft(key, protected, block_aad(key.thumbprint), block, None, wrap, ())
+
+
+def draft_next(
+    link: Link,
+    blocks: tuple[bytes, ...],
+    holder: Principal | None,
+    wrap: Callable[[tuple[bytes, ...], Link], T],
+    *,
+    can: Capabilities = (),
+    ttl: Duration | None = None,
+    expires: Instant | None = None,
+    caveats: Caveats = (),
+    not_before: Instant | None = None,
+    audience: Names = (),
+    hops: int | None = None,
+    who: Mapping[str, str] | None = None,
+    why: str | None = None,
+    needs: Needs = (),
+    budget: Mapping[str, int] | None = None,
+    fresh: Duration | None = None,
+    now: Instant | None = None,
+    bearer_key: PublicKey | None = None,
+) -> Draft[T]:
+    """Draft a block below `link`; see `Identity.attenuate`. With neither holder nor bearer key, the key stays."""
+    above = link.block
+    if len(blocks) >= BLOCKS:
+        raise AttenuationError(f"a chain has at most {BLOCKS} blocks", reason=Reason.LIMIT_EXCEEDED)
+    issued = max(_now(now), above.issued)  # never before the block above, whatever this machine's clock says
+    given = capabilities(can) if can else ()
+    conditions, encoded = encode_caveats(caveats)
+    key = holder.public_key if holder else bearer_key or above.key
+    name = holder.name if holder else BEARER if bearer_key else above.holder
+    block = Block(
+        name,
+        key,
+        issued,
+        None if ttl is None and expires is None else _until(link, issued, ttl, expires),
+        None if not_before is None else instant(not_before),
+        _names(audience) if audience else (),
+        encode_capabilities(given) if given else b"",
+        encoded,
+        None if hops is None else _hops(hops, link.hops_left - (key != above.key)),
+        _who(who) if who is not None else (),
+        _why(why) if why is not None else "",
+        fresh=None if fresh is None else seconds(fresh),
+        budget=_budget(budget) if budget is not None else (),
+        needs=b"" if needs == () else encode_needs(needs),
+    )
+    check_effect(link, block, conditions)
+    protected = cose.protected_header(above.key.algorithm)
+    return _draft(above.key, protected, block_aad(link.id), block, link, wrap, blocks)
+
+
+def draft_proof(
+    link: Link,
+    blocks: tuple[bytes, ...],
+    request: Request,
+    audience: str,
+    now: Instant | None,
+    nonce: bytes | None,
+    discharges: tuple[bytes, ...] = (),
+) -> Draft[Presentation]:
+    """Draft a proof of possession over one request; see `Identity.prove` for the arguments."""
+    if len(discharges) > DISCHARGES:
+        message = f"a presentation has at most {DISCHARGES} discharges"
+        raise ValueError(message)
+    if not check_audience_name(audience):
+        message = "an audience is 1 to 200 visible ASCII characters"
+        raise ValueError(message)
+    key = link.block.key
+    claims = {
+        3: audience,
+        6: _now(now),
+        "n": os.urandom(NONCE_BYTES) if nonce is None else nonce,
+        "req": request.digest,
+    }
+    protected = cose.protected_header(key.algorithm)
+    payload = cose.byte_string(cbor.encode_sorted(claims))
+    structure = cose.sig_structure(protected, proof_aad(link.id), payload)
+
+    def assemble(signature: bytes) -> Presentation:
+        proof = cose.assemble(protected, payload, signature)
+        if discharges and sum(map(len, (*blocks, proof, *discharges))) + _FRAMES_BYTES > PRESENTATION_BYTES:
+            detail = f"a presentation has at most {PRESENTATION_BYTES} bytes"
+            raise AttenuationError(detail, reason=Reason.LIMIT_EXCEEDED)
+        return Presentation(blocks, proof, discharges, link)
+
+    return Draft(key, structure, assemble)
+
+
+def _draft(
+    key: PublicKey,
+    protected: bytes,
+    aad: bytes,
+    block: Block,
+    parent: Link | None,
+    wrap: Callable[[tuple[bytes, ...], Link], T],
+    blocks: tuple[bytes, ...],
+) -> Draft[T]:
+    payload = cose.byte_string(encode(block, first=parent is None))
+    structure = cose.sig_structure(protected, aad, payload)
+    block_id = cose.structure_id(structure)
+    try:
+        link = next_link(parent, block, block_id, None) if parent else first_link(block, block_id, key, None)
+    except (TokenError, VerificationError) as error:
+        raise AttenuationError(error.detail, reason=error.reason, hop=error.hop) from None
+
+    def assemble(signature: bytes) -> T:
+        signed = cose.assemble(protected, payload, signature)
+        if sum(map(len, blocks)) + len(signed) + _BLOCK_FRAME_BYTES * BLOCKS > TOKEN_BYTES:
+            raise AttenuationError(f"a chain has at most {TOKEN_BYTES} bytes", reason=Reason.LIMIT_EXCEEDED)
+        return wrap((*blocks, signed), link)
+
+    return Draft(key, structure, assemble)
+
+
+def _now(now: Instant | None) -> int:
+    return int(time.time()) if now is None else instant(now)
+
+
+def _until(link: Link, issued: int, ttl: Duration | None, expires: Instant | None) -> int:
+    """Cut a `ttl` to what is left; refuse an explicit `expires` beyond it."""
+    if ttl is not None and expires is not None:
+        message = "either ttl or expires, not both"
+        raise TypeError(message)
+    until = min(issued + seconds(ttl), link.expires) if ttl is not None else instant(expires)  # type: ignore[arg-type]
+    if until > link.expires:
+        raise AttenuationError("expires later than the chain above it", reason=Reason.EXPIRED, hop=_expiring(link))
+    if until <= issued:
+        raise AttenuationError("nothing is left of the lifetime", reason=Reason.EXPIRED, hop=_expiring(link))
+    return until
+
+
+def _expiring(link: Link) -> int:
+    """Say which hop's `exp` is the chain's."""
+    return next(each.hop for each in link.up() if each.block.expires == link.expires)
+
+
+def _hops(hops: int | None, left: int = HOPS_MAX) -> int | None:
+    if hops is None:
+        return None
+    if type(hops) is not int or not 0 <= hops <= HOPS_MAX:
+        message = f"hops is a whole number from 0 to {HOPS_MAX}"
+        raise ValueError(message)
+    return max(0, min(hops, left))
+
+
+def _names(audience: Names) -> tuple[str, ...]:
+    names = (audience,) if isinstance(audience, str) else tuple(audience)
+    if not names:
+        return ()
+    if not all(map(check_audience_name, names)) or len(set(names)) != len(names):
+        message = "an audience is names of services, each 1 to 200 visible ASCII characters, none twice"
+        raise ValueError(message)
+    return names
+
+
+def _who(who: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    if who is None:
+        return ()
+    facts: dict[Any, Any] = dict(who)
+    _, wrong = check_who(facts)
+    if wrong:
+        raise ValueError(wrong)
+    return tuple((name, facts[name]) for name in cbor.sorted_keys(facts))
+
+
+def _budget(budget: Mapping[str, int] | None) -> tuple[tuple[str, int], ...]:
+    if budget is None:
+        return ()
+    pools: dict[Any, Any] = dict(budget)
+    _, wrong = check_budget(pools)
+    if wrong:
+        raise ValueError(wrong)
+    return tuple((unit, pools[unit]) for unit in cbor.sorted_keys(pools))
+
+
+def _why(why: str | None) -> str:
+    if why is None:
+        return ""
+    if not 0 < len(why) <= WHY_CHARACTERS or not is_plain(why):
+        message = f"why is 1 to {WHY_CHARACTERS} characters, none of them a control or format character"
+        raise ValueError(message)
+    return why

@@ -1,0 +1,401 @@
+"""`Identity`: a principal together with its signer; what mints, narrows, hands on and proves (SPEC §2)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from typing import Literal, Unpack, overload
+
+from delegate.authoring.ask import Ask
+from delegate.authoring.bearer import BearerToken
+from delegate.authoring.discharge import Discharge, Discharges, carried, draft_discharge, not_revoked
+from delegate.authoring.draft import (
+    Authority,
+    Capabilities,
+    Caveats,
+    Draft,
+    Names,
+    Narrowing,
+    Needs,
+    draft_first,
+    draft_next,
+    draft_proof,
+)
+from delegate.authoring.key_files import load_private, save_private
+from delegate.authoring.revoke import LIFE, RevokedBlock, RevokedKey, sign_list
+from delegate.authoring.signers import Ed25519Signer, Signer
+from delegate.authoring.token import Presentation, Token
+from delegate.core.chain.discharge import Statement
+from delegate.core.chain.links import Link
+from delegate.core.chain.request import Request
+from delegate.core.chain.revocations import RevocationList
+from delegate.core.chain.spans import Duration, Instant, instant, seconds
+from delegate.core.keys.principal import Principal
+from delegate.core.keys.public import PublicKey
+from delegate.errors import AttenuationError, Reason
+from delegate.limits import TIME_MAX
+
+
+class Identity:
+    """A named party with its key: what acts.
+
+    Attributes:
+        name: `user:alice@example.com`, `agent:planner`.
+        principal: name and public key: what others may know.
+    """
+
+    __slots__ = ("_signer", "principal")
+
+    def __init__(self, name: str, signer: Signer) -> None:
+        """Put a name to a signer; the signer may be a file's key, a cloud's or a piece of hardware.
+
+        Raises:
+            ValueError: not a name: a scheme, `:`, and 1 to 200 visible ASCII characters.
+        """
+        self.principal = Principal(name, signer.public_key)
+        self._signer = signer
+
+    @classmethod
+    def generate(cls, name: str) -> Identity:
+        """Make a new Ed25519 key from the system's entropy."""
+        return cls(name, Ed25519Signer.generate())
+
+    @classmethod
+    def from_seed(cls, name: str, seed: bytes) -> Identity:
+        """Take a 32-byte Ed25519 seed: for tests and for keys that another tool keeps."""
+        return cls(name, Ed25519Signer(seed))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], passphrase: str | bytes | None = None) -> Identity:
+        """Read a private key file: PKCS#8 PEM with the principal's name on the line before.
+
+        Raises:
+            OSError: the file cannot be read.
+            TokenError: MALFORMED: not such a file, or the passphrase is wrong or missing.
+        """
+        return cls(*load_private(path, passphrase))
+
+    def save(self, path: str | PathLike[str], passphrase: str | bytes | None = None) -> None:
+        """Write the private key file, mode 0600; an existing file is never overwritten.
+
+        Raises:
+            FileExistsError: there is one; OSError: it cannot be written.
+            TypeError: the signer's key cannot leave it.
+        """
+        save_private(path, self.name, self._signer, passphrase)
+
+    @property
+    def name(self) -> str:
+        """The principal's name."""
+        return self.principal.name
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The principal's public key."""
+        return self.principal.public_key
+
+    @property
+    def signer(self) -> Signer:
+        """What signs for this identity."""
+        return self._signer
+
+    @overload
+    def mint(self, *, to: Principal, bearer: Literal[False] = ..., **terms: Unpack[Authority]) -> Token: ...
+
+    @overload
+    def mint(self, *, bearer: Literal[True], **terms: Unpack[Authority]) -> BearerToken: ...
+
+    def mint(
+        self,
+        *,
+        to: Principal | None = None,
+        can: Capabilities = (),
+        ttl: Duration | None = None,
+        expires: Instant | None = None,
+        caveats: Caveats = (),
+        not_before: Instant | None = None,
+        audience: Names = (),
+        hops: int | None = None,
+        on_behalf_of: str | None = None,
+        tenant: str | None = None,
+        who: Mapping[str, str] | None = None,
+        why: str | None = None,
+        needs: Needs = (),
+        budget: Mapping[str, int] | None = None,
+        fresh: Duration | None = None,
+        bearer: bool = False,
+        now: Instant | None = None,
+    ) -> Token | BearerToken:
+        """Start a chain: sign block 0, which hands a piece of this identity's authority to `to`.
+
+        Args:
+            to: the holder: only its key can use or extend the chain. Absent for a bearer token.
+            can: one or more capabilities, as `can(…)` or text: at most 32.
+            ttl: how long from now; or
+            expires: until when. One of the two must be given.
+            caveats: conditions that must hold for every request, as text or `when(…)`: at most 32.
+            not_before: not valid before.
+            audience: names of the services where it may be used; any, if empty. A bearer token needs one.
+            hops: how many times the key may change below: 0 (the default for a holder): may be narrowed, not
+                handed on. For a bearer token the default is no bound, since every narrowing changes its key.
+            on_behalf_of: the originator, where it is not this identity; the verifier must let it speak for them.
+            tenant: the one tenant where this is good.
+            who: facts about the holder: at most 16 texts of 256 characters.
+            why: the purpose, at most 256 characters, for people and the audit trail.
+            needs: what other parties must confirm, each made by `need(…)`: at most 8.
+            budget: a pool for all that is done below, such as `{"usd_cents": 10000, "calls": 50}`: at most 8 units,
+                each a word of a-z, 0-9, `_`, `.` and `-`, amounts from 0. A service without a ledger refuses it.
+            fresh: how old a service's revocation data may be.
+            bearer: make a bearer token: no proof is needed to use it.
+            now: the moment to start from; the system's clock if absent.
+
+        Raises:
+            TypeError: no lifetime or two; a holder for a bearer token, or none for another.
+            ValueError: an argument out of its bounds.
+            CaveatSyntaxError: a text that is not in the language.
+
+        Cost: one signature. Source: SPEC §4.
+        """
+        if bearer != (to is None):
+            message = "a bearer token has no holder" if bearer else "mint needs a holder: to=principal"
+            raise TypeError(message)
+        terms = Authority(
+            can=can, ttl=ttl, expires=expires, caveats=caveats, not_before=not_before, audience=audience,
+            hops=hops, on_behalf_of=on_behalf_of, tenant=tenant, who=who, why=why, needs=needs, budget=budget,
+            fresh=fresh, now=now,
+        )  # fmt: skip
+        if to is not None:
+            draft = self.draft_mint(to=to, **terms)
+            return draft.assemble(self._signer.sign(draft.to_sign))
+        if not audience:
+            message = "a bearer token needs an audience: no service takes one without"
+            raise ValueError(message)
+        key = Ed25519Signer.generate()
+
+        def wrap(blocks: tuple[bytes, ...], link: Link) -> BearerToken:
+            return BearerToken(blocks, key.seed_bytes(), link)
+
+        bearer_draft = draft_first(self.principal, None, wrap, bearer_key=key.public_key, **terms)
+        return bearer_draft.assemble(self._signer.sign(bearer_draft.to_sign))
+
+    def attenuate(
+        self,
+        token: Token | str | bytes,
+        *,
+        to: Principal | None = None,
+        can: Capabilities = (),
+        caveats: Caveats = (),
+        ttl: Duration | None = None,
+        expires: Instant | None = None,
+        not_before: Instant | None = None,
+        audience: Names = (),
+        hops: int | None = None,
+        who: Mapping[str, str] | None = None,
+        why: str | None = None,
+        needs: Needs = (),
+        budget: Mapping[str, int] | None = None,
+        fresh: Duration | None = None,
+        now: Instant | None = None,
+    ) -> Token:
+        """Append a block that narrows; with `to`, also hand the chain to another principal. Needs no server.
+
+        Args:
+            token: a chain that this identity holds.
+            to: the new holder; this identity keeps it if absent.
+            can: capabilities that replace nothing and narrow everything; absent: as above.
+            caveats: conditions that must also hold.
+            ttl: how long from now, cut to what is left; or
+            expires: until when; later than the chain above raises.
+            not_before: not valid before.
+            audience: names of services, of those above.
+            hops: cut to what is left; absent: what is left.
+            who: facts about the new holder.
+            why: the purpose.
+            needs: what other parties must confirm as well.
+            budget: a narrower pool of this block's own; what is charged to it is charged to those above as well.
+            fresh: how old a service's revocation data may be.
+            now: the moment to start from; the system's clock if absent.
+
+        Raises:
+            AttenuationError: the chain is not this identity's; a capability that no block above permits any of;
+                no hop or no time is left. `.hop` is the block that forbids it.
+            TokenError, VerificationError: `token` is no chain.
+            TypeError, ValueError, CaveatSyntaxError: as in `mint`.
+
+        Cost: one signature. Source: SPEC §5.2.
+        """
+        mine = self._held(token)
+        draft = draft_next(
+            mine.link, mine.blocks, to, Token, can=can, caveats=caveats, ttl=ttl, expires=expires,
+            not_before=not_before, audience=audience, hops=hops, who=who, why=why, needs=needs, budget=budget,
+            fresh=fresh, now=now,
+        )  # fmt: skip
+        return draft.assemble(self._signer.sign(draft.to_sign))
+
+    def prove(
+        self,
+        token: Token | str | bytes,
+        request: Request,
+        audience: str,
+        *,
+        discharges: Discharges = (),
+        now: Instant | None = None,
+        nonce: bytes | None = None,
+    ) -> Presentation:
+        """Prove possession of the holder's key over one request to one service.
+
+        Args:
+            token: a chain that this identity holds.
+            request: what is about to be asked, arguments and all.
+            audience: the service's name, as the service knows itself.
+            discharges: what other parties confirmed: at most 16. The proof does not cover them.
+            now: when; the system's clock if absent. A service takes a proof for a minute or so.
+            nonce: 16 bytes, for reproducible tests only; fresh ones if absent.
+
+        Raises:
+            AttenuationError: PROOF_WRONG_KEY: the chain is not this identity's; LIMIT_EXCEEDED: too large.
+            ValueError: more than 16 discharges. TokenError: a text or bytes that are none.
+
+        Cost: one signature. Source: SPEC §7.3.
+        """
+        draft = self.draft_proof(token, request, audience, discharges=discharges, now=now, nonce=nonce)
+        return draft.assemble(self._signer.sign(draft.to_sign))
+
+    def discharge(
+        self, ask: Ask, *, says: Mapping[str, object], ttl: Duration, now: Instant | None = None
+    ) -> Discharge:
+        """Confirm what an ask is about, in this identity's name.
+
+        All that an ask shows is the word of whoever brought it: look at it, and say only what is known to be so.
+
+        Args:
+            ask: what is to be confirmed. Where it has a request, the discharge is for that one, once.
+            says: what the need's condition reads as `said`: JSON values and bytes, at most 8 KiB.
+            ttl: how long the discharge is good.
+            now: the moment to start from; the system's clock if absent.
+
+        Raises:
+            AttenuationError: DISCHARGE_UNEXPECTED: the ask does not name this identity's key.
+            DelegateError: MALFORMED, LIMIT_EXCEEDED: `says` has no single meaning, or is too long.
+
+        Cost: one signature. Source: SPEC §14.2.
+        """
+        draft = self.draft_discharge(ask, says=says, ttl=ttl, now=now)
+        return draft.assemble(self._signer.sign(draft.to_sign))
+
+    def staple(self, token: Token | str | bytes, *, ttl: Duration, now: Instant | None = None) -> Discharge:
+        """Say that nothing of a chain has been revoked, as of now: for a service without a fresh list of this revoker.
+
+        This signs, and looks nothing up: whoever calls it has looked.
+
+        Args:
+            token: the chain, down to the block whose holder will present it.
+            ttl: how long the statement is good; how old it may be is the chain's and the verifier's to say.
+            now: the moment that it is true of; the system's clock if absent.
+
+        Cost: one signature. Source: SPEC §14.4.
+        """
+        link = (token if isinstance(token, Token) else Token.parse(token)).link
+        issued = int(time.time()) if now is None else instant(now)
+        until = min(issued + seconds(ttl), TIME_MAX)
+        said = Statement(self.name, until, issued, link.id, None, None, None, not_revoked())
+        draft = draft_discharge(self.principal, said)
+        return draft.assemble(self._signer.sign(draft.to_sign))
+
+    def revoke(
+        self,
+        *,
+        blocks: Iterable[RevokedBlock] = (),
+        keys: Iterable[RevokedKey] = (),
+        previous: RevocationList | Iterable[RevocationList] | None = None,
+        after: int = 0,
+        ttl: Duration = LIFE,
+        now: Instant | None = None,
+    ) -> RevocationList:
+        """Sign a revocation list: everything that this identity takes back.
+
+        A block is left out once its chain has been over for a day; a key never. Without blocks and keys the list
+        says that there is nothing new as of now.
+
+        Args:
+            blocks: what to revoke. One that is listed already keeps the later `until`.
+            keys: the same; one that is listed already keeps the earlier `since`. A list counts only where this
+                identity's key has a say.
+            previous: this identity's newest list, or several of its lists that were made apart: the new one keeps
+                their records and is newer than each.
+            after: the greatest sequence that verifiers have seen of it, where that list is lost.
+            ttl: for how long verifiers may rely on it; sign the next one before.
+            now: the moment to start from; the system's clock if absent.
+
+        Raises:
+            ValueError: an argument out of its bounds; `previous` is another signer's, or no list at all.
+            TokenError: LIMIT_EXCEEDED: more than a list holds.
+
+        Cost: one signature and one check. Source: SPEC §10.2.
+        """
+        return sign_list(
+            self.principal,
+            self._signer.sign,
+            blocks=blocks,
+            keys=keys,
+            previous=previous,
+            after=after,
+            ttl=ttl,
+            now=now,
+        )
+
+    def draft_discharge(
+        self, ask: Ask, *, says: Mapping[str, object], ttl: Duration, now: Instant | None = None
+    ) -> Draft[Discharge]:
+        """Draft what `discharge` makes, for a signer that is asynchronous or elsewhere."""
+        if self.public_key.thumbprint not in ask.by:
+            detail = f"{self.name} is not among those who are asked"
+            raise AttenuationError(detail, reason=Reason.DISCHARGE_UNEXPECTED)
+        issued = int(time.time()) if now is None else instant(now)
+        until = min(issued + seconds(ttl), TIME_MAX)
+        digest = None if ask.request is None else ask.request.digest
+        said = Statement(self.name, until, issued, ask.block_id, ask.place, digest, ask.last, dict(says))
+        return draft_discharge(self.principal, said)
+
+    def draft_mint(self, *, to: Principal, **terms: Unpack[Authority]) -> Draft[Token]:
+        """Draft what `mint` makes, for a signer that is asynchronous or elsewhere."""
+        if terms.get("hops") is None:
+            terms["hops"] = 0
+        return draft_first(self.principal, to, Token, **terms)
+
+    def draft(
+        self, token: Token | str | bytes, *, to: Principal | None = None, **narrowing: Unpack[Narrowing]
+    ) -> Draft[Token]:
+        """Draft what `attenuate` makes, for a signer that is asynchronous or elsewhere."""
+        mine = self._held(token)
+        return draft_next(mine.link, mine.blocks, to, Token, **narrowing)
+
+    def draft_proof(
+        self,
+        token: Token | str | bytes,
+        request: Request,
+        audience: str,
+        *,
+        discharges: Discharges = (),
+        now: Instant | None = None,
+        nonce: bytes | None = None,
+    ) -> Draft[Presentation]:
+        """Draft what `prove` makes, for a signer that is asynchronous or elsewhere."""
+        mine = self._held(token)
+        return draft_proof(mine.link, mine.blocks, request, audience, now, nonce, carried(discharges))
+
+    def _held(self, token: Token | str | bytes) -> Token:
+        """Take a token of which this identity is the holder."""
+        mine = token if isinstance(token, Token) else Token.parse(token)
+        block = mine.link.block
+        if block.key != self.principal.public_key:
+            raise AttenuationError(
+                f"{self.name} is not the holder; {block.holder} is, by another key",
+                reason=Reason.PROOF_WRONG_KEY,
+                hop=mine.link.hop,
+            )
+        return mine
+
+    def __repr__(self) -> str:
+        return f"<Identity {self.name}>"

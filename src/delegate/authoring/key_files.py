@@ -1,0 +1,131 @@
+"""Key files (SPEC §2.4).
+
+A private file is `principal: agent:planner` on its first line, then PKCS#8 PEM, encrypted or not. PEM readers
+skip what precedes their first line, so other tools read the same file. A public file is one line (see
+`Principal`).
+
+- A file is made with its final mode from the start, and never overwrites another: what a key has signed
+  would be lost with it.
+- The name in a private file is the word of whoever could write the file, and so is its key.
+- Troubles with the file itself are `OSError`; troubles with what it says are `DelegateError`.
+"""
+
+from __future__ import annotations
+
+import os
+from os import PathLike
+from pathlib import Path
+
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+
+from delegate.authoring.key_cost import open_pem
+from delegate.authoring.signers import Ed25519Signer, Esp256Signer, Signer, passphrase_bytes
+from delegate.core.keys.names import NAME_RULE, check_name, is_name
+from delegate.core.keys.textfile import read_text, write_new
+from delegate.errors import Reason, TokenError
+
+PRIVATE_MODE = 0o600
+
+_FIRST_WORD = "principal: "
+_PEM_PLAIN = "-----BEGIN PRIVATE KEY-----"
+_PEM_ENCRYPTED = "-----BEGIN ENCRYPTED PRIVATE KEY-----"
+
+
+def save_private(path: str | PathLike[str], name: str, signer: Signer, passphrase: str | bytes | None = None) -> None:
+    """Write a new private file, for its owner alone (0600).
+
+    Args:
+        path: where no file is yet.
+        name: of the principal that the key belongs to.
+        signer: an `Ed25519Signer` or `Esp256Signer`; the key of another kind cannot be had.
+        passphrase: encrypts the key; 1 to 1023 bytes.
+
+    Raises:
+        FileExistsError: there is a file of that name; it stays as it is.
+        OSError: the file cannot be written.
+        TypeError, ValueError: not a name, not a signer whose key can be saved, an empty passphrase.
+    """
+    check_name(name)
+    if not isinstance(signer, Ed25519Signer | Esp256Signer):
+        message = f"the key of a {type(signer).__name__} cannot be saved"
+        raise TypeError(message)
+    write_new(path, f"{_FIRST_WORD}{name}\n".encode("ascii") + signer.to_pem(passphrase), PRIVATE_MODE)
+
+
+def load_private(
+    path: str | PathLike[str], passphrase: str | bytes | None = None
+) -> tuple[str, Ed25519Signer | Esp256Signer]:
+    """Read a private file: the principal's name and its signer.
+
+    Args:
+        path: a file that `save_private` wrote, or one put together from a PEM and a first line.
+        passphrase: needed if the key is encrypted, and not looked at if it is not.
+
+    Raises:
+        TokenError: MALFORMED for another kind of file, a missing or a wrong passphrase, one that is hashed more than
+            ten million times; UNSUPPORTED_ALGORITHM for a key that is neither Ed25519 nor P-256.
+        OSError: the file cannot be read.
+
+    Cost: as often as the file says, its passphrase is hashed; some seconds at most.
+    """
+    first_line, pem = _split(read_text(path))
+    encrypted = pem.startswith(_PEM_ENCRYPTED)
+    if encrypted and not passphrase:
+        raise TokenError(Reason.MALFORMED, "this key file has a passphrase, and none was given")
+    secret = passphrase_bytes(passphrase) if encrypted and passphrase else None
+    try:
+        key = (
+            load_der_private_key(open_pem(pem), secret)
+            if encrypted
+            else load_pem_private_key(pem.encode("ascii"), None)
+        )
+    except UnsupportedAlgorithm:
+        raise TokenError(Reason.UNSUPPORTED_ALGORITHM, "a key that is neither ed25519 nor esp256") from None
+    except (ValueError, TypeError, InternalError):  # OpenSSL has names for some faults only
+        detail = "the passphrase is wrong or the key file is damaged" if encrypted else "the key file is damaged"
+        raise TokenError(Reason.MALFORMED, detail) from None
+    return first_line, _signer(key)
+
+
+def needs_passphrase(path: str | PathLike[str]) -> bool:
+    """Is the key in this private file encrypted?
+
+    Raises:
+        TokenError: MALFORMED, not a private key file.
+        OSError: the file cannot be read.
+    """
+    return _split(read_text(path))[1].startswith(_PEM_ENCRYPTED)
+
+
+def is_private(path: str | PathLike[str]) -> bool:
+    """Is this file closed to everybody but its owner? Loading does not ask; a user should be warned if not.
+
+    Always true where files have no such modes.
+
+    Raises:
+        OSError: the file cannot be looked at.
+    """
+    mode = Path(path).stat().st_mode
+    return os.name != "posix" or mode & 0o077 == 0
+
+
+def _split(text: str) -> tuple[str, str]:
+    first_line, _, pem = text.replace("\r\n", "\n").partition("\n")
+    if not pem.startswith((_PEM_PLAIN, _PEM_ENCRYPTED)):
+        raise TokenError(Reason.MALFORMED, "a private key file is `principal: ` and a name, then PKCS#8 PEM")
+    name = first_line.removeprefix(_FIRST_WORD)
+    if name == first_line or not is_name(name):
+        raise TokenError(Reason.MALFORMED, f"the first line of a private key file names its principal; {NAME_RULE}")
+    return name, pem
+
+
+def _signer(key: PrivateKeyTypes) -> Ed25519Signer | Esp256Signer:
+    if isinstance(key, Ed25519PrivateKey):
+        return Ed25519Signer(key.private_bytes_raw())
+    if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
+        return Esp256Signer(key)
+    raise TokenError(Reason.UNSUPPORTED_ALGORITHM, "a key that is neither ed25519 nor esp256")

@@ -1,0 +1,121 @@
+"""`delegate inspect`: what a chain says, and whether it is genuine. It decides nothing, and spends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from delegate.cli.checks import Looked, checks, items_json
+from delegate.cli.options import clock, example, json_option, now_option, root_options, token_argument
+from delegate.cli.output import Output, failure_of
+from delegate.cli.sources import read_roots, read_token
+from delegate.cli.verifiers import NO_REQUEST, check_stdin, claimed_audience, footing, make_verifier, revocation_options
+from delegate.core.wire.envelope import Kind
+from delegate.errors import DelegateError, Reason
+from delegate.explain.unverified import AnyToken, UnverifiedToken
+from delegate.verifier.decision import Decision
+from delegate.verifier.roots import Root
+from delegate.verifier.verified import VerifiedChain
+from delegate.views.chain import view
+from delegate.views.checked import Checked, Mark
+from delegate.views.difference import change_lines, changes
+from delegate.views.layout import titled_items
+
+# Why a genuine chain is good for nothing, whatever it is asked for.
+_DEAD: Final = frozenset(
+    {
+        Reason.EXPIRED,
+        Reason.NOT_YET_VALID,
+        Reason.REVOKED,
+        Reason.REVOCATION_STALE,
+        Reason.STATE_UNAVAILABLE,
+    }
+)
+
+
+@click.command(epilog=example("delegate inspect worker.token --root alice.pub --revocations revoked.dlgr"))
+@token_argument
+@root_options
+@revocation_options
+@click.option("--diff", is_flag=True, help="Show of every hop what it took away, one line each.")
+@now_option
+@json_option
+def inspect(
+    token: str | None,
+    roots: tuple[str, ...],
+    speaks_for: tuple[str, ...],
+    list_files: tuple[str, ...],
+    revoker_files: tuple[str, ...],
+    max_age_s: int | None,
+    state_url: str | None,
+    diff: bool,  # noqa: FBT001
+    now: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Show a chain: who handed what to whom, and what it grants.
+
+    Without --root nothing is checked: it shows what is claimed.
+    """
+    out = Output("inspect", as_json=as_json)
+    at = clock(now)
+    check_stdin(token, list_files)
+    trusted = read_roots(roots, speaks_for)
+    if not trusted and (list_files or revoker_files or max_age_s is not None):
+        message = "without a root nothing is checked, revocations neither: give --root alice.pub"
+        raise click.UsageError(message)
+    given = read_token(token, out)
+    link = UnverifiedToken.parse(given).token.link
+    failure: DelegateError | None = None
+    chain: VerifiedChain | None = None
+    items: Sequence[Checked] = (_nothing_checked(given),)
+    if trusted:
+        with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
+            looked = Looked(given=given, on=on, now=at)
+            decision = _looked_at(looked, trusted, tenant=link.up()[0].block.tenant)
+            items = checks(decision, looked)
+        chain = decision.chain
+        failure = decision.error if chain is None or decision.reason in _DEAD else None
+    bound = b"" if chain is None else chain.root.can
+    found = view(link, bound)
+    hops = changes(link, bound) if diff else ()
+    lines = [
+        _title(given, chain, roots),
+        "",
+        *(change_lines(found.head, hops, at) if diff else found.hop_lines(at)),
+        "",
+        *found.sum_lines(at),
+        *titled_items("Checked", map(str, items)),
+    ]
+    data = {
+        "genuine": chain is not None if trusted else None,
+        "chain": found.to_json(),
+        **({"diff": [each.to_json() for each in hops]} if diff else {}),
+        "checked": items_json(items),
+    }
+    if failure is not None:
+        out.show(lines)
+        raise failure_of(failure, chain, data)
+    out.result(data, lines)
+
+
+def _looked_at(looked: Looked, roots: Sequence[Root], *, tenant: str) -> Decision:
+    """Ask as whatever service and tenant the chain claims to be for."""
+    place = claimed_audience(looked.given)
+    verifier = make_verifier(roots, looked.on, audience=place, now=looked.now, tenant=tenant, bearer=True)
+    return verifier.preview(looked.given, NO_REQUEST)
+
+
+def _nothing_checked(given: AnyToken) -> Checked:
+    proof = "" if given.kind is not Kind.PRESENTATION else "; verify checks its proof"
+    return Checked(what="all", mark=Mark.NOT_CHECKED, words=f"nothing: give --root, the .pub of whom you trust{proof}")
+
+
+def _title(given: AnyToken, chain: VerifiedChain | None, roots: tuple[str, ...]) -> str:
+    kind = {Kind.TOKEN: "Token", Kind.BEARER: "Bearer token", Kind.PRESENTATION: "Presentation"}[given.kind]
+    count = len(given.blocks)
+    size = f"{kind} of {count} hop{'s' if count > 1 else ''}, {len(given.to_bytes())} bytes"
+    if not roots:
+        return f"CLAIMED, not checked: anyone could have written this. {size}"
+    return f"GENUINE  {size}" if chain is not None else f"CLAIMED, and it does not hold. {size}"

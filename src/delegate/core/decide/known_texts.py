@@ -1,0 +1,98 @@
+"""Chains that are known by their text: what need not be framed and looked up block by block again (SPEC §5.9).
+
+The rules of this file:
+
+- A bearer token comes with the same text every time. A presentation has a new proof every time, and before it the
+  same text: its *head*. Nothing else is kept.
+- What is found by its text was framed, verified and, for a bearer token, found to hold its key, from these very
+  characters. The clock, the place, the proof, caveats and policy are asked anew.
+- It gives up rather than refuse: whatever is not just as expected is read in full, which says what is wrong with it.
+
+It saves 9 µs of 35 beside the signature check of a warm presentation, and 30 of 37 of a warm bearer token.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from delegate.core.decide.generation import Generation, Known
+from delegate.core.decide.possession import SECRET_SHOWN, SecretShown
+from delegate.core.decide.verified import VerifiedChain
+from delegate.core.wire import armor, cose, envelope
+from delegate.core.wire.envelope import Envelope, Kind
+from delegate.errors import TokenError
+
+_BEARER: Final = armor.PREFIXES[Kind.BEARER]
+_PRESENTATION: Final = armor.PREFIXES[Kind.PRESENTATION]
+_PREFIX: Final = armor.PREFIX_CHARACTERS
+_NO_DISCHARGES: Final = b"\x80"
+_new: Final = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
+
+
+def proof_head(audience: str) -> bytes:
+    """Give the first bytes of the payload of a proof for this audience: a map of four, and the audience."""
+    return b"\xa4\x03" + cose.text_string(audience)
+
+
+def tail_bytes(audience: str) -> int:
+    """Count the bytes of a presentation behind its blocks: a proof for this audience, and no discharges.
+
+    Both algorithms sign with 64 bytes; a time has five bytes until 2106.
+    """
+    payload = proof_head(audience) + bytes(44 + 19)
+    return len(cose.byte_string(cose.assemble(bytes(4), cose.byte_string(payload), bytes(64)))) + len(_NO_DISCHARGES)
+
+
+def recall(text: str, generation: Generation, tail: int) -> tuple[Envelope | SecretShown, VerifiedChain] | None:
+    """Find a chain by its text.
+
+    Returns:
+        What is left to prove, or that nothing is, and the chain; `None` where the text is not known.
+    """
+    if not generation.texts:  # nothing has come a second time yet
+        return None
+    if text.startswith(_PRESENTATION):
+        cut = _head_characters(len(text), tail)
+        known = generation.texts.get(text[:cut])
+        chain = None if known is None else _chain(known, generation)
+        if known is None or chain is None:
+            return None
+        try:
+            proof = envelope.read_proof(armor.from_base64url(text[cut:]), known.rest)
+        except TokenError:
+            return None
+        return None if proof is None else (_new(Envelope, (Kind.PRESENTATION, (), b"", proof, ())), chain)
+    if text.startswith(_BEARER):
+        known = generation.texts.get(text)
+        chain = None if known is None else _chain(known, generation)
+        return None if chain is None else (SECRET_SHOWN, chain)
+    return None
+
+
+def _chain(known: Known, generation: Generation) -> VerifiedChain | None:
+    """Find the chain itself; `None` where it has been evicted, or its last block was verified elsewhere since."""
+    chain = generation.blocks.get(known.last)
+    return chain if chain is not None and chain.link.id == known.id else None
+
+
+def keep(text: str, found: Envelope, chain: VerifiedChain, generation: Generation, tail: int) -> None:
+    """Keep a chain by the text that it came in, after everything of it held."""
+    if found.kind is Kind.BEARER and text.startswith(_BEARER):
+        generation.texts.put(text, Known(found.blocks[-1], chain.link.id, b""))
+    elif (
+        found.kind is Kind.PRESENTATION
+        and text.startswith(_PRESENTATION)
+        and not text[-1].isspace()
+        and not found.discharges
+        and len(cose.byte_string(found.proof)) + len(_NO_DISCHARGES) == tail
+    ):
+        cut = _head_characters(len(text), tail)
+        blocks = (len(text) - _PREFIX) * 3 // 4 - tail
+        rest = armor.from_base64url(text[cut : cut + 4])[: blocks - (cut - _PREFIX) // 4 * 3]
+        generation.texts.put(text[:cut], Known(found.blocks[-1], chain.link.id, rest))
+
+
+def _head_characters(characters: int, tail: int) -> int:
+    """Count the characters that hold nothing but the envelope's head and the blocks; a whole number of quanta."""
+    blocks = (characters - _PREFIX) * 3 // 4 - tail
+    return _PREFIX + max(0, blocks) // 3 * 4

@@ -1,0 +1,99 @@
+"""What a verifier was told when it was made; shared by the sync and the async one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from delegate.core.chain.compiled import Compiler
+from delegate.core.decide.stores import (
+    AsyncLedger,
+    AsyncReplayStore,
+    AsyncRevocationStore,
+    Ledger,
+    ReplayStore,
+    RevocationStore,
+)
+from delegate.core.evaluator.scope import Condition
+from delegate.core.keys.principal import Principal
+from delegate.limits import Limits
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A verifier's configuration, checked and compiled. Times in seconds."""
+
+    audience: str
+    proof_head: bytes  # how the payload of a proof for this audience begins
+    tail_bytes: int  # of a presentation for this audience, behind its blocks
+    tenant: str
+    policy: tuple[Condition, ...]
+    bearer: bool
+    names: Mapping[bytes, str]  # thumbprint → name, as the verifier's own directory has it
+    algorithms: frozenset[int]
+    max_lifetime_s: int | None
+    leeway_s: int
+    proof_window_s: int
+    clock: Clock
+    limits: Limits
+    compiler: Compiler
+    revokers: Mapping[bytes, str]  # thumbprint → name: whose word on any block or key counts
+    third_parties: Mapping[bytes, str]  # thumbprint → name: whose discharges count
+    dischargers: Mapping[bytes, Principal]  # kid → third party or revoker
+    max_revocation_age_s: int | None
+    replay: ReplayStore | AsyncReplayStore
+    revocations: RevocationStore | AsyncRevocationStore
+    ledger: Ledger | AsyncLedger | None
+    revocations_held: Callable[[], int] | None  # counts the records, where that is free; `None`: always look up
+
+    @property
+    def has_revocations(self) -> bool:
+        """Whether there may be anything to look up: an empty store of this process is not asked."""
+        held = self.revocations_held
+        return held is None or held() > 0
+
+    @property
+    def asks_revocations(self) -> bool:
+        """Whether every chain is to be looked up, or every decision to rest on fresh data."""
+        held = self.revocations_held
+        return held is None or held() > 0 or self.max_revocation_age_s is not None
+
+    def now(self) -> int:
+        """Read the verifier's clock, in whole Unix seconds."""
+        return int(self.clock())
+
+
+def directory(principals: Iterable[Principal]) -> dict[bytes, str]:
+    """Index principals by thumbprint.
+
+    Raises:
+        ValueError: one key under two names.
+    """
+    names: dict[bytes, str] = {}
+    for principal in principals:
+        thumbprint = principal.public_key.thumbprint
+        if names.setdefault(thumbprint, principal.name) != principal.name:
+            message = f"one key under two names: {names[thumbprint]} and {principal.name}"
+            raise ValueError(message)
+    return names
+
+
+def by_kid(principals: Iterable[Principal]) -> dict[bytes, Principal]:
+    """Index principals by the hint that a header has room for.
+
+    Raises:
+        ValueError: two keys with one hint: a discharge could not say whose it is.
+    """
+    found: dict[bytes, Principal] = {}
+    for principal in principals:
+        other = found.setdefault(principal.public_key.kid, principal)
+        if other.public_key != principal.public_key:
+            message = f"the keys of {other.name} and {principal.name} have one kid"
+            raise ValueError(message)
+    return found
+
+
+SYSTEM_CLOCK: Clock = time.time

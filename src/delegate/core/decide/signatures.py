@@ -1,0 +1,181 @@
+"""Bytes → `VerifiedChain`: who signed this chain, from a trusted root to its last block (SPEC §5, steps 1 to 4).
+
+The order of the checks is the spec's; each line that obeys a step names it:
+
+1. form: size, envelope, framing;
+2. for each block from 0: its header, its key, its signature, and only then its claims, and how it follows the
+   block above;
+3. the clock: not before, expiry, lifetime;
+4. the place: tenant, audience, bearer.
+
+Steps 1 and 2 depend on the bytes and the roots alone. Step 3 and 4 are taken anew for every request.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from delegate.core.chain.binding import COMMON_BLOCK, block_aad
+from delegate.core.chain.claims import Block, decode
+from delegate.core.chain.links import Link, at_hop, check_header, first_link, next_link
+from delegate.core.chain.printable import shown
+from delegate.core.chain.spans import span
+from delegate.core.decide.anchor import Anchor
+from delegate.core.decide.generation import Generation
+from delegate.core.decide.settings import Settings
+from delegate.core.decide.verified import VerifiedChain
+from delegate.core.keys.public import PublicKey
+from delegate.core.wire import cose
+from delegate.core.wire.cose import ED25519, Signed
+from delegate.errors import DelegateError, Reason, TokenError, VerificationError
+
+_new: Final = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
+
+
+def verify_blocks(blocks: tuple[bytes, ...], generation: Generation, settings: Settings) -> tuple[VerifiedChain, bool]:
+    """Check every signature from the root down, and that each block may follow the one above (SPEC §5, step 2).
+
+    Returns:
+        The chain, and whether all of it had been seen before.
+
+    Raises:
+        TokenError, VerificationError: `.hop` is the first block that fails.
+
+    Cost: one signature check a block that has not been seen in this place before.
+    """
+    if len(blocks) > settings.limits.blocks:
+        raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(blocks)} blocks; this verifier takes {settings.limits.blocks}")
+    chain: VerifiedChain | None = None
+    seen = kept = True
+    remembered = generation.blocks
+    for index, data in enumerate(blocks):
+        known = remembered.get(data)
+        # The very parent that is remembered: else old blocks would live on below their children.
+        if known is not None and known.link.parent is (None if chain is None else chain.link):
+            chain = known
+            continue
+        try:
+            chain = _first_block(data, generation, settings) if chain is None else _next_block(data, chain, settings)
+        except DelegateError as error:
+            raise at_hop(error, index) from None
+        kept = kept and remembered.put(data, chain)
+        seen = False
+    if chain is None:
+        raise TokenError(Reason.MALFORMED, "a chain without blocks")
+    return chain, seen
+
+
+def _first_block(data: bytes, generation: Generation, settings: Settings) -> VerifiedChain:
+    signed = cose.frame_first(data)
+    if signed is None:
+        signed = cose.open_signed(data)
+        check_header(signed, 0)
+    root = _root(signed, generation, settings)
+    key = root.principal.public_key
+    _check_algorithm(signed, key, settings)
+    structure = cose.sig_structure(signed.protected, block_aad(key.thumbprint), signed.payload_item)
+    key.verify(structure, signed.signature)
+    block = decode(signed.payload, first=True)
+    _check_originator(block, root)
+    link = first_link(block, cose.structure_id(structure), key, settings.compiler)
+    return _new(VerifiedChain, (link, root, block))
+
+
+def _next_block(data: bytes, chain: VerifiedChain, settings: Settings) -> VerifiedChain:
+    """Check one block's signature in its place, then read its claims: never the other way round."""
+    above, root, first = chain
+    key = above.block.key
+    common = cose.frame_common(data)
+    if common is not None and key.algorithm == ED25519 and ED25519 in settings.algorithms:
+        payload_item, signature = common
+        payload = payload_item[2:]
+        structure = COMMON_BLOCK + above.id + payload_item
+    else:
+        signed = cose.open_signed(data)
+        check_header(signed, above.hop + 1)
+        _check_algorithm(signed, key, settings)
+        payload, signature = signed.payload, signed.signature
+        structure = cose.sig_structure(signed.protected, block_aad(above.id), signed.payload_item)
+    key.verify(structure, signature)
+    link = next_link(above, decode(payload, first=False), cose.structure_id(structure), settings.compiler)
+    return _new(VerifiedChain, (link, root, first))
+
+
+def check_now_and_here(chain: VerifiedChain, settings: Settings, now: int) -> None:
+    """Check the clock and the place (SPEC §5, steps 3 and 4).
+
+    Raises:
+        VerificationError: UNKNOWN_ROOT, NOT_YET_VALID, EXPIRED, LIFETIME_TOO_LONG, WRONG_TENANT,
+            WRONG_AUDIENCE, BEARER_REFUSED.
+    """
+    link, root = chain.link, chain.root
+    # SPEC 5.3
+    if root.not_before is not None and now < root.not_before:
+        raise VerificationError(Reason.UNKNOWN_ROOT, f"{root.principal.name} is not trusted yet", hop=0)
+    if root.not_after is not None and now > root.not_after:
+        raise VerificationError(Reason.UNKNOWN_ROOT, f"{root.principal.name} is not trusted any more", hop=0)
+    if now + settings.leeway_s < link.not_before:
+        _refuse_early(link, now + settings.leeway_s)
+    if now >= link.expires:
+        _refuse_late(link, now)
+    first = chain.first
+    if settings.max_lifetime_s is not None and (first.expires or 0) - first.issued > settings.max_lifetime_s:
+        detail = f"lives longer than the {settings.max_lifetime_s} s that this verifier takes"
+        raise VerificationError(Reason.LIFETIME_TOO_LONG, detail, hop=0)
+    # SPEC 5.4
+    if first.tenant != settings.tenant:
+        detail = f"for tenant `{shown(first.tenant)}`" if first.tenant else "for no tenant"
+        raise VerificationError(Reason.WRONG_TENANT, detail, hop=0)
+    if link.audience is not None and settings.audience not in link.audience:
+        _refuse_audience(link, settings.audience)
+    if link.is_bearer:
+        if not settings.bearer:
+            raise VerificationError(Reason.BEARER_REFUSED, "this verifier takes no bearer chains", hop=0)
+        if link.audience is None:
+            raise VerificationError(Reason.BEARER_REFUSED, "a bearer chain without an audience", hop=0)
+
+
+def _root(signed: Signed, generation: Generation, settings: Settings) -> Anchor:
+    root = generation.by_thumbprint.get(signed.kid)
+    if root is None:
+        raise VerificationError(Reason.UNKNOWN_ROOT, f"no root has the key {signed.kid[:8].hex()}…")
+    if settings.tenant and root.tenants is not None and settings.tenant not in root.tenants:
+        raise VerificationError(Reason.UNKNOWN_ROOT, f"{root.principal.name} is no root for this tenant")
+    return root
+
+
+def _check_algorithm(signed: Signed, key: PublicKey, settings: Settings) -> None:
+    if signed.algorithm != key.algorithm or signed.algorithm not in settings.algorithms:
+        raise TokenError(Reason.UNSUPPORTED_ALGORITHM, f"alg is {signed.algorithm}, the key's {int(key.algorithm)}")
+
+
+def _check_originator(block: Block, root: Anchor) -> None:
+    if block.issuer != root.principal.name:
+        detail = f"`{shown(block.issuer)}` signs with the key of {root.principal.name}"
+        raise VerificationError(Reason.UNKNOWN_ROOT, detail)
+    if block.originator and not root.may_speak_for(block.originator):
+        detail = f"{root.principal.name} does not speak for `{shown(block.originator)}`"
+        raise VerificationError(Reason.ORIGINATOR_REFUSED, detail)
+
+
+def _refuse_early(link: Link, latest: int) -> NoReturn:
+    for each in link.up():
+        if latest < max(each.block.not_before or 0, each.block.issued):
+            begins = max(each.block.not_before or 0, each.block.issued)
+            raise VerificationError(Reason.NOT_YET_VALID, f"begins in {span(begins - latest)}", hop=each.hop)
+    raise VerificationError(Reason.NOT_YET_VALID)  # unreachable: some block began the chain's latest beginning
+
+
+def _refuse_late(link: Link, now: int) -> NoReturn:
+    for each in link.up():
+        if each.block.expires is not None and now >= each.block.expires:
+            raise VerificationError(Reason.EXPIRED, f"expired {span(now - each.block.expires)} ago", hop=each.hop)
+    raise VerificationError(Reason.EXPIRED)
+
+
+def _refuse_audience(link: Link, audience: str) -> NoReturn:
+    for each in link.up():
+        if each.block.audience and audience not in each.block.audience:
+            detail = f"for {', '.join(each.block.audience)}, not for {audience}"
+            raise VerificationError(Reason.WRONG_AUDIENCE, detail, hop=each.hop)
+    raise VerificationError(Reason.WRONG_AUDIENCE)

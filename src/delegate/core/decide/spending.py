@@ -1,0 +1,86 @@
+"""What a request costs the pools of a chain (SPEC §5.8, §10.3).
+
+The rules of this file:
+
+- Every pool of the chain is charged, the narrower and those above it: all of them or none.
+- A unit that the service gave no cost for denies: nobody may take silence for free. `calls` is one, unasked.
+- Nothing here charges: it says what to charge, and judges what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from delegate.core.chain.links import Link
+from delegate.core.chain.needs import NeedAt
+from delegate.core.decide.discharges import Confirmed
+from delegate.core.decide.stores import Charge, Claim, Refused
+from delegate.errors import DelegateError, Denied, Reason, StateError, VerificationError
+from delegate.limits import INTEGER_MAX
+
+CALLS: Final = "calls"
+
+
+def check_cost(cost: Mapping[str, int] | None) -> Mapping[str, int]:
+    """Take the service's own word on what a request costs: unit → integer from 0.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
+    if cost is None:
+        return {}
+    for unit, amount in cost.items():
+        if type(unit) is not str or type(amount) is not int:
+            message = "a cost is a map from units to integers"
+            raise TypeError(message)
+        if not 0 <= amount <= INTEGER_MAX:
+            message = f"a cost is an integer from 0 to {INTEGER_MAX}"
+            raise ValueError(message)
+    return cost
+
+
+def serving_once(confirmed: Iterable[Confirmed]) -> list[tuple[NeedAt, Confirmed]]:
+    """List the discharges that serve one request, once."""
+    return [(each.need, each) for each in confirmed if each.need is not None and each.need.rule.each]
+
+
+def claim_of(need: NeedAt, confirmed: Confirmed, link: Link) -> Claim:
+    """Say what to claim of a discharge, and for how long: until it could not be used again anyway."""
+    until = min(confirmed.said.expires, link.expires)
+    if need.rule.age is not None:
+        until = min(until, confirmed.said.issued + need.rule.age)
+    return Claim(confirmed.id, confirmed.said.issued, until)
+
+
+def charges(link: Link, cost: Mapping[str, int], *, has_ledger: bool) -> tuple[Charge, ...]:
+    """Say what a request costs each pool of the chain.
+
+    Raises:
+        StateError: BUDGET_UNAVAILABLE: there is a pool, and no ledger.
+        Denied: BUDGET_UNPRICED: there is a pool in a unit without a cost. `.hop` is the pool's block.
+    """
+    found = []
+    origin = link.up()[0].id
+    for pool in link.pools:
+        if not has_ledger:
+            raise StateError(Reason.BUDGET_UNAVAILABLE, "this verifier has no ledger to charge", hop=pool.hop)
+        amount = cost.get(pool.unit, 1 if pool.unit == CALLS else None)
+        if amount is None:
+            raise Denied(Reason.BUDGET_UNPRICED, f"the service gave no cost in {pool.unit}", hop=pool.hop)
+        found.append(Charge(pool.block_id, pool.unit, amount, pool.limit, pool.until, origin))
+    return tuple(found)
+
+
+def refusal(
+    refused: Refused, link: Link, charged: tuple[Charge, ...], once: Sequence[tuple[NeedAt, Confirmed]] = ()
+) -> DelegateError:
+    """Say why a store claimed and charged nothing; `once` are the discharges that were claimed behind the proof."""
+    if refused.left is None and refused.place:
+        need, used = once[refused.place - 1]
+        return VerificationError(Reason.REPLAYED, f"{used.name}'s discharge has been used", hop=need.hop)
+    if refused.left is None:
+        return VerificationError(Reason.REPLAYED, "this proof has been used", hop=link.hop)
+    pool, charge = link.pools[refused.place], charged[refused.place]
+    detail = f"{pool.unit}: {charge.amount} asked, and {refused.left} of {pool.limit} left"
+    return Denied(Reason.BUDGET_EXHAUSTED, detail, hop=pool.hop)

@@ -1,0 +1,1 @@
+"""Public keys, their two algorithms, and the names of those who hold them."""

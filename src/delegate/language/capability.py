@@ -1,0 +1,344 @@
+"""Capabilities as authors write them and people read them (SPEC §6).
+
+    capability = action [ "(" [ name *( "," name ) ] ")" ] [ resource ] [ "if" condition ]
+    resource   = [ "exactly" ] ( bare / quoted )
+
+`files.read /reports/**` · `files.read "/My Documents/**"` · `pay(amount, currency) if args.amount <= 500` ·
+`files.read exactly "/odd//name"`. A list of names closes the arguments: no other may be given. Without it they
+are open.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, NoReturn
+
+from delegate.core.chain.printable import shown
+from delegate.core.patterns.tokens import ACTION_SEPARATOR, RESOURCE_SEPARATOR, check_pattern
+from delegate.core.wire import cbor
+from delegate.errors import CaveatSyntaxError, TokenError
+from delegate.language.closed import closed_names, only_arguments
+from delegate.language.codec import from_wire, to_wire
+from delegate.language.conditions import Caveat
+from delegate.language.constraints import constrain
+from delegate.language.meaning import parse as parse_caveat
+from delegate.language.printer import format_expression as format_caveat
+from delegate.language.shortcut import read_plain
+from delegate.language.tree import Expression, conjunction, conjuncts
+from delegate.limits import CAPABILITIES, CAVEATS, RESOURCE_CHARACTERS
+
+_BARE: Final = re.compile(r'[^\s"(),]+')
+_ACTION: Final = re.compile(r'[^\s"(),]+')
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+_IF: Final = re.compile(r"if(?:\s|$)")
+_EXACTLY: Final = re.compile(r"exactly\s+")
+_SPACE: Final = re.compile(r"\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Exactly:
+    """A literal resource: this text and no other, whatever its form."""
+
+    text: str
+
+
+def exactly(text: str) -> Exactly:
+    """Name one resource literally: no character is special, and the resource need not be in plain form.
+
+    Raises:
+        ValueError: longer than a resource can be, or with a lone surrogate.
+    """
+    if len(text) > RESOURCE_CHARACTERS:
+        message = f"a resource has at most {RESOURCE_CHARACTERS} characters"
+        raise ValueError(message)
+    text.encode()  # a UnicodeEncodeError is a ValueError
+    return Exactly(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability:
+    """What a block permits: an action pattern, a resource pattern, literal or none, and a condition or none.
+
+    Make one with `can`, or read one with `Capability.parse`.
+    """
+
+    action: str
+    resource: str | Exactly | None = None
+    condition: Expression | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a pattern that no verifier would take."""
+        try:
+            if not self.action or self.resource == "":
+                message = "an empty pattern"
+                raise ValueError(message)
+            check_pattern(self.action, ACTION_SEPARATOR)
+            if isinstance(self.resource, str):
+                check_pattern(self.resource, RESOURCE_SEPARATOR)
+        except TokenError as error:
+            raise ValueError(error.detail) from None
+
+    @classmethod
+    def parse(cls, text: str, /, **values: object) -> Capability:
+        """Read a capability from text; `values` are bound into its condition.
+
+        Raises:
+            CaveatSyntaxError: with the place at fault.
+        """
+        return _Reader(text, values).capability()
+
+    def __str__(self) -> str:
+        rest = list(conjuncts(self.condition)) if self.condition is not None else []
+        words = _word(self.action, _ACTION)
+        names = closed_names(rest[0]) if rest else None
+        if names is not None:
+            words += f"({', '.join(_word(name, _ACTION) for name in names)})"
+            rest = rest[1:]
+        if isinstance(self.resource, Exactly):
+            words += f" exactly {json.dumps(self.resource.text, ensure_ascii=False)}"
+        elif self.resource is not None:
+            words += f" {_word(self.resource, _BARE)}"
+        if rest:
+            words += f" if {format_caveat(conjunction(rest))}"
+        return words
+
+    def to_wire(self) -> list[object]:
+        """Give the CBOR value: `[action]`, `[action, resource]` or `[action, resource, expr]`."""
+        item: list[object] = [self.action]
+        resource = [self.resource.text] if isinstance(self.resource, Exactly) else self.resource
+        if resource is not None or self.condition is not None:
+            item.append(resource)
+        if self.condition is not None:
+            item.append(to_wire(self.condition))
+        return item
+
+    @classmethod
+    def from_wire(cls, item: list[object]) -> Capability:
+        """Read what a verifier has compiled, or would; raises TokenError for anything else."""
+        resource = item[1] if len(item) > 1 else None
+        return cls(
+            action=str(item[0]),
+            resource=Exactly(str(resource[0])) if isinstance(resource, list) else resource,  # type: ignore[arg-type]
+            condition=from_wire(item[2]) if len(item) > 2 else None,
+        )
+
+
+def can(
+    action: str,
+    resource: str | Exactly | None = None,
+    *,
+    args: Mapping[str, object] | None = None,
+    when: str | Caveat | None = None,
+    more: bool = False,
+) -> Capability:
+    """Author a capability.
+
+    Args:
+        action: a pattern; `*` matches within a `.` segment, `**` across.
+        resource: a pattern over `/` segments, `exactly(text)`, or `None`: then it matches only requests without
+            a resource. Any resource is `**`.
+        args: what each argument must be: a constraint such as `at_most(500)`, or a value that it must equal. No
+            other argument may be given, unless `more`.
+        when: a further condition.
+        more: whether arguments that `args` does not name may be given.
+
+    Raises:
+        ValueError: a bad pattern; `more` without `args`.
+        CaveatSyntaxError: `when` is not in the language.
+    """
+    conditions: list[Expression] = []
+    if args is not None:
+        if not more:
+            conditions.append(only_arguments(args))
+        for name, constraint in args.items():
+            conditions += constrain(name, constraint)
+    elif more:
+        message = "more=True says something only beside args"
+        raise ValueError(message)
+    if when is not None:
+        conditions.append(caveat(when).expression)
+    return Capability(action=action, resource=resource, condition=conjunction(conditions) if conditions else None)
+
+
+def caveat(given: str | Caveat) -> Caveat:
+    """Take a caveat as text or as `when(…)` made it."""
+    return given if isinstance(given, Caveat) else Caveat(parse_caveat(given))
+
+
+def encode_capabilities(given: str | Capability | Iterable[str | Capability]) -> bytes:
+    """Encode a `can` claim; empty where there is none.
+
+    Raises:
+        ValueError: more than 32.
+        CaveatSyntaxError: a text that is no capability.
+    """
+    items = capabilities(given)
+    if len(items) > CAPABILITIES:
+        message = f"a block has at most {CAPABILITIES} capabilities"
+        raise ValueError(message)
+    return cbor.encode([item.to_wire() for item in items]) if items else b""
+
+
+def capabilities(given: str | Capability | Iterable[str | Capability]) -> tuple[Capability, ...]:
+    """Take capabilities as text or as `can(…)` made them, one or several."""
+    several: Iterable[str | Capability] = (given,) if isinstance(given, (str, Capability)) else given
+    return tuple(Capability.parse(item) if isinstance(item, str) else item for item in several)
+
+
+def encode_caveats(given: str | Caveat | Iterable[str | Caveat]) -> tuple[tuple[object, ...], bytes]:
+    """Give the objects that stand for caveats, and the content of an `if` claim, empty where there are none.
+
+    Raises as `encode_capabilities`.
+    """
+    return _encoded((given,) if isinstance(given, (str, Caveat)) else tuple(given))
+
+
+@lru_cache(512)  # an agent writes the same few caveats: saves 14 µs each
+def _encoded(several: tuple[str | Caveat, ...]) -> tuple[tuple[object, ...], bytes]:
+    if len(several) > CAVEATS:
+        message = f"a block has at most {CAVEATS} caveats"
+        raise ValueError(message)
+    items = [_text_to_wire(item) if isinstance(item, str) else item.to_wire() for item in several]
+    return tuple(items), cbor.encode(items) if items else b""
+
+
+def _text_to_wire(text: str) -> object:
+    plain = read_plain(text)
+    return to_wire(parse_caveat(text)) if plain is None else plain
+
+
+def decode_capabilities(data: bytes) -> tuple[Capability, ...]:
+    """Read a `can` claim that compiled."""
+    return tuple(map(Capability.from_wire, _items(data)))
+
+
+def decode_caveats(data: bytes) -> tuple[Expression, ...]:
+    """Read an `if` claim that compiled."""
+    return tuple(map(from_wire, _items(data)))
+
+
+def capability_texts(data: bytes) -> tuple[str, ...]:
+    """Give a `can` claim as text."""
+    return tuple(map(str, decode_capabilities(data)))
+
+
+def caveat_texts(data: bytes) -> tuple[str, ...]:
+    """Give an `if` claim as CEL text."""
+    return tuple(map(format_caveat, decode_caveats(data)))
+
+
+def _items(data: bytes) -> list[Any]:
+    items = cbor.decode(data) if data else []
+    return items if isinstance(items, list) else []
+
+
+def _word(text: str, bare: re.Pattern[str]) -> str:
+    """Print a word bare where it reads back as itself, else quoted."""
+    if bare.fullmatch(text) and text not in {"if", "exactly"} and shown(text, len(text)) == text:
+        return text
+    return json.dumps(text)
+
+
+class _Reader:
+    """Reads one capability from text."""
+
+    __slots__ = ("at", "text", "values")
+
+    def __init__(self, text: str, values: dict[str, Any]) -> None:
+        self.text = text
+        self.values = values
+        self.at = 0
+
+    def capability(self) -> Capability:
+        """Read capability = action [ "(" names ")" ] [ resource ] [ "if" condition ]."""
+        self.space()
+        start = self.at
+        action = self.word(_ACTION, "an action")
+        conditions: list[Expression] = []
+        if self.text.startswith("(", self.at):
+            conditions.append(only_arguments(self.names()))
+        resource = self.resource()
+        self.space()
+        if _IF.match(self.text, self.at):
+            conditions.append(self.condition())
+        elif self.at < len(self.text):
+            self.fail("expected `if` and a condition, or the end", self.at, len(self.text))
+        try:
+            return Capability(
+                action=action, resource=resource, condition=conjunction(conditions) if conditions else None
+            )
+        except ValueError as error:
+            self.fail(str(error), start, self.at)
+
+    def names(self) -> list[str]:
+        """Read names = "(" [ name *( "," name ) ] ")"."""
+        self.at += 1
+        names: list[str] = []
+        self.space()
+        while not self.text.startswith(")", self.at):
+            if names:
+                self.expect(",")
+            start = self.at
+            name = self.word(_ACTION, "the name of an argument")
+            if name in names:
+                self.fail(f"`{shown(name)}` is named twice", start, self.at)
+            names.append(name)
+            self.space()
+        self.at += 1
+        return names
+
+    def resource(self) -> str | Exactly | None:
+        """Read resource = [ "exactly" ] ( bare / quoted )."""
+        self.space()
+        if self.at == len(self.text) or _IF.match(self.text, self.at):
+            return None
+        literal = _EXACTLY.match(self.text, self.at)
+        if literal:
+            self.at = literal.end()
+        start = self.at
+        word = self.word(_BARE, "a resource")
+        if word == "exactly" and self.text[start] != '"':
+            self.fail("expected a resource after `exactly`", start, self.at)
+        return Exactly(word) if literal else word
+
+    def condition(self) -> Expression:
+        start = self.at + 2
+        try:
+            return parse_caveat(self.text[start:], **self.values)
+        except CaveatSyntaxError as error:
+            first, last = error.span
+            raise CaveatSyntaxError(error.detail, source=self.text, span=(start + first, start + last)) from None
+
+    def word(self, bare: re.Pattern[str], what: str) -> str:
+        """Read a bare or quoted word."""
+        self.space()
+        quoted = _QUOTED.match(self.text, self.at)
+        found = quoted or bare.match(self.text, self.at)
+        if found is None:
+            self.fail(f"expected {what}", self.at, self.at + 1)
+        self.at = found.end()
+        if not quoted:
+            return found[0]
+        try:
+            word = json.loads(found[0])
+            word.encode()
+        except ValueError:
+            self.fail("a quoted word that is not a JSON string", found.start(), found.end())
+        return str(word)
+
+    def expect(self, character: str) -> None:
+        self.space()
+        if not self.text.startswith(character, self.at):
+            self.fail(f"expected `{character}`", self.at, self.at + 1)
+        self.at += 1
+        self.space()
+
+    def space(self) -> None:
+        self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]
+
+    def fail(self, detail: str, start: int, end: int) -> NoReturn:
+        raise CaveatSyntaxError(detail, source=self.text, span=(start, max(end, start + 1)))

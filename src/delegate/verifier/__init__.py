@@ -1,0 +1,1 @@
+"""What a service calls: verifiers, their configuration, and what they answer."""

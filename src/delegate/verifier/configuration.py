@@ -1,0 +1,228 @@
+"""What the sync and the async verifier share: their configuration, checked once (SPEC §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from delegate.core.chain.claims import check_audience_name
+from delegate.core.chain.compiled import Compiler
+from delegate.core.chain.request import Request, normalise
+from delegate.core.chain.spans import Duration, seconds
+from delegate.core.decide.decision import Presented
+from delegate.core.decide.generation import generation
+from delegate.core.decide.granted import Query
+from delegate.core.decide.known_texts import proof_head, tail_bytes
+from delegate.core.decide.settings import SYSTEM_CLOCK, Clock, Settings, by_kid, directory
+from delegate.core.decide.spending import check_cost
+from delegate.core.decide.stores import (
+    AsyncLedger,
+    AsyncReplayStore,
+    AsyncRevocationStore,
+    Ledger,
+    ReplayStore,
+    RevocationStore,
+)
+from delegate.core.evaluator.compiler import compile_wire
+from delegate.core.evaluator.scope import Condition
+from delegate.core.keys.principal import Principal
+from delegate.core.wire.cose import ED25519, ESP256
+from delegate.errors import DelegateError
+from delegate.limits import Limits
+from delegate.state.memory_replay import MemoryReplay
+from delegate.state.memory_revocations import MemoryRevocations
+from delegate.verifier.roots import Trusted, anchor_of
+
+if TYPE_CHECKING:
+    from delegate.language.conditions import Caveat
+    from delegate.state.asynchronous import AsyncState
+    from delegate.state.engines import State
+
+_NOTHING: Final[dict[str, Any]] = {}  # shared, and only ever read
+ALGORITHMS: Final = frozenset({ED25519, ESP256})
+
+
+class Base:
+    """What the sync and the async verifier share: everything but the effects."""
+
+    __slots__ = ("_cache_size", "_generation", "_policy", "_roots", "_settings")
+    _AWAITS: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        roots: Iterable[Trusted],
+        *,
+        audience: str,
+        tenant: str | None = None,
+        policy: str | Caveat | Iterable[str | Caveat] = (),
+        bearer: bool = False,
+        principals: Iterable[Principal] = (),
+        algorithms: Iterable[int] = ALGORITHMS,
+        max_lifetime: Duration | None = None,
+        leeway: Duration | None = "30s",
+        proof_window: Duration = "60s",
+        clock: Clock = SYSTEM_CLOCK,
+        limits: Limits | None = None,
+        cache_size: int = 4096,
+        replay: ReplayStore | AsyncReplayStore | None = None,
+        revocations: RevocationStore | AsyncRevocationStore | None = None,
+        revokers: Iterable[Principal] = (),
+        max_revocation_age: Duration | None = None,
+        ledger: Ledger | AsyncLedger | None = None,
+        state: State | AsyncState | None = None,
+        third_parties: Iterable[Principal] = (),
+    ) -> None:
+        """Set up a verifier; one serves any number of threads.
+
+        Args:
+            roots: whom to trust to start chains: principals, each for itself, or `Root`s.
+            audience: this service's name; proofs and `aud` claims must name it.
+            tenant: the tenant that it serves; with one, chains without are refused, and the other way round.
+            policy: conditions of the service's own, as text or `when(…)`; all must hold.
+            bearer: whether chains with a bearer block are taken at all.
+            principals: names and keys that this verifier vouches for; only these confirm `holder.name`.
+            algorithms: COSE numbers to accept: -19 Ed25519, -9 ESP256.
+            max_lifetime: the longest `exp - iat` of block 0.
+            leeway: how far ahead a signer's clock may be: for `iat` and `nbf`, never for `exp`. `None`: not at all.
+            proof_window: how old a proof may be.
+            clock: gives Unix seconds.
+            limits: less than the format's own bounds.
+            cache_size: how many verified blocks to keep, and as many chains by their text, each reckoned at 256 bytes;
+                what is longer than 4 KiB, or stands below that, is verified every time. Of compiled lists an eighth.
+                0 keeps none. A usual block takes about 3 KB of memory; at most, holders of chains can make it about
+                150 KB for each of `cache_size`, 620 MB at 4096. A verdict never depends on it.
+            replay: where used proofs are remembered; by default in this process's memory, see `MemoryReplay`.
+            revocations: where revoked blocks and keys are looked up; by default what `accept_revocations` has put into
+                this process's memory.
+            revokers: whose word on any block or key counts. Beside them: a signer's on what it handed out, and a key's
+                own on itself.
+            max_revocation_age: how old the newest list of each revoker may be.
+            ledger: where budgets are charged; without one, a chain with a budget is refused.
+            state: all three stores at once, as `delegate.state.connect(url)` opens them; each may still be given alone.
+                Whoever opened it closes it.
+            third_parties: whose discharges count, where a need of a chain names their keys. No key of theirs comes
+                from a token.
+
+        Raises:
+            ValueError, TypeError: an argument out of its bounds.
+        """
+        if not check_audience_name(audience):
+            message = "audience is one name of 1 to 200 visible ASCII characters"
+            raise ValueError(message)
+        if tenant is not None and not check_audience_name(tenant):
+            message = "a tenant is 1 to 200 visible ASCII characters"
+            raise ValueError(message)
+        accepted = frozenset(algorithms)
+        if not accepted or not accepted <= ALGORITHMS:
+            message = f"algorithms are among {sorted(ALGORITHMS)}"
+            raise ValueError(message)
+        self._policy, policy_conditions = _compiled_policy(policy)
+        known, takers = tuple(third_parties), tuple(revokers)
+        directory((*known, *takers))  # one key under two names would be two parties
+        if state is not None:
+            self._check_state(state)
+            replay = state.replay if replay is None else replay
+            revocations = state.revocations if revocations is None else revocations
+            ledger = state.ledger if ledger is None else ledger
+        if replay is None:
+            # A clock of the caller's own (a test, a look at old traffic) cannot be compared with this process's start.
+            replay = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay(since=0)
+        if revocations is None:
+            revocations = MemoryRevocations()
+        self._settings = Settings(
+            audience=audience,
+            proof_head=proof_head(audience),
+            tail_bytes=tail_bytes(audience),
+            tenant=tenant or "",
+            policy=policy_conditions,
+            bearer=bearer,
+            names=directory(principals),
+            algorithms=accepted,
+            max_lifetime_s=None if max_lifetime is None else seconds(max_lifetime),
+            leeway_s=0 if leeway is None else seconds(leeway),
+            proof_window_s=seconds(proof_window),
+            clock=clock,
+            limits=limits or Limits(),
+            compiler=Compiler(cache_size // 8),
+            revokers=directory(takers),
+            third_parties=directory(known),
+            dischargers=by_kid((*known, *takers)),
+            max_revocation_age_s=None if max_revocation_age is None else seconds(max_revocation_age),
+            replay=replay,
+            revocations=revocations,
+            ledger=ledger,
+            revocations_held=revocations.__len__ if type(revocations) is MemoryRevocations else None,
+        )
+        self._cache_size = cache_size
+        self.roots = roots
+
+    def _check_state(self, state: object) -> None:
+        """Take a state that this verifier can drive; raises TypeError."""
+        from delegate.state.asynchronous import AsyncState
+        from delegate.state.engines import State
+
+        if not isinstance(state, (State, AsyncState)):
+            message = f"state is what delegate.state.connect(url) gives, not {type(state).__name__}"
+            raise TypeError(message)
+        if isinstance(state, AsyncState) and not self._AWAITS:
+            message = "a state of connect_async is for AsyncVerifier; Verifier takes one of connect"
+            raise TypeError(message)
+
+    @property
+    def roots(self) -> tuple[Trusted, ...]:
+        """Whom this verifier trusts. Assign to replace them all at once; calls under way keep what they saw."""
+        return self._roots
+
+    @roots.setter
+    def roots(self, roots: Iterable[Trusted]) -> None:
+        trusted = tuple(roots)
+        self._generation = generation(map(anchor_of, trusted), self._cache_size)
+        self._roots = trusted
+
+    @property
+    def revocations(self) -> RevocationStore | AsyncRevocationStore:
+        """Where revoked blocks and keys are looked up."""
+        return self._settings.revocations
+
+    @property
+    def audience(self) -> str:
+        """This service's name."""
+        return self._settings.audience
+
+    def _query(self, request: Request, env: Mapping[str, object] | None, cost: Mapping[str, int] | None) -> Query:
+        if type(request) is not Request:
+            message = f"a request is a Request, not {type(request).__name__}"
+            raise TypeError(message)
+        settings = self._settings
+        facts = _facts(env) if env else _NOTHING
+        return Query(request, facts, check_cost(cost) if cost else _NOTHING, settings.now())
+
+
+def _compiled_policy(
+    policy: str | Caveat | Iterable[str | Caveat],
+) -> tuple[tuple[str, ...], tuple[Condition, ...]]:
+    """Compile the service's own conditions, and give each as text; without any, the language is not loaded."""
+    several: tuple[str | Caveat, ...] = (
+        (policy,) if isinstance(policy, str) or not isinstance(policy, Iterable) else tuple(policy)
+    )
+    if not several:
+        return (), ()
+    from delegate.language.capability import caveat
+
+    caveats = tuple(map(caveat, several))
+    return tuple(map(str, caveats)), tuple(compile_wire(each.to_wire()) for each in caveats)
+
+
+def presented(given: object) -> Presented:
+    """Take what was presented: text, bytes, or an object of this library, as it travels."""
+    if isinstance(given, (str, bytes)):
+        return given
+    envelope = getattr(given, "envelope", None)
+    return envelope() if callable(envelope) else given  # type: ignore[return-value]
+
+
+def _facts(env: Mapping[str, object]) -> Mapping[str, Any]:
+    try:
+        return normalise(env, "env")
+    except DelegateError as error:  # the service's own words: its mistake, and nobody's refusal
+        raise ValueError(error.detail) from None

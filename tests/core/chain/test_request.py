@@ -1,0 +1,319 @@
+"""Requests: normalised once, refused by name, never changed; times; the mappings that integrations share."""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+from collections import OrderedDict, UserDict
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+import cbor2
+import pytest
+
+from delegate import DelegateError, Reason, Request
+from delegate.core.chain.request import parse_json
+from delegate.core.chain.spans import instant, seconds
+from delegate.limits import REQUEST_BYTES, REQUEST_DEPTH
+
+
+def refused(*given: Any) -> Reason:  # noqa: ANN401 - what may be wrong
+    """Why no request is made of it."""
+    with pytest.raises(DelegateError) as caught:
+        Request(*given)
+    return caught.value.reason
+
+
+def test_the_digest_is_that_of_the_specification() -> None:
+    """SHA-256 of the prefix and the encoding of action, resource and arguments in order."""
+    args = {"bb": [1, None, True], "a": b"\0", "c": {"y": 1.5, "x": "é"}}
+    encoded = cbor2.dumps(["pay", None, {"a": b"\0", "c": {"x": "é", "y": 1.5}, "bb": [1, None, True]}], canonical=True)
+    assert Request("pay", None, args).digest == hashlib.sha256(b"delegate/1 request\0" + encoded).digest()
+    assert Request("pay").digest == hashlib.sha256(b"delegate/1 request\0\x83\x63pay\xf6\xa0").digest()
+
+
+def test_what_differs_in_type_differs_in_digest() -> None:
+    """`1`, `true`, `"1"`, bytes and 1.5 are different arguments."""
+    values = [1, True, "1", b"1", 1.5, None, [], {}, "", b"", 0, False, [1], {"": 1}]
+    assert len({Request("x", None, {"a": value}).digest for value in values}) == len(values)
+    assert len({Request("x").digest, Request("x", "").digest, Request("x", "None").digest}) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "normal"),
+    [
+        (1.0, 1),
+        (-0.0, 0),
+        (2.0**53, 2**53),
+        (-(2.0**53), -(2**53)),
+        (2.0**53 + 2, 2.0**53 + 2),
+        (0.5, 0.5),
+        ((1, 2.0), (1, 2)),
+        (OrderedDict(b=1, a=2.0), {"a": 2, "b": 1}),
+        (MappingProxyType({"a": [1.0]}), {"a": (1,)}),
+        (UserDict({"x": 1}), {"x": 1}),
+        (2**63 - 1, 2**63 - 1),
+        (-(2**63), -(2**63)),
+        ("é", "é"),
+        ("e\u0301", "e\u0301"),
+    ],
+)
+def test_a_value_is_normalised(given: Any, normal: Any) -> None:  # noqa: ANN401 - any argument
+    """A whole double is its integer, a tuple a list, a mapping a map; nothing happens to text."""
+    found = Request("x", None, {"v": given}).args["v"]
+    assert (found, type(found) in {bool, float}) == (normal, type(normal) in {bool, float})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+        2**63,
+        -(2**63) - 1,
+        "\ud800",
+        ["\udfff"],
+        {"\ud800": 1},
+        {"a": {"b": [float("nan")]}},
+    ],
+)
+def test_a_value_without_one_meaning_is_malformed(value: Any) -> None:  # noqa: ANN401 - any argument
+    """Not a number, out of 64 bits, half a character: two readers could take them for two things."""
+    assert refused("x", None, {"v": value}) is Reason.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), {1, 2}, Decimal(1), datetime.now(UTC), bytearray(b"x"), memoryview(b"x"), {1: 2}, {True: 1}, 1j, range],
+)
+def test_what_json_does_not_have_is_a_mistake_of_the_program(value: object) -> None:
+    """Other types are a `TypeError`, wherever they are."""
+    with pytest.raises(TypeError):
+        Request("x", None, {"v": value})
+    with pytest.raises(TypeError):
+        Request("x", None, {"v": [{"w": value}]})
+
+
+def test_actions_and_resources_have_their_bounds() -> None:
+    """Empty, too long, with blanks, control characters or half characters."""
+    for action, reason in (
+        ("", Reason.MALFORMED),
+        ("x" * 257, Reason.LIMIT_EXCEEDED),
+        ("a b", Reason.MALFORMED),
+        ("a\nb", Reason.MALFORMED),
+        ("a\u202eb", Reason.MALFORMED),
+        ("a\ud800", Reason.MALFORMED),
+        ("\x7f", Reason.MALFORMED),
+    ):
+        assert refused(action) is reason
+    assert refused("x", "y" * 8193) is Reason.LIMIT_EXCEEDED
+    assert refused("x", "\ud800") is Reason.MALFORMED
+    for wrong in ((1,), (None,), ("x", 1), ("x", b"/")):
+        with pytest.raises(TypeError):
+            Request(*wrong)
+
+
+def test_depth_and_size_are_bounded() -> None:
+    """Sixteen levels, args counting one; 64 KiB encoded, to the byte."""
+    nested: Any = 0
+    for _ in range(REQUEST_DEPTH - 1):
+        nested = [nested]
+    Request("x", None, {"a": nested})
+    assert refused("x", None, {"a": [nested]}) is Reason.LIMIT_EXCEEDED
+    fixed = len(cbor2.dumps(["x", None, {"a": "y" * 60_000}])) - 60_000
+    Request("x", None, {"a": "y" * (REQUEST_BYTES - fixed)})
+    assert refused("x", None, {"a": "y" * (REQUEST_BYTES - fixed + 1)}) is Reason.LIMIT_EXCEEDED
+    assert refused("x", None, {"a": "é" * 40_000}) is Reason.LIMIT_EXCEEDED
+
+
+def test_a_request_cannot_be_changed() -> None:
+    """Neither its fields, nor what it holds, nor what it was made from changes it afterwards."""
+    given: dict[str, Any] = {"xs": [1], "m": {"a": 1}}
+    request = Request("x", "/r", given)
+    digest = request.digest
+    given["xs"].append(2)
+    given["m"]["a"] = 2
+    given["new"] = 1
+    for change in (
+        lambda: setattr(request, "action", "y"),
+        lambda: setattr(request, "other", 1),
+        lambda: delattr(request, "action"),
+        lambda: operator.setitem(request.args, "a", 1),  # type: ignore[call-overload]
+        lambda: request.args["m"].__setitem__("a", 1),
+        lambda: request.args["xs"].append(1),
+    ):
+        with pytest.raises((AttributeError, TypeError)):
+            change()
+    assert request.args == {"xs": (1,), "m": {"a": 1}}
+    assert Request("x", "/r", request.args).digest == digest
+    assert request == Request("x", "/r", {"m": {"a": 1}, "xs": [1.0]})
+    assert hash(request) == hash(Request("x", "/r", {"m": {"a": 1}, "xs": [1]}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"action": "x", "action": "y"}',
+        '{"action": "x", "args": {"a": 1, "a": 2}}',
+        '{"action": "x", "args": {"a": NaN}}',
+        '{"action": "x", "args": {"a": Infinity}}',
+        '{"action": "x", "args": {"a": 9223372036854775808}}',
+        '{"action": "x", "args": []}',
+        '{"action": "x", "extra": 1}',
+        '{"resource": "/x"}',
+        '{"action": null}',
+        '{"action": "x", "resource": 1}',
+        "[]",
+        "",
+        "{",
+        "null",
+        '{"action": "x", "args": {"a": "\\ud800"}}',
+        "[" * 100_000,
+        '{"action": "x", "args": {"a": ' + "9" * 5000 + "}}",
+        b"\xff",
+        b"\xed\xa0\x80",
+    ],
+)
+def test_json_is_read_strictly(text: str | bytes) -> None:
+    """A key twice, not a number, too many digits, another shape: malformed, whatever others make of it."""
+    with pytest.raises(DelegateError) as caught:
+        Request.from_json(text)
+    assert caught.value.reason is Reason.MALFORMED
+
+
+def test_json_of_a_megabyte_is_over_the_limit() -> None:
+    """Before it is parsed."""
+    with pytest.raises(DelegateError) as caught:
+        parse_json(" " * 2**20)
+    assert caught.value.reason is Reason.LIMIT_EXCEEDED
+
+
+@pytest.mark.parametrize(
+    ("url", "resource", "query"),
+    [
+        ("https://Example.COM/a/b", "https://example.com/a/b", None),
+        ("https://example.com", "https://example.com/", None),
+        ("HTTPS://example.com:443/", "https://example.com/", None),
+        ("http://example.com:8080/x", "http://example.com:8080/x", None),
+        ("https://example.com/x?b=2&a=1&b=3&c=", "https://example.com/x", {"b": ("2", "3"), "a": ("1",), "c": ("",)}),
+        ("https://[2001:DB8::1]:8443/x", "https://[2001:db8::1]:8443/x", None),
+    ],
+)
+def test_an_http_request_has_one_mapping(url: str, resource: str, query: dict[str, Any] | None) -> None:
+    """Method, scheme and host in lower case, no standard port, the query as arguments."""
+    request = Request.http("GET", url)
+    assert (request.action, request.resource) == ("http.get", resource)
+    assert request.args == ({} if query is None else {"query": query})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/x",
+        "example.com/x",
+        "https://",
+        "https://user@example.com/",
+        "https://a:b@example.com/",
+        "https://example.com/#f",
+        "https://example.com:/",
+        "https://example.com:99999/",
+        "https://example.com:x/",
+        "https://exämple.com/",
+        "https://example.com\\@evil.org/",
+        "https://exa\nmple.com/",
+        "https://[::1/",
+        "https://example.com/?q=%ff",
+        "https://example.com/%64raft",
+        "https://example.com/a%2Db",
+        "https://ban\u212a.com/",
+        "https://[fe80::1%ab]/",
+        "https://[fe80::1%25eth0]/",
+        "https://[::ffff:1.2.3.4]/",
+        "https://[::ffff:102:304]/",
+        "https://[v1.a]/",
+        "https:///x",
+    ],
+)
+def test_an_odd_url_is_refused(url: str) -> None:
+    """Where two libraries would see two hosts, no request is made."""
+    with pytest.raises(DelegateError) as caught:
+        Request.http("GET", url)
+    assert caught.value.reason is Reason.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/a%20b", "https://example.com/%C3%A9", "https://example.com/?q=%64"]
+)
+def test_what_must_be_encoded_may_be(url: str) -> None:
+    """A space, what is beyond ASCII, and whatever a query holds, which is decoded."""
+    assert Request.http("GET", url).resource_is_plain
+
+
+@pytest.mark.parametrize("method", ["", "GET ", "get\n", "G\u212aT", "GET/x", "\u0130", "GET(", 'GE"T'])
+def test_an_odd_method_is_refused(method: str) -> None:
+    """A method is a token of RFC 9110; beyond ASCII, lowering would make another of it."""
+    with pytest.raises(DelegateError) as caught:
+        Request.http(method, "https://example.com/")
+    assert caught.value.reason is Reason.MALFORMED
+    assert Request.http("M-SEARCH", "https://example.com/").action == "http.m-search"
+
+
+def test_a_query_twice_is_a_mistake_of_the_program() -> None:
+    """The URL's query and an argument of that name."""
+    with pytest.raises(ValueError):
+        Request.http("GET", "https://example.com/?a=1", {"query": 1})
+
+
+def test_a_tool_call_has_one_mapping() -> None:
+    """The tool's name, no resource, its arguments."""
+    request = Request.tool("send_mail", {"to": "bob"})
+    assert (request.action, request.resource, dict(request.args)) == ("send_mail", None, {"to": "bob"})
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (90, 90),
+        ("90s", 90),
+        ("15m", 900),
+        ("8h", 28_800),
+        ("7d", 604_800),
+        ("1h30m", 5400),
+        ("2w", 1_209_600),
+        (timedelta(minutes=1), 60),
+    ],
+)
+def test_durations(given: Any, expected: int) -> None:  # noqa: ANN401 - any way to write one
+    """Seconds, words and timedeltas."""
+    assert seconds(given) == expected
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "5", "5 m", "-5m", "1.5h", "5M", "m", "9" * 30 + "s", 0, -1, timedelta(microseconds=1), timedelta(0), "٣s"],
+)
+def test_what_is_no_duration(given: Any) -> None:  # noqa: ANN401 - any way to write one
+    """Neither empty nor negative, no fractions, ASCII digits."""
+    with pytest.raises(ValueError):
+        seconds(given)
+
+
+@pytest.mark.parametrize("given", [None, 1.5, True, b"5m"])
+def test_other_types_are_no_times(given: Any) -> None:  # noqa: ANN401 - any type
+    """A float or a bool is a mistake of the program."""
+    with pytest.raises(TypeError):
+        seconds(given)
+    with pytest.raises(TypeError):
+        instant(given)
+
+
+def test_instants() -> None:
+    """Unix seconds and aware datetimes, from 1970 to 9999; a naive one is refused."""
+    assert instant(5) == 5
+    assert instant(datetime(1970, 1, 1, 1, 0, 0, 999_999, tzinfo=timezone(timedelta(hours=1)))) == 0
+    for wrong in (datetime(2030, 1, 1), -1, 253_402_300_800, datetime(1969, 12, 31, 23, tzinfo=UTC)):  # noqa: DTZ001
+        with pytest.raises(ValueError):
+            instant(wrong)

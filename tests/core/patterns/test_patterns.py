@@ -1,0 +1,409 @@
+"""Patterns: against a brute-force matcher, against each other, and the attacks that look like a match."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delegate.analysis.patterns import Pattern
+from delegate.core.patterns.matching import compile_pattern, glob_match
+from delegate.core.patterns.plain_form import plain_form
+from delegate.core.patterns.tokens import Wild
+from delegate.errors import Reason, TokenError
+from delegate.limits import PATTERN_CHARACTERS
+
+# A letter of its own for whatever no pattern names.
+ALPHABET = "ab/."
+SHORT_TEXTS = ["".join(letters) for length in range(6) for letters in product("ab/", repeat=length)]
+
+
+def brute_force(pattern: str, text: str, separator: str = "/") -> bool:
+    """The definition of a match, read off the specification and hopelessly slow at worst."""
+
+    @cache
+    def tail_matches(place: int, at: int) -> bool:
+        rest = pattern[place:]
+        if not rest:
+            return at == len(text)
+        if rest == f"{separator}**" and at == len(text):
+            return True
+        if rest.startswith("**"):
+            return any(tail_matches(place + 2, end) for end in range(at, len(text) + 1))
+        if rest.startswith("*"):
+            return any(
+                tail_matches(place + 1, end) for end in range(at, len(text) + 1) if separator not in text[at:end]
+            )
+        if rest.startswith("\\"):
+            return text[at : at + 1] == rest[1] and tail_matches(place + 2, at + 1)
+        return text[at : at + 1] == rest[0] and tail_matches(place + 1, at + 1)
+
+    return tail_matches(0, 0)
+
+
+patterns = (
+    st.lists(st.sampled_from(["a", "b", "/", ".", "*", "**", "\\*", "\\\\", "/**"]), max_size=9)
+    .map("".join)
+    .filter(lambda text: "***" not in text.replace("\\\\", "+").replace("\\*", "+"))
+)
+small_patterns = (
+    st.lists(st.sampled_from(["a", "b", "/", "*", "**", "/**"]), max_size=6)
+    .map("".join)
+    .filter(lambda text: "***" not in text)
+)
+texts = st.text(alphabet="ab/.*\\", max_size=9)
+
+
+@given(patterns, texts, st.sampled_from("/."))
+def test_a_pattern_matches_what_its_definition_says(pattern: str, text: str, separator: str) -> None:
+    """All three ways to match agree with the brute-force reading of the definition."""
+    expected = brute_force(pattern, text, separator)
+    assert glob_match(pattern, text, separator) is expected
+    assert compile_pattern(pattern, separator)(text) is expected
+    assert Pattern.parse(pattern, separator).matches(text) is expected
+
+
+@pytest.mark.parametrize("pattern", ["/**", "/a/**", "a*b", "**b", "a**b", "a**", "a*", "*", "**", "a*/**", "", "a"])
+def test_a_pattern_matches_what_its_definition_says_for_all_short_texts(pattern: str) -> None:
+    """The shapes with a fast path agree with the definition on every text of up to five characters."""
+    match = compile_pattern(pattern)
+    for text in SHORT_TEXTS:
+        assert match(text) is brute_force(pattern, text), (pattern, text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "matches"),
+    [
+        ("/crypto", "/cryptocurrency", False),
+        ("/crypto/**", "/cryptocurrency", False),
+        ("/crypto**", "/cryptocurrency", True),
+        ("/data/*", "/data/x", True),
+        ("/data/*", "/data/x/y", False),
+        ("/data/*", "/data/", True),
+        ("/data/*", "/data", False),
+        ("/data/**", "/data", True),
+        ("/data/**", "/data/", True),
+        ("/data/**", "/data/x/y", True),
+        ("/data/**", "/database", False),
+        ("/data/**", "/dat", False),
+        ("/reports/*.csv", "/reports/.csv", True),
+        ("/reports/*.csv", "/reports/q3/x.csv", False),
+        ("/ab*ba", "/aba", False),
+        ("/ab**ba", "/aba", False),
+        ("/a\\*b", "/a*b", True),
+        ("/a\\*b", "/axb", False),
+        ("/a\\\\b", "/a\\b", True),
+        ("/A", "/a", False),
+        ("/[ab]?", "/a", False),
+        ("/x", "/x\n", False),
+        ("**", "a\nb/c", True),
+    ],
+)
+def test_what_a_reader_expects_of_a_resource_pattern(pattern: str, text: str, matches: bool) -> None:
+    """Near misses stay misses, among them the prefix that only looks like a folder."""
+    assert glob_match(pattern, text) is matches
+
+
+@pytest.mark.parametrize(
+    ("pattern", "action", "matches"),
+    [
+        ("files.*", "files.read", True),
+        ("files.*", "files.read.admin", False),
+        ("files.**", "files.read.admin", True),
+        ("files.**", "files", True),
+        ("files.**", "filesystem.read", False),
+        ("files.re*", "files.read/x", True),
+        ("*", "files.read", False),
+        ("**", "files.read", True),
+    ],
+)
+def test_what_a_reader_expects_of_an_action_pattern(pattern: str, action: str, matches: bool) -> None:
+    """In an action the separator is the dot, and a slash is a character like any other."""
+    assert glob_match(pattern, action, ".") is matches
+
+
+@pytest.mark.parametrize("pattern", ["***", "a***b", "****", "\\", "a\\", "\\a", "a\\/", "\\****", "**\\"])
+def test_a_bad_pattern_is_refused_whichever_way_it_is_read(pattern: str) -> None:
+    """Unknown escapes, an escape of nothing and three stars are MALFORMED, never taken for something else."""
+    for read in (compile_pattern, Pattern.parse):
+        with pytest.raises(TokenError) as caught:
+            read(pattern)
+        assert caught.value.reason is Reason.MALFORMED
+
+
+def test_a_pattern_has_a_longest_length() -> None:
+    """The bound itself is accepted, one more character is LIMIT_EXCEEDED."""
+    assert glob_match("a" * PATTERN_CHARACTERS, "a" * PATTERN_CHARACTERS)
+    for read in (compile_pattern, Pattern.parse):
+        with pytest.raises(TokenError) as caught:
+            read("a" * (PATTERN_CHARACTERS + 1))
+        assert caught.value.reason is Reason.LIMIT_EXCEEDED
+
+
+def test_other_separators_are_misuse() -> None:
+    """A program that asks for another separator, or compares actions with resources, gets a ValueError."""
+    with pytest.raises(ValueError, match="separator"):
+        compile_pattern("a", ":")
+    with pytest.raises(ValueError, match="compared"):
+        Pattern.parse("a", "/").contains(Pattern.parse("a", "."))
+    with pytest.raises(ValueError, match="compared"):
+        Pattern.parse("a", "/").intersects(Pattern.parse("a", "."))
+
+
+class CountingText(str):
+    """A text that counts how many of its characters a matcher asks for."""
+
+    __slots__ = ("drawn",)
+
+    drawn: int
+
+    def __iter__(self) -> Iterator[str]:
+        self.drawn = 0
+        for character in str.__iter__(self):
+            self.drawn += 1
+            yield character
+
+
+@pytest.mark.parametrize("pattern", ["a*" * 500 + "b", "**a" * 300 + "b", "**a*b" * 200, "**/a/*/**b*c"])
+def test_matching_is_linear(pattern: str) -> None:
+    """An attacker's text cannot make a pattern backtrack: each character is read once, whatever the stars."""
+    text = CountingText("a" * 20_000)
+    assert not compile_pattern(pattern)(text)
+    assert text.drawn <= len(text)
+
+
+@given(small_patterns, small_patterns)
+def test_containment_and_overlap_agree_with_all_short_texts(first: str, second: str) -> None:
+    """What is said of two patterns is true of every text over the alphabet, up to five characters."""
+    one, other = Pattern.parse(first), Pattern.parse(second)
+    mine = {text for text in SHORT_TEXTS if brute_force(first, text)}
+    theirs = {text for text in SHORT_TEXTS if brute_force(second, text)}
+    if one.contains(other):
+        assert mine >= theirs
+    if not one.intersects(other):
+        assert not mine & theirs
+    shared = one.intersection(other)
+    if shared is not None:  # else there are too many to list
+        assert {text for text in SHORT_TEXTS if any(part.matches(text) for part in shared)} == mine & theirs
+
+
+tiny_patterns = (
+    st.lists(st.sampled_from(["a", "/", "*", "**", "/**"]), max_size=3)
+    .map("".join)
+    .filter(lambda text: "***" not in text)
+)
+# `z` stands for every character that neither pattern names; short patterns differ on short texts.
+WITNESSES = ["".join(letters) for length in range(7) for letters in product("a/z", repeat=length)]
+
+
+@given(tiny_patterns, tiny_patterns)
+def test_containment_and_overlap_are_exact(first: str, second: str) -> None:
+    """A refusal to contain has a witness among the short texts, and so has an overlap."""
+    one, other = Pattern.parse(first), Pattern.parse(second)
+    assert one.contains(other) is all(one.matches(text) for text in WITNESSES if other.matches(text))
+    assert one.intersects(other) is any(one.matches(text) and other.matches(text) for text in WITNESSES)
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow"),
+    [
+        ("**", "/x"),
+        ("/**", "/data/**"),
+        ("/data/**", "/data/*"),
+        ("/data/**", "/data"),
+        ("/data/*", "/data/*.csv"),
+        ("/a*/**", "/ab*/x/**"),
+        ("**a**", "**a**a**"),
+        ("**/**", "**"),
+        ("**", "**/**"),
+        ("/**", "/**/**"),
+        ("**\\*", "x\\*"),
+    ],
+)
+def test_a_wider_pattern_contains_a_narrower_one(wide: str, narrow: str) -> None:
+    """What authors write when they narrow is recognised as narrower."""
+    assert Pattern.parse(wide).contains(Pattern.parse(narrow))
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow"),
+    [
+        ("/data/*", "/data/**"),
+        ("/data/*", "/data/x/y"),
+        ("/crypto/**", "/cryptocurrency/**"),
+        ("*", "**"),
+        ("/*", "/**"),
+        ("a*", "a**"),
+        ("a", "\\*"),
+        ("/a/b", "/a/*"),
+    ],
+)
+def test_a_pattern_does_not_contain_what_only_looks_narrower(wide: str, narrow: str) -> None:
+    """The mistakes of comparing patterns as text are not made."""
+    assert not Pattern.parse(wide).contains(Pattern.parse(narrow))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ("/reports/**", "/reports/*.csv", ["/reports/*.csv"]),
+        ("/reports/**", "**.csv", ["/reports/**.csv"]),
+        ("/reports/q*", "/reports/*.csv", ["/reports/q*.csv"]),
+        ("/reports/*", "/reports/**", ["/reports/*"]),
+        ("ab*", "*bc", ["abc", "ab*bc"]),
+        ("/a", "/b", []),
+        ("a\\*b", "a*", ["a\\*b"]),
+        ("/x/**", "**", ["/x/**"]),
+        ("*/**/**", "/**", ["/*/**"]),
+    ],
+)
+def test_an_intersection_is_written_as_an_author_would(first: str, second: str, shared: list[str]) -> None:
+    """What two hops permit together is shown as patterns, in either order of the two."""
+    for one, other in ((first, second), (second, first)):
+        found = Pattern.parse(one).intersection(Pattern.parse(other))
+        assert found is not None
+        assert [str(part) for part in found] == shared
+
+
+def test_containment_that_takes_too_long_is_not_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the steps run out, a pattern is never taken for contained; with the steps we have, it is."""
+    wide = Pattern.parse("**/a/*" + "/*" * 40)
+    narrow = Pattern.parse("**/a/**/a/*" + "/*" * 40)
+    assert wide.contains(narrow)
+    monkeypatch.setattr("delegate.analysis.patterns.CONTAINS_STEPS", 100)
+    assert not wide.contains(narrow)
+
+
+def test_comparing_ends_with_the_work_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it ends, a containment is not claimed and an intersection is not listed; with enough, both are exact."""
+    wide, narrow = Pattern.parse("/a*b/**/c*"), Pattern.parse("/ab/**/x/cd*")
+    found = []
+    for steps in range(0, 400, 3):
+        monkeypatch.setattr("delegate.analysis.patterns.COMPARING_STEPS", steps)
+        found.append((wide.contains(narrow), narrow.intersection(wide)))
+    assert {each for each, _ in found} == {False, True}
+    assert {each for _, each in found} == {None, (narrow,)}
+    assert found == sorted(found, key=lambda each: (each[0], each[1] is not None))
+
+
+def test_an_intersection_of_too_many_patterns_is_not_listed() -> None:
+    """Two patterns that overlap in hundreds of ways give `None` in bounded work."""
+    assert Pattern.parse("**a**b**c**d**e**").intersection(Pattern.parse("**v**w**x**y**z**")) is None
+
+
+def test_comparing_the_longest_patterns_is_possible() -> None:
+    """At the longest length, overlap and containment still come to an answer."""
+    stars = Pattern.parse("*a" * (PATTERN_CHARACTERS // 2))
+    assert stars.intersects(Pattern.parse("**b" * (PATTERN_CHARACTERS // 3))) is False
+    assert Pattern.parse("**").contains(stars)
+    assert not stars.contains(Pattern.parse("**"))
+    assert stars.intersection(Pattern.parse("**b*a" * (PATTERN_CHARACTERS // 5))) is None
+
+
+@given(patterns)
+def test_a_pattern_prints_as_it_was_written(text: str) -> None:
+    """`str` gives the text back, and equality is that of the text and the separator."""
+    assert str(Pattern.parse(text)) == text
+    assert Pattern.parse(text) == Pattern.parse(text)
+    assert Pattern.parse(text, ".") != Pattern.parse(text)
+    assert len({Pattern.parse(text), Pattern.parse(text)}) == 1
+    assert "matcher" not in repr(Pattern.parse(text))
+
+
+def test_wildcards_print_as_their_stars() -> None:
+    """The tokens of a pattern tell a star that is a wildcard from one that is a character."""
+    assert Pattern.parse("\\**/**").tokens == ("*", Wild.WITHIN, "/", Wild.ACROSS)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "/",
+        "/reports/q3.csv",
+        "/reports/",
+        "reports",
+        "a/b/c/",
+        "https://api.example.com/v1/users?page=2",
+        "s3://bucket/key",
+        "https://",
+        "/a..b/...",
+        "/.hidden",
+        "/x%20y%2B",
+        "/naïve/雪",
+        "mailto:a@example.com",
+        "/50%24",
+        "/a..%3bb",
+        "/caf%C3%A9/%e2%82%ac/%F0%9F%8C%8D/%e0%a0%80/%f0%90%80%80",
+    ],
+)
+def test_plain_resources(resource: str) -> None:
+    """Everyday resources are plain, so that patterns can match them."""
+    assert plain_form(resource)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "",
+        "/data/../etc",
+        "/data/..",
+        "..",
+        ".",
+        "./x",
+        "/data/./x",
+        "/data/.",
+        "../x",
+        "https://h/data/..?x=1",
+        "https://h/data/..#x",
+        "https://h/data/..;x/etc",
+        "/data/..%3bx/etc",
+        "/data/.%3B",
+        "/data/..%3Fx",
+        "/data/..%23",
+        "/data/..%c0%af",
+        "/data/%C1%9c",
+        "/data/%e0%80%af",
+        "/data/%F0%80%80%AF",
+        "/data/%f5",
+        "/data/%ff",
+        "https://../x",
+        "//data",
+        "/data//x",
+        "data//",
+        "//",
+        "https://h//x",
+        "https:///x",
+        "https://h/x?u=http://y",
+        "/x/https://h",
+        "1https://h",
+        "/data\\..\\etc",
+        "/a\x00b",
+        "/a\nb",
+        "/a\x7f",
+        "/a\x85b",
+        "/100%",
+        "/a%2",
+        "/a%zz",
+        "/a%2e%2e/x",
+        "/a%2E",
+        "/a%2fb",
+        "/a%2Fb",
+        "/a%5cb",
+        "/a%5Cb",
+        "/a%252e",
+        "/a%00",
+        *(f"/a%{ord(character):02x}b" for character in "AMZamz059-._~"),
+        *(f"/a%{ord(character):02X}b" for character in "JOZjoz-_~"),
+    ],
+)
+def test_resources_that_two_services_could_read_in_two_ways(resource: str) -> None:
+    """A path that climbs, hides a letter or a separator or leaves a segment empty is not plain: no pattern matches it.
+
+    The attacks: `/data/../etc` has the text of a file below `/data/`, and is `/etc` to the file system; `/%64raft` has
+    no `draft` in it, and is `/draft` to most web servers.
+    """
+    assert not plain_form(resource)

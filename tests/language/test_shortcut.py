@@ -1,0 +1,77 @@
+"""Plain caveats are read without the parser, and to the same object."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delegate.errors import CaveatSyntaxError
+from delegate.language.codec import to_wire
+from delegate.language.meaning import parse
+from delegate.language.shortcut import read_plain
+
+PLAIN = [
+    "args.size < 1000",
+    " args.size<=-7 ",
+    'action == "files.read"',
+    "args.a.b.c.d != ''",
+    "resource.startsWith('/reports/')",
+    'resource.endsWith(".csv")',
+    'args.s.contains("it\'s")',
+    "args.as > 007",
+    "now == 'x'",
+]
+NOT_PLAIN = [
+    *(
+        "args.size",
+        "args.size < 1.5",
+        "args.size < 12345678901234567890",
+        "1000 > args.size",
+        "args.a < 1 && args.b < 2",
+    ),
+    *("other < 1", "args.in == 1", "true == 1", "args.a == 'a\\n'", "args.a == '\u00fc'", 'args.a == """x"""'),
+    *(
+        "args.s.matches('x')",
+        "args['a'] == 1",
+        "args.a = 1",
+        "args.a == 'x\n'",
+        "args.a == r'x'",
+        "args.a.b.c.d.e == 1",
+    ),
+    *(
+        "args.s.startsWith('x'",
+        "args.s.startsWith 'x')",
+        "args.a < 1)",
+        "args.a == '" + "x" * 300 + "'",
+        "args . a == 1",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_a_plain_caveat_is_read_as_the_parser_reads_it(text: str) -> None:
+    """One comparison of a path with a number or a text."""
+    assert read_plain(text) is not None
+    assert repr(read_plain(text)) == repr(to_wire(parse(text)))
+
+
+@pytest.mark.parametrize("text", NOT_PLAIN)
+def test_anything_else_is_left_to_the_parser(text: str) -> None:
+    """It gives up, and never refuses."""
+    assert read_plain(text) is None
+
+
+@given(st.text(st.sampled_from("args.ize<>=!-0179'\"\\() \n\u00fcinrbdtu"), max_size=24) | st.text(max_size=12))
+def test_what_it_reads_the_parser_reads_the_same(tail: str) -> None:
+    """Whatever follows a path, a sign or a method, or stands alone."""
+    for text in (tail, f"args.a {tail}", f"args.a < {tail}", f"args.a.startsWith({tail}", f"args{tail} == 1"):
+        found = read_plain(text)
+        if found is None:
+            continue
+        try:
+            expected = to_wire(parse(text))
+        except CaveatSyntaxError as error:
+            message = f"read, and refused by the parser: {text!r}"
+            raise AssertionError(message) from error
+        assert repr(found) == repr(expected)
