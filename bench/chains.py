@@ -9,62 +9,60 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count, cycle
+from typing import TypeAlias
 
 from bench.fixtures import ask, bare_checks, chain, check_all, hop
-from bench.measure import Prepare, Thunk, Timings, fixed, interleaved
+from bench.measure import Prepare, Thunk, fixed
 from bench.peers.interface import Ask, Held, Peer
 from bench.peers.load import OTHERS, Peers
 from bench.peers.ours import Ours
 
 SIBLING_BLOCKS = 5
+Contenders: TypeAlias = dict[str, Prepare]  # for `interleaved`
 
 
-def cold(peers: Peers, blocks: int, *, cases: int, rounds: int, each: int = 2) -> Timings:
-    """Measure the first sight of a chain of `blocks` blocks.
+def cold(peers: Peers, blocks: int, *, cases: int, each: int = 2) -> Contenders:
+    """Prepare the first sight of a chain of `blocks` blocks.
 
     Ours twice: its caveats seen before by this service in other chains, and not. Floors: the bare checks of
     the blocks and the proof, and of the blocks alone.
     """
     variants = range(cases)
-    contenders: dict[str, Prepare] = {}
+    contenders: Contenders = {}
     for name, peer in peers.found.items():
         chains = [chain(peer, blocks, variant, each=each) for variant in variants]
-        texts = [peer.present(held, ask()) for held in chains]
         if isinstance(peer, Ours):
-            contenders[name] = partial(_first_sight, peer, texts)
-            contenders[f"{name}, caveats seen"] = partial(_caveats_seen, peer, texts)
+            contenders[name] = partial(_first_sight, peer, chains)
+            contenders[f"{name}, caveats seen"] = partial(_caveats_seen, peer, chains)
             if name == "ours, proof":
-                root = peer.roots()[-1].public_key
-                checks = [bare_checks(root, text) for text in texts]
+                checks = [bare_checks(peer.present(held, ask())) for held in chains]
                 contenders["floor"] = fixed([check_all(each) for each in checks])
                 contenders["floor, bearer"] = fixed([check_all(each[:-1]) for each in checks])
         else:
-            contenders[name] = fixed(_thunks(peer.service(), texts))
-    return interleaved(contenders, rounds=rounds)
+            contenders[name] = partial(_fresh_proofs, peer, peer.service(), chains)
+    return contenders
 
 
-def capability_new(peers: Peers, blocks: int, *, cases: int, rounds: int) -> Timings:
-    """Measure ours when not even the capability's text was seen before, next to when it was."""
-    contenders: dict[str, Prepare] = {}
+def capability_new(peers: Peers, blocks: int, *, cases: int) -> Contenders:
+    """Prepare ours when not even the capability's text was seen before, next to when it was."""
+    contenders: Contenders = {}
     for new_capability, what in ((False, ""), (True, ", capability new too")):
         for name, peer in peers.found.items():
             if not isinstance(peer, Ours):
                 continue
             asks = [ask(variant, new_capability=new_capability) for variant in range(cases)]
-            texts = [
-                peer.present(chain(peer, blocks, variant, new_capability=new_capability), asks[variant])
-                for variant in range(cases)
-            ]
-            contenders[name + what] = partial(_first_sight, peer, texts, asks)
+            chains = [chain(peer, blocks, variant, new_capability=new_capability) for variant in range(cases)]
+            contenders[name + what] = partial(_first_sight, peer, chains, asks)
             if name == "ours, proof" and not new_capability:
-                root = peer.roots()[-1].public_key
-                contenders["floor"] = fixed([check_all(bare_checks(root, text)) for text in texts])
-    return interleaved(contenders, rounds=rounds)
+                checks = [bare_checks(peer.present(*each)) for each in zip(chains, asks, strict=True)]
+                contenders["floor"] = fixed([check_all(each) for each in checks])
+                contenders["floor, bearer"] = fixed([check_all(each[:-1]) for each in checks])
+    return contenders
 
 
-def warm(peers: Peers, blocks: int, *, cases: int, rounds: int) -> Timings:
-    """Measure a chain seen before: ours with a fresh proof each time, all others with the same text."""
-    contenders: dict[str, Prepare] = {}
+def warm(peers: Peers, blocks: int, *, cases: int) -> Contenders:
+    """Prepare a chain seen before: ours with a fresh proof each time, all others with the same text."""
+    contenders: Contenders = {}
     for name, peer in peers.found.items():
         chains = [chain(peer, blocks, variant) for variant in range(cases)]
         texts = [peer.present(held, ask()) for held in chains]
@@ -73,9 +71,7 @@ def warm(peers: Peers, blocks: int, *, cases: int, rounds: int) -> Timings:
             for text in texts:
                 decide(text, ask())
             contenders[name] = partial(_fresh_proofs, peer, decide, chains)
-            root = Ours.roots(peer)[-1].public_key if isinstance(peer, Ours) else None
-            assert root is not None
-            contenders["one check"] = fixed([check_all(bare_checks(root, text)[-1:]) for text in texts])
+            contenders["one check"] = fixed([check_all(bare_checks(text)[-1:]) for text in texts])
         else:
             thunks = _thunks(decide, texts)
             for thunk in thunks:
@@ -86,12 +82,12 @@ def warm(peers: Peers, blocks: int, *, cases: int, rounds: int) -> Timings:
         held = [_five_caveats(peer, variant) for variant in range(cases)]
         texts = [peer.present(each, ask()) for each in held]
         contenders["pymacaroons, five caveats"] = fixed(_thunks(peer.service(), texts))
-    return interleaved(contenders, rounds=rounds)
+    return contenders
 
 
-def sibling(peers: Peers, *, cases: int, rounds: int) -> Timings:
-    """Measure a chain of five blocks of which four were seen before; the last one's caveats too, or not."""
-    contenders: dict[str, Prepare] = {}
+def sibling(peers: Peers, *, cases: int) -> Contenders:
+    """Prepare a chain of five blocks of which four were seen before; the last one's caveats too, or not."""
+    contenders: Contenders = {}
     for name, peer in peers.found.items():
         parents = [chain(peer, SIBLING_BLOCKS - 1, variant) for variant in range(cases)]
         decide = peer.service()
@@ -108,10 +104,10 @@ def sibling(peers: Peers, *, cases: int, rounds: int) -> Timings:
         new = map(partial(hop, peer, SIBLING_BLOCKS - 1), count(cases))
         contenders[name] = partial(_siblings, peer, decide, parents, partial(next, new))
         if isinstance(peer, Ours) and name == "ours, proof":
-            root = peer.roots()[-1].public_key
-            texts = [peer.present(held, ask()) for held in parents]
-            contenders["two checks"] = fixed([check_all(bare_checks(root, text)[-2:]) for text in texts])
-    return interleaved(contenders, rounds=rounds)
+            checks = [bare_checks(peer.present(held, ask())) for held in parents]
+            contenders["two checks"] = fixed([check_all(each[-2:]) for each in checks])
+            contenders["one check"] = fixed([check_all(each[-1:]) for each in checks])
+    return contenders
 
 
 def _thunks(decide: Callable[[object, Ask], bool], texts: Sequence[object], asks: Sequence[Ask] = ()) -> list[Thunk]:
@@ -119,21 +115,25 @@ def _thunks(decide: Callable[[object, Ask], bool], texts: Sequence[object], asks
     return [partial(decide, text, asks[case] if asks else same) for case, text in enumerate(texts)]
 
 
-def _first_sight(peer: Ours, texts: Sequence[str], asks: Sequence[Ask] = ()) -> list[Thunk]:
-    return _thunks(peer.service(), texts, asks)
+def _first_sight(peer: Ours, chains: Sequence[Held], asks: Sequence[Ask] = ()) -> list[Thunk]:
+    return _fresh_proofs(peer, peer.service(), chains, asks)
 
 
-def _caveats_seen(peer: Ours, texts: Sequence[str]) -> list[Thunk]:
+def _caveats_seen(peer: Ours, chains: Sequence[Held]) -> list[Thunk]:
     """Let a verifier compile every caveat; new roots then make it forget every block."""
     verifier = peer.verifier()
-    for text in texts:
-        verifier.preview(text, ask().request)
+    for held in chains:
+        verifier.preview(peer.present(held, ask()), ask().request)
     verifier.roots = peer.roots()
-    return _thunks(peer.deciding(verifier), texts)
+    return _fresh_proofs(peer, peer.deciding(verifier), chains)
 
 
-def _fresh_proofs(peer: Peer, decide: Callable[[object, Ask], bool], chains: Sequence[Held]) -> list[Thunk]:
-    return _thunks(decide, [peer.present(held, ask()) for held in chains])
+def _fresh_proofs(
+    peer: Peer, decide: Callable[[object, Ask], bool], chains: Sequence[Held], asks: Sequence[Ask] = ()
+) -> list[Thunk]:
+    """Present each chain anew: no proof is too old, however long all rounds take."""
+    shown = [peer.present(held, asks[case] if asks else ask()) for case, held in enumerate(chains)]
+    return _thunks(decide, shown, asks)
 
 
 def _siblings(

@@ -2,24 +2,28 @@
 
 The rules of this file:
 
-- What is compared is measured in turn, A B C A B C, a few cases at a time within each round, so that whatever
-  else the machine does hits all alike. Who goes first changes each time.
-- The figure is a ratio. Each case has its own: the quickest of its rounds against the other's quickest; of these
-  the median, with quartiles. The ratio of all single runs, neighbours in time, stands next to it.
-- The collector stays as the user's program has it. What was made beforehand is frozen out of its sight, so that
-  nobody pays for the bench's own heap.
+- What is compared takes turns, call by call: A B C, then B A C, and so on in shuffled orders. Whatever else the
+  machine does hits all alike, nobody always follows the same other, and each call finds the processor's caches full
+  of the others' work, as a call in a service does.
+- Each call is timed alone. The garbage collector is off during a round, and runs between rounds.
+- The figure to judge by is a median: of a round, the median call of one divided by the median call of the other; of
+  all rounds, the median of these ratios, with quartiles. So a change of the machine's speed between rounds divides out.
+- The best rounds stand beside it: of each case the quickest call, of which the median is taken over the cases.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from random import Random
 from statistics import median, quantiles
 from time import perf_counter_ns
 from typing import NamedTuple, TypeAlias
 
 Thunk: TypeAlias = Callable[[], object]
 Prepare: TypeAlias = Callable[[], Sequence[Thunk]]  # called before each round: one thunk a case
+SEED = 20_260_707
 
 
 class Spread(NamedTuple):
@@ -31,23 +35,42 @@ class Spread(NamedTuple):
 
 
 class Timings:
-    """What was measured: a contender's name to its nanoseconds, round by round, all cases in each."""
+    """What was measured: a contender's name to its nanoseconds, round by round, all cases in each.
+
+    Attributes:
+        samples: one number a call.
+        rounds: how many rounds these came in.
+    """
 
     def __init__(self, samples: Mapping[str, Sequence[float]], cases: int) -> None:
         self.samples = samples
+        self.rounds = len(next(iter(samples.values()))) // cases
         self._cases = cases
 
+    @property
+    def counted(self) -> str:
+        """Say of how many calls each median is."""
+        return f"medians of {self.rounds * self._cases} calls each, {self._cases} in each of {self.rounds} rounds"
+
     def microseconds(self, name: str) -> Spread:
-        """Give what one run takes: of each case the quickest round, over all cases."""
-        return spread([each / 1000 for each in self._quickest(name)])
+        """Give what one call takes, over all calls."""
+        return spread([each / 1000 for each in self.samples[name]])
 
     def ratio(self, name: str, base: str) -> Spread:
-        """Give how many times as long as `base` it takes, case by case, of each the quickest round."""
-        return spread(_divided(self._quickest(name), self._quickest(base)))
+        """Give how many times as long as `base` it takes: median call by median call, round by round."""
+        return spread(_divided(self._round_medians(name), self._round_medians(base)))
 
-    def ratio_as_it_came(self, name: str, base: str) -> Spread:
-        """Give the same over every single run, pauses of the collector and of the machine included."""
-        return spread(_divided(self.samples[name], self.samples[base]))
+    def best_microseconds(self, name: str) -> float:
+        """Give what one call takes at best: of each case the quickest, of these the median."""
+        return median(self._quickest(name)) / 1000
+
+    def best_ratio(self, name: str, base: str) -> float:
+        """Give how many times as long as `base` it takes, each at its best."""
+        return self.best_microseconds(name) / self.best_microseconds(base)
+
+    def _round_medians(self, name: str) -> list[float]:
+        taken = self.samples[name]
+        return [median(taken[start : start + self._cases]) for start in range(0, len(taken), self._cases)]
 
     def _quickest(self, name: str) -> list[float]:
         taken = self.samples[name]
@@ -66,42 +89,73 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(low, median(values), high)
 
 
-def interleaved(contenders: Mapping[str, Prepare], *, rounds: int, batch: int = 32, repeat: int = 1) -> Timings:
+def orders(count: int, random: Random) -> Iterator[list[int]]:
+    """Give orders of `count` contenders without end, in which nobody has two turns running."""
+    last = -1
+    while True:
+        order = list(range(count))
+        random.shuffle(order)
+        if order[0] == last and count > 1:
+            other = random.randrange(1, count)
+            order[0], order[other] = order[other], order[0]
+        last = order[-1]
+        yield order
+
+
+def interleaved(
+    contenders: Mapping[str, Prepare], *, rounds: int, repeat: int = 1, random: Random | None = None
+) -> Timings:
     """Run every contender on every case, in turn, `rounds` times.
 
     Args:
         contenders: name → what prepares a round, untimed, and gives one thunk a case.
         rounds: how often.
-        batch: how many cases a contender has before it is the next one's turn. With 1, each finds the processor's
-            caches full of the others' work: an interpreter suffers more from it than a signature check does.
         repeat: how often to call a thunk for one sample; for what takes less than a microsecond.
+        random: what the orders are drawn from; without one, the same orders each time.
     """
     samples: dict[str, list[float]] = {name: [] for name in contenders}
+    turns = orders(len(contenders), random or Random(SEED))  # noqa: S311 - an order, no secret
     cases = 0
-    for turn in range(rounds):
+    for _ in range(rounds):
         lanes = [(prepare(), samples[name]) for name, prepare in contenders.items()]
         cases = len(lanes[0][0])
-        gc.collect()
-        gc.freeze()
-        for number, start in enumerate(range(0, cases, batch)):
-            first = (turn + number) % len(lanes)
-            for thunks, taken in lanes[first:] + lanes[:first]:
-                _run(thunks[start : start + batch], taken, repeat)
-        gc.unfreeze()
+        with collector_off():
+            for case in range(cases):
+                for number in next(turns):
+                    thunks, taken = lanes[number]
+                    taken.append(_timed(thunks[case], repeat))
     return Timings(samples, cases)
 
 
-def _run(thunks: Sequence[Thunk], taken: list[float], repeat: int) -> None:
-    loops = range(repeat)
-    for thunk in thunks:
-        answer: object = None
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """Collect what was made so far, then nothing until the end of the block."""
+    enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _timed(thunk: Thunk, repeat: int) -> float:
+    answer: object = None
+    if repeat == 1:
+        started = perf_counter_ns()
+        answer = thunk()
+        taken: float = perf_counter_ns() - started
+    else:
+        loops = range(repeat)
         started = perf_counter_ns()
         for _ in loops:
             answer = thunk()
-        taken.append((perf_counter_ns() - started) / repeat)
-        if answer is False:
-            message = "a contender refused what it must allow"
-            raise AssertionError(message)
+        taken = (perf_counter_ns() - started) / repeat
+    if answer is False:
+        message = "a contender refused what it must allow"
+        raise AssertionError(message)
+    return taken
 
 
 def fixed(thunks: Sequence[Thunk]) -> Prepare:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import subprocess
 import sys
 import threading
 import tracemalloc
@@ -13,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import NamedTuple
 
@@ -21,11 +20,9 @@ from bench.measure import Prepare, Spread, fixed, interleaved, spread
 from bench.peers.interface import Decide
 from bench.peers.load import load
 from bench.peers.ours import Ours
+from bench.starts import Command, Tree
 
 BLOCKS = 5
-_ROOT = Path(__file__).resolve().parents[1]
-_ENVIRONMENT = {**os.environ, "PYTHONPATH": str(_ROOT / "src")}  # this checkout, installed or not
-_PYTHON = (sys.executable, "-c")
 _PEERS = ("biscuit_auth", "tenuo", "pymacaroons")
 
 
@@ -67,24 +64,25 @@ def memory_bytes(chains: int = 400) -> dict[str, float]:
 
 def starts(rounds: int) -> tuple[dict[str, Spread], dict[str, str]]:
     """Measure in milliseconds: the interpreter alone, each import on top of it, the command line's help."""
-    commands: dict[str, Sequence[str]] = {
-        "interpreter": (*_PYTHON, "pass"),
-        "import delegate": (*_PYTHON, "import delegate"),
+    code = (sys.executable, "-c")
+    commands: dict[str, Command] = {
+        "interpreter": (*code, "pass"),
+        "import delegate": (*code, "import delegate"),
         "delegate --help": (sys.executable, "-m", "delegate", "--help"),
     }
+    commands |= {f"import {module}": (*code, f"import {module}") for module in _PEERS}
     absent = {}
-    for module in _PEERS:
-        what = f"import {module}"
-        try:
-            _start((*_PYTHON, what))
-        except subprocess.CalledProcessError as error:
-            absent[what] = error.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1]
-        else:
-            commands[what] = (*_PYTHON, what)
-    prepared: dict[str, Prepare] = {what: fixed([partial(_start, each)]) for what, each in commands.items()}
-    timings = interleaved(prepared, rounds=rounds)
-    found = {what: spread([each / 1e6 for each in taken]) for what, taken in timings.samples.items()}
-    return found, absent
+    with TemporaryDirectory() as folder:
+        tree = Tree(Path(__file__).resolve().parents[1], Path(folder), sys.executable)
+        for what, command in list(commands.items()):
+            try:
+                tree.output(command)
+            except AssertionError as error:
+                absent[what] = str(error).strip().rsplit("\n", 1)[-1]
+                del commands[what]
+        prepared: dict[str, Prepare] = {what: fixed([partial(tree.start, each)]) for what, each in commands.items()}
+        timings = interleaved(prepared, rounds=rounds)
+    return {what: Spread(*(each / 1000 for each in timings.microseconds(what))) for what in commands}, absent
 
 
 def _texts(requests: int) -> tuple[Ours, list[str]]:
@@ -135,7 +133,3 @@ def _kept_bytes(peer: Ours, texts: list[str]) -> float:
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return kept / (len(texts) - 1)
-
-
-def _start(command: Sequence[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True, cwd=_ROOT, env=_ENVIRONMENT)  # noqa: S603 - our own command

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import platform
@@ -17,16 +16,18 @@ class Against(NamedTuple):
 
     Attributes:
         base: what it is compared with.
-        ratio: of the quickest runs, case by case.
-        as_it_came: the median over all single runs; `None` where there is one figure only.
+        ratio: by medians, with quartiles (see `bench.measure`); judged.
+        best: of the best rounds; `None` where there are none.
         goal: the most that the ratio should be; with `at_least`, the base's time over this one's, the least.
+        beside: what else to print with it.
     """
 
     base: str
     ratio: Spread
-    as_it_came: float | None = None
+    best: float | None = None
     goal: float | None = None
     at_least: bool = False
+    beside: str = ""
 
     @property
     def shown(self) -> Spread:
@@ -75,7 +76,7 @@ def row(timings: Timings, name: str, *goals: Goal) -> Row:
         Against(
             goal.base,
             timings.ratio(name, goal.base),
-            timings.ratio_as_it_came(name, goal.base).middle,
+            timings.best_ratio(name, goal.base),
             goal.bound,
             goal.at_least,
         )
@@ -85,7 +86,7 @@ def row(timings: Timings, name: str, *goals: Goal) -> Row:
     return Row(name, timings.microseconds(name).middle, against=against)
 
 
-def machine(*, collector: str) -> dict[str, object]:
+def machine() -> dict[str, object]:
     """Say where and how this was measured."""
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -93,7 +94,6 @@ def machine(*, collector: str) -> dict[str, object]:
         "processor": _processor(),
         "processors": os.cpu_count(),
         "load": [round(each, 2) for each in os.getloadavg()],
-        "gc": f"{collector}, thresholds {gc.get_threshold()}",
     }
 
 
@@ -103,10 +103,16 @@ def print_table(head: dict[str, object], sections: list[Section]) -> None:
         print(f"{key:<12}{value}")
     for section in sections:
         print(f"\n{section.title}")
+        width = max(44, *(len(each.what) for each in section.rows), 0) + 1
         for each in section.rows:
-            _print_row(each)
+            _print_row(each, width)
         for note in section.notes:
             print(f"    {note}")
+    print_goals(sections)
+
+
+def print_goals(sections: list[Section]) -> None:
+    """Count the goals that are reached, and name those that are not."""
     goals = [(section, each, one) for section in sections for each in section.rows for one in each.against if one.goal]
     print(f"\nGoals reached: {sum(one.reached is True for *_, one in goals)} of {len(goals)}")
     for section, each, one in goals:
@@ -119,23 +125,29 @@ def write_json(path: Path, head: dict[str, object], sections: list[Section]) -> 
     path.write_text(json.dumps({"machine": head, "sections": [_section(each) for each in sections]}, indent=1) + "\n")
 
 
-def _print_row(each: Row) -> None:
+def _print_row(each: Row, width: int) -> None:
     value = "" if each.value is None else f"{each.value:9.1f} {each.unit}"
-    line = f"  {each.what:<44}{value:<15}{each.extra}"
+    line = f"  {each.what:<{width}}{value:<15}{each.extra}"
     ratios = [_ratio(one) for one in each.against]
     print(line.rstrip() if not ratios else f"{line}{ratios[0]}")
     for ratio in ratios[1:]:
-        print(" " * 61 + ratio)
+        print(" " * (width + 17 + len(each.extra)) + ratio)
 
 
 def _ratio(one: Against) -> str:
     low, middle, high = one.shown
     words = f"{one.base} / this" if one.at_least else f"× {one.base}"
-    every = "" if one.as_it_came is None else f", all runs {1 / one.as_it_came if one.at_least else one.as_it_came:.2f}"
+    best = "" if one.best is None else f"; best rounds {figure(1 / one.best if one.at_least else one.best)}"
+    beside = f"; {one.beside}" if one.beside else ""
     goal = ""
     if one.goal is not None:
         goal = f"   {'✓' if one.reached else '✗'} {'≥' if one.at_least else '≤'} {one.goal:g}"
-    return f"{middle:6.2f} {words} ({low:.2f} to {high:.2f}{every}){goal}"
+    return f"{figure(middle):>6} {words} ({figure(low)} to {figure(high)}{best}{beside}){goal}"
+
+
+def figure(ratio: float) -> str:
+    """Print a ratio with as many digits as it is worth."""
+    return f"{ratio:.3f}" if ratio < 10 else f"{ratio:.1f}"
 
 
 def _section(section: Section) -> dict[str, object]:
@@ -153,7 +165,8 @@ def _row(each: Row) -> dict[str, object]:
                 "base": one.base,
                 "ratio": one.ratio.middle,
                 "quartiles": [one.ratio.low, one.ratio.high],
-                "ratio_all_runs": one.as_it_came,
+                "ratio_best_rounds": one.best,
+                "beside": one.beside,
                 "goal": one.goal,
                 "goal_is_at_least": one.at_least,
                 "reached": one.reached,
