@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo test lint bench vectors fuzz kill clean
+.PHONY: help demo test lint bench bench-against vectors fuzz kill clean
 .DELETE_ON_ERROR:
 
 help:
@@ -15,6 +15,8 @@ help:
 	@echo "make test     formatting, lint, types, floors, tests with coverage"
 	@echo "make lint     the first four of these"
 	@echo "make bench    what a check costs next to others, and how large a chain is"
+	@echo "make bench-against OTHER=../before"
+	@echo "              what this checkout costs next to another one, in that folder"
 	@echo "make vectors  write spec/vectors anew"
 	@echo "make fuzz     200,000 mutated inputs, and the property tests with many more examples"
 	@echo "make kill     200 killed writers, and 20 restarts of Redis and PostgreSQL under load"
@@ -60,6 +62,10 @@ $(BENCH)/.installed: $(VENV)/.created pyproject.toml bench/requirements.txt
 
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python bench/run.py
+
+bench-against: $(VENV)/.installed
+	@test -n "$(OTHER)" || { echo "which other checkout? make bench-against OTHER=../before" >&2; exit 2; }
+	$(BIN)/python bench/against.py "$(OTHER)"
 
 vectors: $(VENV)/.tools
 	$(BIN)/python spec/generate_vectors.py
