@@ -147,7 +147,7 @@ def _ratio(one: Against) -> str:
 
 def figure(ratio: float) -> str:
     """Print a ratio with as many digits as it is worth."""
-    return f"{ratio:.3f}" if ratio < 10 else f"{ratio:.1f}"
+    return f"{ratio:.3f}" if ratio < 9.9995 else f"{ratio:.1f}"
 
 
 def _section(section: Section) -> dict[str, object]:
