@@ -26,8 +26,8 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _IN_PATHS: Final = "/!$&'()*+,;=:@"  # what `quote` leaves as it is, beside the unreserved (RFC 3986 §3.3)
 _BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 # A control character; `/` and `;`, which servers take for separators once decoded; a letter, a digit, `-._~` (RFC 3986
-# §2.3), which some clients decode before they send; a segment `.` or `..`, which they resolve; a second slash at the start, which
-# makes a host of what follows.
+# §2.3), which some clients decode before they send; a segment `.` or `..`, which they resolve; a second slash at the
+# start, which makes a host of what follows.
 _UNFIT_PATH: Final = re.compile(
     "%(?:[01][0-9A-Fa-f]|7[Ff]|2[Ff]|3[Bb]|2[DEde]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])"
     r"|/\.{1,2}(?:[/;]|\Z)|\A//"

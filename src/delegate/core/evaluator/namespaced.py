@@ -189,15 +189,16 @@ def _network(text: str) -> _Network:
 
 
 @lru_cache(maxsize=256)
-def _glob(pattern: str) -> Callable[[str], bool] | None:
+def _glob(pattern: str) -> Callable[[str], bool] | str:
+    """Give the matcher of a pattern, or why it is none."""
     try:
         return compile_pattern(pattern)
-    except TokenError:
-        return None
+    except TokenError as error:
+        return error.detail
 
 
 def glob_match(text: object, pattern: object, scope: Scope) -> bool:
-    """`glob.match(s, pattern)`: does the pattern match the whole text? `*` within a `/` segment, `**` across.
+    """`glob.match(s, pattern)`: does the pattern match the whole text? `*` within a `/` segment, `**` for segments.
 
     Raises:
         EvaluationError: CAVEAT_ERROR: no pattern; or a pattern with a `/`, and a text that is not in plain form:
@@ -207,9 +208,8 @@ def glob_match(text: object, pattern: object, scope: Scope) -> bool:
         raise no_overload("glob.match", text, pattern)
     scope.charge(match_steps(len(text), len(pattern)))
     matcher = _glob(pattern)
-    if matcher is None:
-        detail = "text that is no pattern"
-        raise EvaluationError(detail)
+    if isinstance(matcher, str):
+        raise EvaluationError(matcher)
     if "/" in pattern and not plain_form(text):
         detail = "a path that is not in plain form"
         raise EvaluationError(detail)
@@ -218,7 +218,13 @@ def glob_match(text: object, pattern: object, scope: Scope) -> bool:
 
 def is_glob(pattern: str) -> bool:
     """Is this a pattern that `glob.match` takes? For authors."""
-    return _glob(pattern) is not None
+    return not why_no_glob(pattern)
+
+
+def why_no_glob(pattern: str) -> str:
+    """Why is this no pattern that `glob.match` takes? Empty text where it is one. For authors."""
+    matcher = _glob(pattern)
+    return matcher if isinstance(matcher, str) else ""
 
 
 def is_network(text: str) -> bool:
