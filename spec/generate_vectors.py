@@ -23,6 +23,7 @@ from vectorkit import (
     limits,
     order,
     proof,
+    requests,
     revocation,
     revocation_lists,
     signatures,
@@ -53,6 +54,7 @@ FILES: dict[str, Callable[[], Made]] = {
     "budgets.json": budgets.make,
     "revocation_lists.json": revocation_lists.make,
     "discharges.json": discharges.make,
+    "requests.json": requests.make,
 }
 FOLDER = Path(__file__).parent / "vectors"
 

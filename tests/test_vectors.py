@@ -124,8 +124,8 @@ def test_an_allowed_vector_fits_the_schema(vector: Vector) -> None:
 
 # What is refused for what it means, and not for how it is written, is well-formed too.
 MEANING = frozenset(Reason) - {
-    Reason.MALFORMED, Reason.TRUNCATED, Reason.NOT_CANONICAL, Reason.LIMIT_EXCEEDED, Reason.UNSUPPORTED_VERSION,
-    Reason.UNKNOWN_CLAIM, Reason.UNSUPPORTED_ALGORITHM, Reason.DISCHARGE_INVALID,
+    Reason.NOTHING_PRESENTED, Reason.MALFORMED, Reason.TRUNCATED, Reason.NOT_CANONICAL, Reason.LIMIT_EXCEEDED,
+    Reason.UNSUPPORTED_VERSION, Reason.UNKNOWN_CLAIM, Reason.UNSUPPORTED_ALGORITHM, Reason.DISCHARGE_INVALID,
 }  # fmt: skip
 # Refused before the odd part is read.
 ODD_INSIDE = frozenset(
@@ -238,6 +238,45 @@ def test_the_counts_of_the_vectors_of_revocation_lists() -> None:
     for vector in LISTS:
         assert f"# {vector.fields['spec']} " in spec
         assert all(f"`{name}`" in readme for name in [*vector.fields, *(vector.fields["says"] or {})])
+
+
+REQUESTS = vectors.load_requests()
+
+
+def asked(vector: Vector) -> Request:
+    """The request that a vector is about."""
+    fields = vector.fields
+    if "request" in fields:
+        return vector.request
+    if "url" in fields:
+        return Request.http(fields["method"], fields["url"])
+    return Request.from_target(fields["origin"], fields["method"], fields["target"])
+
+
+@pytest.mark.parametrize("vector", REQUESTS, ids=lambda vector: vector.name)
+def test_every_vector_of_a_request_comes_to_what_it_says(vector: Vector) -> None:
+    """Its digest and its description, or the refusal."""
+    if vector.fields["expect"] != "accept":
+        with pytest.raises(DelegateError) as caught:
+            asked(vector)
+        assert caught.value.reason == vector.fields["expect"]
+    else:
+        found = asked(vector)
+        assert (found.digest.hex(), found.describe()) == (vector.fields["digest"], vector.fields["description"])
+
+
+def test_the_counts_of_the_vectors_of_requests() -> None:
+    """Names unique, sections real, fields named in the list, descriptions as many as digests."""
+    assert len({vector.name for vector in REQUESTS}) == len(REQUESTS) >= 70
+    assert {vector.fields["expect"] for vector in REQUESTS} == {"accept", "malformed"}
+    good = [vector.fields for vector in REQUESTS if vector.fields["expect"] == "accept"]
+    assert len({fields["digest"] for fields in good}) == len({fields["description"] for fields in good})
+    assert all(fields["description"].isascii() and fields["description"].isprintable() for fields in good)
+    spec = (ROOT / "spec" / "SPEC.md").read_text(encoding="utf-8")
+    readme = (vectors.FOLDER / "README.md").read_text(encoding="utf-8")
+    for vector in REQUESTS:
+        assert f"# {vector.fields['spec']} " in spec
+        assert all(f"`{name}`" in readme for name in vector.fields)
 
 
 def test_the_generator_reproduces_the_files_byte_for_byte() -> None:

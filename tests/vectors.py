@@ -15,6 +15,7 @@ from delegate.verifier.verifier import AsyncVerifier
 
 FOLDER = Path(__file__).parents[1] / "spec" / "vectors"
 LISTS = FOLDER / "revocation_lists.json"
+REQUESTS = FOLDER / "requests.json"
 # Cases that others wrote, next to the checkout; they are no part of the project.
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "vectors"
 
@@ -158,11 +159,11 @@ def principal(written: dict[str, Any]) -> Principal:
 
 @cache
 def load() -> tuple[Vector, ...]:
-    """Every vector of every file, in order; those of revocation lists are of another kind."""
+    """Every vector of every file, in order; those of revocation lists and of requests are of other kinds."""
     return tuple(
         Vector(each["name"], each)
         for path in sorted(FOLDER.glob("*.json"))
-        if path != LISTS
+        if path not in {LISTS, REQUESTS}
         for each in json.loads(path.read_text(encoding="utf-8"))
     )
 
@@ -184,6 +185,12 @@ class ListVector(NamedTuple):
 def load_lists() -> tuple[ListVector, ...]:
     """Every vector of a revocation list, in order."""
     return tuple(ListVector(each["name"], each) for each in json.loads(LISTS.read_text(encoding="utf-8")))
+
+
+@cache
+def load_requests() -> tuple[Vector, ...]:
+    """Every vector of a request, in order."""
+    return tuple(Vector(each["name"], each) for each in json.loads(REQUESTS.read_text(encoding="utf-8")))
 
 
 def accepted() -> tuple[Vector, ...]:

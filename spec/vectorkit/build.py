@@ -182,13 +182,43 @@ def digest(request: dict[str, Any]) -> bytes:
     return hashlib.sha256(b"delegate/1 request\0" + cbor(item)).digest()
 
 
+def described(request: dict[str, Any]) -> str:
+    """The same in diagnostic notation (SPEC §7.1)."""
+    return _diagnostic([request["action"], request["resource"], _sorted(request["args"])])
+
+
+def _diagnostic(value: Any) -> str:
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{_diagnostic(key)}: {_diagnostic(item)}" for key, item in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(_diagnostic(item) for item in value) + "]"
+        case bytes():
+            return f"h'{value.hex()}'"
+        case str():
+            return '"' + "".join(map(_escaped, value)) + '"'
+        case None | bool():
+            return {None: "null", True: "true", False: "false"}[value]
+    return repr(value)
+
+
+def _escaped(character: str) -> str:
+    short = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    if character in short:
+        return short[character]
+    if " " <= character <= "~":
+        return character
+    units = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
+
+
 def _sorted(value: Any) -> Any:
     """Maps in order, `{"base16": …}` as bytes, whole doubles as integers (SPEC §7.1)."""
     if isinstance(value, dict):
         if value.keys() == {"base16"}:
             return bytes.fromhex(value["base16"])
         return in_order({key: _sorted(item) for key, item in value.items()})
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53:
         return int(value)
     return [_sorted(item) for item in value] if isinstance(value, list) else value
 

@@ -336,6 +336,49 @@ def _functions(maker: Maker) -> None:
         "caveat_failed",
         args={"s": "/a/b/c"},
     )
+    for name, comment, pattern, text in (
+        ("glob-braces", "braces, which are no alternatives: no pattern", "/a/*.{key,pem}", "/a/x.key"),
+        ("glob-brackets", "brackets, which are no set: no pattern", "/a/[a-z]", "/a/b"),
+        ("glob-question-mark", "a question mark, which is no wildcard: no pattern", "/a/?", "/a/b"),
+        ("glob-across-part", "`**` beside another character: no pattern", "/a/**.key", "/a/x.key"),
+        ("glob-query", "a text with a query is not in plain form", "/a/*/b", "/a/x?/b"),
+        ("glob-host-query", "a query that looks like a host's end", "https://*.b/**", "https://x?y.b/z"),
+    ):
+        _add(maker, name, "6.6", comment, [3, [GLOB_FLAT, "args", "s", pattern]], "caveat_error", args={"s": text})
+    _add(
+        maker,
+        "glob-folders-none",
+        "6.6",
+        "`**` between segments is none",
+        [GLOB_FLAT, "args", "s", "/a/**/b"],
+        args={"s": "/a/b"},
+    )
+    for name, comment, address in (
+        ("translated", "an address for a translator", "64:ff9b::a00:1"),
+        ("translated-local", "the same, for local use", "64:ff9b:1::a00:1"),
+        ("translated-old", "an IPv4-translated address", "::ffff:0:a00:1"),
+        ("compatible", "an IPv4-compatible address", "::a00:1"),
+        ("6to4", "an address of 6to4", "2002:a00:1::"),
+        ("teredo", "an address of Teredo", "2001:0:1::1"),
+        ("isatap", "an address of ISATAP", "fe80::200:5efe:a00:1"),
+    ):
+        _add(
+            maker,
+            f"net-{name}",
+            "6.6",
+            f"{comment}, which carries an IPv4 one",
+            [3, [NET_FLAT, "args", "a", "10.0.0.0/8"]],
+            "caveat_error",
+            args={"a": address},
+        )
+    _add(
+        maker,
+        "net-loopback",
+        "6.6",
+        "`::1` carries no IPv4 address",
+        [3, [NET_FLAT, "args", "a", "0.0.0.0/8"]],
+        args={"a": "::1"},
+    )
     _add(maker, "regex", "6.6", "a regular expression", [MATCHES_FLAT, "args", "s", "^[a-z]+$"], args={"s": "abc"})
     _add(
         maker,

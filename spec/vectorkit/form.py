@@ -51,7 +51,8 @@ def _text(maker: Maker, one: Chain, two: Chain) -> None:
         "dlgb_" + as_text(one.token())[5:],
         "malformed",
     )
-    refuse("empty", "no text at all", "", "malformed")
+    refuse("empty", "no text at all", "", "nothing_presented")
+    refuse("blank", "a blank and a line end", " \n", "nothing_presented")
     refuse("prefix-alone", "the prefix and nothing after it", "dlgp_", "truncated")
     refuse("not-base64url-alone", "one character, which is none of the alphabet", "dlgt_/", "malformed")
     refuse("padding-alone", "one padding character", "dlgt_=", "not_canonical")
@@ -111,7 +112,7 @@ def _envelope(maker: Maker, one: Chain, two: Chain) -> None:
     def refuse(name: str, comment: str, what: bytes, reason: str) -> None:
         maker.add(name, "3.1", comment, "hex:" + what.hex(), reason, authorize=True)
 
-    refuse("no-bytes", "no bytes at all", b"", "truncated")
+    refuse("no-bytes", "no bytes at all", b"", "nothing_presented")
     for name, number in (("zero", 0), ("four", 4), ("discharge", 5), ("large", 1000), ("negative", -1)):
         refuse(
             f"envelope-{name}", f"envelope number {number}", cbor([number, blocks, proof, []]), "unsupported_version"

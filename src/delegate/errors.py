@@ -7,20 +7,43 @@ Rules of this file:
 - `reason` is one word that the spec, the vectors, Python and the command line share.
 - `public_detail` is what a remote caller may be told: reason and hop. `detail` is for the operator.
 - No message carries a key, a signature or a token. One line, lower case, no full stop, outside input in
-  backticks and escaped.
+  backticks. What `detail` gives is escaped and bounded here, whoever put it together.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
+
+# What a terminal or a log would act on (SPEC §4.2): control characters, surrogates, the format characters of Unicode
+# 15.1 (bidirectional overrides and zero-width ones among them), line and paragraph separators, and the whole plane-14
+# tag and selector block. The ranges are spelled out here, and not taken from Python's own Unicode tables: two verifiers
+# of different age must say the same of the same bytes.
+UNPRINTABLE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+DETAIL_CHARACTERS: Final = 2_000
+
+
+def one_line(text: str, most: int = DETAIL_CHARACTERS) -> str:
+    """Escape text for a message, a log or a terminal, and cut it off after `most` characters."""
+    escaped = UNPRINTABLE.sub(_escape, text[: most + 1])
+    return escaped if len(escaped) <= most else escaped[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _escape(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 class Reason(StrEnum):
     """Why something was refused. Closed: a verifier never answers with another word (SPEC §9)."""
 
     # Not a token.
+    NOTHING_PRESENTED = "nothing_presented"
     MALFORMED = "malformed"
     TRUNCATED = "truncated"
     NOT_CANONICAL = "not_canonical"
@@ -77,7 +100,8 @@ class DelegateError(Exception):
     Attributes:
         reason: the shared word.
         hop: index of the block at fault, from 0; `None` where no single block is.
-        detail: one line for the operator; may quote the request, never a secret.
+        detail: one line for the operator, escaped, of at most `DETAIL_CHARACTERS` characters; may quote the request,
+            never a secret.
     """
 
     http_status: ClassVar[int] = 400
@@ -96,7 +120,7 @@ class DelegateError(Exception):
         if self._in_words is not None:
             in_words, self._in_words = self._in_words, None
             self._detail = in_words()
-        return self._detail
+        return one_line(self._detail)
 
     @detail.setter
     def detail(self, detail: str) -> None:

@@ -281,9 +281,9 @@ def _crafted(can: list[list[list[Any]]], caveats: list[object]) -> Token:
 
 
 _WILD = [
-    [f"{action}**{number:b}*", f"/**{number:b}*a*b**".replace("1", "c*").replace("0", "b**a")]
-    for action in ("a", "**b")
-    for number in range(8, 16)
+    [f"{action}.**.*{number:b}*", "/**/".join(["", *(f"{digit}*" for digit in f"{number:b}"), ""]) + "**"]
+    for action in ("a", "**.b")
+    for number in range(64, 72)
 ]
 
 

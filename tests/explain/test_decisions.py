@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
-from delegate import Decision, Identity, Reason, Request, Root, Token, Verifier, at_most, can
+from delegate import Capability, Decision, Identity, Reason, Request, Root, Token, Verifier, at_most, can, exactly, when
 from delegate.core.evaluator.scope import Scope
+from delegate.errors import DETAIL_CHARACTERS
 from delegate.explain import refusals as refusal
 from delegate.language.capability import encode_capabilities
 from delegate.language.closed import only_arguments
@@ -41,7 +43,10 @@ def _decide(token: Token, request: Request, **settings: object) -> Decision:
 
 
 def _first_hop(
-    *given: str, args: dict[str, object], caveats: tuple[Caveat, ...] = (), env: dict[str, object] | None = None
+    *given: str | Capability,
+    args: dict[str, object],
+    caveats: tuple[Caveat, ...] = (),
+    env: dict[str, object] | None = None,
 ) -> Decision:
     """What a chain of one hop says to paying."""
     token = ALICE.mint(to=PLANNER.principal, can=given, caveats=caveats, ttl="1h", now=NOW)
@@ -168,3 +173,28 @@ def test_an_allowed_decision_explains_which_capability_covers_it() -> None:
     assert shape["version"] == 1
     assert [verdict["permits"] for verdict in shape["explanation"]["verdicts"]] == [True, True, True]
     assert shape["explanation"]["reason"] is None
+
+
+_ACTED_ON = "\x1b[2J\x85\x9b\xad\u2028\u202e\u2066\u200b\U000e0041\U000e0101\n"
+
+
+@pytest.mark.parametrize(
+    "decided",
+    [
+        lambda: _first_hop("pay", args={}, caveats=(when("args.a == text", text=_ACTED_ON),)),
+        lambda: _first_hop("pay", args={"a": _ACTED_ON}, caveats=(when("args.a == 'x'"),)),
+        lambda: _first_hop("pay", args={_ACTED_ON: 1}, caveats=(when("args[k] == 2", k=_ACTED_ON),)),
+        lambda: _first_hop(*(can("pay", exactly(f"{_ACTED_ON}{row:8190}"[:8190])) for row in range(1)), args={}),
+        lambda: _first_hop(*(can("pay", f"/{_ACTED_ON}{row}".replace("[", "")) for row in range(32)), args={}),
+        lambda: _first_hop("pay", args={}, caveats=tuple(when("args.a == text", text="x" * 250) for _ in range(32))),
+        lambda: _first_hop("pay", args={}, caveats=(when("args.a == text", text="\x9b" * 7000),)),
+        lambda: _first_hop(*(can("pay", f"/{'x' * 900}{row}") for row in range(12)), args={}),
+    ],
+)
+def test_words_are_one_line_that_no_terminal_acts_on_and_have_an_end(decided: Callable[[], Decision]) -> None:
+    """An agent's literals come into an operator's log: escaped, and cut off, whatever they are."""
+    decision = decided()
+    for words in (decision.detail, *(verdict.words for verdict in decision.explain().verdicts)):
+        assert 0 < len(words) <= DETAIL_CHARACTERS
+        assert words.isprintable()
+        assert not any(character in _ACTED_ON and character != "[" and not character.isalnum() for character in words)

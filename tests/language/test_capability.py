@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from delegate import Capability, CaveatSyntaxError, Request, can, exactly
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delegate import Capability, CaveatSyntaxError, Request, can, exactly, matching, when
 from delegate.core.chain.compiled import compile_capabilities, permits
 from delegate.core.evaluator.scope import Scope
-from delegate.errors import TokenError
+from delegate.errors import UNPRINTABLE, TokenError
 from delegate.language.capability import encode_capabilities, encode_caveats
 
 
@@ -142,3 +146,46 @@ def test_what_is_no_capability_is_a_token_error(data: bytes) -> None:
     """Whatever bytes come in."""
     with pytest.raises(TokenError):
         compile_capabilities(data)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8))
+def test_a_capability_prints_what_no_terminal_acts_on_and_reads_back(text: str) -> None:
+    """Whatever stands in a resource or a literal is escaped in its own notation, and parses to the same tree."""
+    for resource in (exactly(text), re.sub(r"([*\\?\[\]{}])", r"\\\1", text)):
+        capability = can("pay", resource, when=when("args.a == text", text=text))
+        assert UNPRINTABLE.search(str(capability)) is None
+        assert Capability.parse(str(capability)) == capability
+
+
+@pytest.mark.parametrize("character", "\x00\x1b\x7f\x85\x9b\xad\u2028\u202e\ufeff\U000e0101")
+def test_what_a_terminal_acts_on_is_escaped_in_every_place(character: str) -> None:
+    """Literal resources, patterns, actions, names of arguments and literals of conditions."""
+    for capability in (
+        can("pay", exactly(f"/{character}")),
+        can("pay", f"/{character}"),
+        can(f"pay{character}"),
+        can("pay", args={f"a{character}": 1}),
+        can("pay", when=when("args.a == text || args.b == data", text=character, data=character.encode())),
+    ):
+        assert character not in str(capability)
+        assert Capability.parse(str(capability)) == capability
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('files.read "/secret/*.{key,pem}"', "write several patterns"),
+        ("files.read /a?", r"write `\?`"),
+        ("files.read /reports/**.csv", "write `**/*` for any name at any depth"),
+        ("files**", "write `**.*`"),
+    ],
+)
+def test_a_pattern_that_looks_like_another_tool_s_is_refused_with_the_way_to_write_it(text: str, hint: str) -> None:
+    """In actions and in resources; and in conditions, where the pattern is given."""
+    with pytest.raises(CaveatSyntaxError) as caught:
+        Capability.parse(text)
+    assert hint in caught.value.detail
+    with pytest.raises(CaveatSyntaxError, match="no sets of characters"):
+        when("glob.match(args.p, '/[a-z]')")
+    with pytest.raises(ValueError, match="no sets of characters"):
+        matching("/[a-z]")

@@ -310,8 +310,12 @@ def test_both_verifiers_ask_the_store_the_same() -> None:
 
 
 def test_a_header_that_is_not_there_is_refused() -> None:
-    """`None` is a caller who presents nothing: refused, never a fault."""
-    assert service().decide(None, REQUEST).reason is Reason.MALFORMED
+    """A caller who presents nothing has a reason of its own, never a fault; what is no token is another."""
+    for nothing in (None, "", " \r\n\t", b""):
+        decision = service().decide(nothing, REQUEST)
+        assert (decision.reason, decision.hop, decision.http_status) == (Reason.NOTHING_PRESENTED, None, 401)
+    for something in ("\u00a0", "x", b"\0"):
+        assert service().decide(something, REQUEST).reason is not Reason.NOTHING_PRESENTED
     with pytest.raises(TokenError, match="nothing was presented"):
         service().verify_chain(None)
 

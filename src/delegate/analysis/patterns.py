@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from delegate.core.patterns.matching import Automaton, compile_tokens
 from delegate.core.patterns.tokens import RESOURCE_SEPARATOR, Wild, check_arguments, parse_tokens, print_tokens
@@ -39,6 +40,9 @@ class Pattern:
 
     Make one with `Pattern.parse`. Two patterns are equal when their text and separator are; patterns that are
     written differently and match the same texts, like `**` and `**/**`, contain each other.
+
+    Its tokens are those of the matcher, in which a `**` between segments is left where a segment ends. For walking
+    through two patterns at once such a token stands as three places: see `_unfolded`.
     """
 
     text: str
@@ -61,7 +65,7 @@ class Pattern:
         Source: SPEC §6.
         """
         check_arguments(text, separator)
-        tokens = parse_tokens(text)
+        tokens = parse_tokens(text, separator)
         return cls(text, separator, tokens, compile_tokens(tokens, separator))
 
     def __str__(self) -> str:
@@ -87,8 +91,8 @@ class Pattern:
         if not work.spend(len(self.tokens) + len(other.tokens)):
             return False
         mine = Automaton(self.tokens, self.separator)
-        theirs = other.tokens
-        accepting = Automaton(theirs, self.separator).accepting
+        theirs = _unfolded(other.tokens, self.separator)
+        ends = _ends(theirs, self.separator)
         # Letters: those that this pattern names, and `None` for all others alike.
         within = [*(letter for letter in mine.literals if letter != self.separator), None]
         across = [*within, self.separator]
@@ -106,12 +110,14 @@ class Pattern:
             if any(smaller & state == smaller for smaller in met[place]):
                 continue
             met[place] = [smaller for smaller in met[place] if smaller & state != state] + [state]
-            if accepting >> place & 1 and not state & mine.accepting:
+            if ends >> place & 1 and not state & mine.accepting:
                 return False
             if place == len(theirs):
                 continue
             token = theirs[place]
-            if isinstance(token, Wild):
+            if token is _SKIP:
+                pending += ((place + 1, state), (place + 3, state))
+            elif isinstance(token, Wild):
                 pending.append((place + 1, state))
                 letters = across if token is Wild.ACROSS else within
                 if not work.spend(len(letters)):
@@ -131,10 +137,10 @@ class Pattern:
         tokens.
         """
         self._check_comparable(other)
-        rows = _shared_places(self, other)
-        mine = Automaton(self.tokens, self.separator).accepting
-        theirs = Automaton(other.tokens, self.separator).accepting
-        return any(mine >> place & 1 and row & theirs for place, row in enumerate(rows))
+        mine, theirs = _unfolded(self.tokens, self.separator), _unfolded(other.tokens, self.separator)
+        rows = _shared_places(mine, theirs, self.separator)
+        ends, their_ends = _ends(mine, self.separator), _ends(theirs, self.separator)
+        return any(ends >> place & 1 and row & their_ends for place, row in enumerate(rows))
 
     def intersection(self, other: Pattern, work: Work | None = None) -> tuple[Pattern, ...] | None:
         """Which patterns together match exactly what both match? For display.
@@ -157,23 +163,18 @@ class Pattern:
             return (other,)
         if other.contains(self, work):
             return (self,)
-        found = _shared_writings(self, other, work)
-        if found is None:
+        ways = _Ways(work)
+        found = ways.through(_segments(self), _segments(other))
+        if ways.left < 0 or work.left < 0:
             return None
         # Drop what another one covers; of two that cover each other the first stays.
         kept: list[Pattern] = []
-        for tokens in sorted(found, key=_by_length):
-            pattern = self._written(tokens)
-            if not (self.contains(pattern, work) and other.contains(pattern, work)):
-                # `x/**` would bring in `x`, which one of the two does not match; this is `x/**` without `x`.
-                pattern = self._written((*tokens[:-1], Wild.WITHIN, *tokens[-2:]))
+        for text in sorted(map(self.separator.join, found), key=lambda each: (len(each), each)):
+            pattern = Pattern.parse(text, self.separator)
             if not any(earlier.contains(pattern, work) for earlier in kept):
                 kept = [earlier for earlier in kept if not pattern.contains(earlier, work)]
                 kept.append(pattern)
         return tuple(kept) if len(kept) <= INTERSECTION_PATTERNS and work.left >= 0 else None
-
-    def _written(self, tokens: tuple[str | Wild, ...]) -> Pattern:
-        return Pattern(print_tokens(tokens), self.separator, tokens, compile_tokens(tokens, self.separator))
 
     def _check_comparable(self, other: Pattern) -> None:
         if self.separator != other.separator:
@@ -181,78 +182,129 @@ class Pattern:
             raise ValueError(message)
 
 
-def _shared_places(first: Pattern, second: Pattern) -> list[int]:
+_SKIP: Final = None  # the place before a `**` between segments, which may be gone past: by three places
+_Places: TypeAlias = tuple[str | Wild | None, ...]
+
+
+def _unfolded(tokens: tuple[str | Wild, ...], separator: str) -> _Places:
+    """Spell out each `**` with its separator: it may be skipped; else it is any run, and a separator."""
+    places: list[str | Wild | None] = []
+    for token in tokens:
+        places += (_SKIP, Wild.ACROSS, separator) if token is Wild.SEGMENTS else (token,)
+    return tuple(places)
+
+
+def _ends(places: _Places, separator: str) -> int:
+    """Give the places where a text may end, as bits: the last, and before a separator and `**`."""
+    last = len(places)
+    return 1 << last | (1 << (last - 2) if places[-2:] == (separator, Wild.ACROSS) else 0)
+
+
+def _shared_places(first: _Places, second: _Places, separator: str) -> list[int]:
     """Row *i*, bit *j*: some text brings the first pattern to place *i* and the second to place *j*.
 
     Places never decrease, so one pass over the rows settles it; within a row, runs of allowed moves to the
-    next place are filled by the carry of one addition.
+    next place are filled by the carry of one addition. What may be skipped comes before what it skips, so it is
+    looked at once, before the runs: a run that goes through it goes through all of it.
     """
-    theirs = Automaton(second.tokens, first.separator)
-    separator = first.separator
-    separators = theirs.literals.get(separator, 0)
-    others = sum(theirs.literals.values()) & ~separators
-    rows = [0] * (len(first.tokens) + 1)
+    bits: dict[str | Wild | None, int] = {}
+    for place, token in enumerate(second):
+        bits[token] = bits.get(token, 0) | 1 << place
+    skips, across = bits.get(_SKIP, 0), bits.get(Wild.ACROSS, 0)
+    free = across | bits.get(Wild.WITHIN, 0)
+    separators = bits.get(separator, 0)
+    others = (1 << len(second)) - 1 & ~(free | skips | separators)
+    rows = [0] * (len(first) + 4)
     rows[0] = 1
-    for place, token in enumerate((*first.tokens, None)):
-        moves = theirs.skippable
-        if isinstance(token, Wild):
+    for place, token in enumerate((*first, "")):
+        wild = isinstance(token, Wild)
+        moves = free | skips
+        if wild:
             moves |= others | (separators if token is Wild.ACROSS else 0)
         row = rows[place]
+        row |= (row & skips) << 3
         row |= ((row & moves) + moves) ^ moves
         rows[place] = row
-        if isinstance(token, Wild):
+        if wild:
             rows[place + 1] |= row
-        elif token is not None:
-            staying = row & (theirs.across if token == separator else theirs.skippable)
-            rows[place + 1] |= (row & theirs.literals.get(token, 0)) << 1 | staying
-    return rows
+        elif token is _SKIP:
+            rows[place + 1] |= row
+            rows[place + 3] |= row
+        elif token:
+            staying = row & (across if token == separator else free)
+            rows[place + 1] |= (row & bits.get(token, 0)) << 1 | staying
+    return rows[: len(first) + 1]
 
 
-def _shared_writings(first: Pattern, second: Pattern, work: Work) -> set[tuple[str | Wild, ...]] | None:
-    """The tokens of every way through both patterns at once, or `None` when there are too many.
-
-    Here a last `/**` does not match nothing: a text that needs that is a way of its own.
-    """
-    mine, theirs = first.tokens, second.tokens
-    ends = Automaton(mine, first.separator).accepting, Automaton(theirs, first.separator).accepting
-    writings: set[tuple[str | Wild, ...]] = set()
-    pending: list[tuple[int, int, tuple[str | Wild, ...]]] = [(0, 0, ())]
-    ways = 0
-    while pending:
-        i, j, written = pending.pop()
-        ways += 1
-        if ways > INTERSECTION_WAYS or not work.spend(1 + len(written) // 64):
-            return None
-        left = mine[i] if i < len(mine) else None
-        right = theirs[j] if j < len(theirs) else None
-        if isinstance(left, Wild) and isinstance(right, Wild):
-            written = (*written, left if left is Wild.WITHIN else right)
-        if ends[0] >> i & 1 and ends[1] >> j & 1:
-            writings.add(written)
-        pending.extend(
-            (next_i, next_j, written if letter is None else (*written, letter))
-            for next_i, next_j, letter in _moves(left, right, i, j, first.separator)
-        )
-    return writings
+def _segments(pattern: Pattern) -> tuple[str, ...]:
+    """Give the segments of a pattern, as text; of neighbours that are all `**`, one."""
+    return tuple(print_tokens(pattern.tokens, pattern.separator).split(pattern.separator))
 
 
-def _moves(
-    left: str | Wild | None, right: str | Wild | None, i: int, j: int, separator: str
-) -> list[tuple[int, int, str | None]]:
-    """Where two patterns can go together from places *i* and *j*, by which character (`None`: by none)."""
-    moves: list[tuple[int, int, str | None]] = []
-    if isinstance(left, Wild):
-        moves.append((i + 1, j, None))
-        if isinstance(right, str) and (left is Wild.ACROSS or right != separator):
-            moves.append((i, j + 1, right))
-    if isinstance(right, Wild):
-        moves.append((i, j + 1, None))
-        if isinstance(left, str) and (right is Wild.ACROSS or left != separator):
-            moves.append((i + 1, j, left))
-    if isinstance(left, str) and left == right:
-        moves.append((i + 1, j + 1, left))
-    return moves
+class _Ways:
+    """Every way through two patterns at once, by whole segments, and within them by characters."""
 
+    __slots__ = ("left", "work")
 
-def _by_length(tokens: tuple[str | Wild, ...]) -> tuple[int, str]:
-    return len(tokens), print_tokens(tokens)
+    def __init__(self, work: Work) -> None:
+        self.left = INTERSECTION_WAYS
+        self.work = work
+
+    def _another(self, written: int) -> bool:
+        self.left -= 1
+        return self.left >= 0 and self.work.spend(1 + written // 64)
+
+    def through(self, first: tuple[str, ...], second: tuple[str, ...]) -> set[tuple[str, ...]]:
+        """Give the segments of every pattern that a way writes; together they match just what both match.
+
+        Of no use where the ways, or the work, ran out.
+        """
+        found: set[tuple[str, ...]] = set()
+        pending: list[tuple[int, int, tuple[str, ...]]] = [(0, 0, ())]
+        while pending:
+            i, j, written = pending.pop()
+            if not self._another(8 * len(written)):
+                break
+            left, right = first[i : i + 1], second[j : j + 1]
+            if left == right == ("**",):
+                written = (*written, "**")
+            if not (left or right):
+                found.add(written)
+            if left == ("**",):
+                pending.append((i + 1, j, written))
+                if right and right != left:
+                    pending.append((i, j + 1, written + right))
+            if right == ("**",):
+                pending.append((i, j + 1, written))
+                if left and left != right:
+                    pending.append((i + 1, j, written + left))
+            elif left and right and left != ("**",):
+                pending += ((i + 1, j + 1, (*written, each)) for each in self._within(left[0], right[0]))
+        return found
+
+    def _within(self, first: str, second: str) -> set[str]:
+        """Give what two segments share, as segments: the same, for characters and `*`."""
+        mine, theirs = parse_tokens(first), parse_tokens(second)
+        found: set[str] = set()
+        pending: list[tuple[int, int, tuple[str | Wild, ...]]] = [(0, 0, ())]
+        while pending:
+            i, j, written = pending.pop()
+            if not self._another(len(written)):
+                break
+            left = mine[i] if i < len(mine) else None
+            right = theirs[j] if j < len(theirs) else None
+            if left is right is Wild.WITHIN:
+                written = (*written, Wild.WITHIN)
+            if left is right is None:
+                found.add(print_tokens(written))
+            if left is Wild.WITHIN:
+                pending.append((i + 1, j, written))
+                if isinstance(right, str):
+                    pending.append((i, j + 1, (*written, right)))
+            if right is Wild.WITHIN:
+                pending.append((i, j + 1, written))
+                if isinstance(left, str):
+                    pending.append((i + 1, j, (*written, left)))
+            elif isinstance(left, str) and left == right:
+                pending.append((i + 1, j + 1, (*written, left)))
+        return found

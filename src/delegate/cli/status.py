@@ -32,6 +32,7 @@ class Status(IntEnum):
 STATUS_OF: Final[dict[Reason, Status]] = {
     **dict.fromkeys(
         (
+            Reason.NOTHING_PRESENTED,
             Reason.MALFORMED,
             Reason.TRUNCATED,
             Reason.NOT_CANONICAL,

@@ -23,7 +23,7 @@ from delegate.core.decide.evidence import Evidence
 from delegate.core.decide.verified import VerifiedChain
 from delegate.core.evaluator.compiler import compile_wire
 from delegate.core.evaluator.scope import Scope
-from delegate.errors import CaveatError, DelegateError, Denied, Reason
+from delegate.errors import CaveatError, DelegateError, Denied, Reason, one_line
 from delegate.explain.conditions import explain_failure_in
 from delegate.explain.refusals import covering, in_words, unmet
 from delegate.language.capability import capability_texts, decode_caveats
@@ -150,7 +150,12 @@ def _verdict(chain: VerifiedChain, link: Link, inputs: Inputs) -> Verdict:
             else _why_not(refusal, chain, inputs)
         )
     return Verdict(
-        hop=link.hop, signer=link.signer, holder=link.block.holder, covered=covered, permits=permits, words=words
+        hop=link.hop,
+        signer=link.signer,
+        holder=link.block.holder,
+        covered=covered,
+        permits=permits,
+        words=one_line(words),
     )
 
 

@@ -27,6 +27,7 @@ from delegate.language.conditions import Caveat
 from delegate.language.constraints import constrain
 from delegate.language.meaning import parse as parse_caveat
 from delegate.language.printer import format_expression as format_caveat
+from delegate.language.printer import format_quoted
 from delegate.language.shortcut import read_plain
 from delegate.language.tree import Expression, conjunction, conjuncts
 from delegate.limits import CAPABILITIES, CAVEATS, RESOURCE_CHARACTERS
@@ -99,7 +100,7 @@ class Capability:
             words += f"({', '.join(_word(name, _ACTION) for name in names)})"
             rest = rest[1:]
         if isinstance(self.resource, Exactly):
-            words += f" exactly {json.dumps(self.resource.text, ensure_ascii=False)}"
+            words += f" exactly {format_quoted(self.resource.text)}"
         elif self.resource is not None:
             words += f" {_word(self.resource, _BARE)}"
         if rest:
@@ -138,7 +139,7 @@ def can(
     """Author a capability.
 
     Args:
-        action: a pattern; `*` matches within a `.` segment, `**` across.
+        action: a pattern; `*` matches within a `.` segment, `**` any number of segments.
         resource: a pattern over `/` segments, `exactly(text)`, or `None`: then it matches only requests without
             a resource. Any resource is `**`.
         args: what each argument must be: a constraint such as `at_most(500)`, or a value that it must equal. No
@@ -240,7 +241,7 @@ def _word(text: str, bare: re.Pattern[str]) -> str:
     """Print a word bare where it reads back as itself, else quoted."""
     if bare.fullmatch(text) and text not in {"if", "exactly"} and shown(text, len(text)) == text:
         return text
-    return json.dumps(text)
+    return format_quoted(text)
 
 
 class _Reader:

@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from delegate.core.evaluator.namespaced import is_glob, is_network
+from delegate.core.evaluator.namespaced import is_glob, is_network, why_no_glob
 from delegate.core.evaluator.opcodes import CAVEAT_NAMES, LiteralValue, Op
 from delegate.core.evaluator.regex import is_pattern
 from delegate.core.evaluator.scope import EvaluationError
@@ -119,7 +119,8 @@ def _check_constants(tree: Expression, source: str) -> None:
             check, what = _CHECKS[node.op]
             literal = node.operands[1]
             if isinstance(literal, Literal) and isinstance(literal.value, str) and not check(literal.value):
-                raise CaveatSyntaxError(f"text that is no {what}", source=source, span=(0, len(source)))
+                detail = why_no_glob(literal.value) if node.op is Op.GLOB_MATCH else f"text that is no {what}"
+                raise CaveatSyntaxError(detail, source=source, span=(0, len(source)))
 
 
 _CHECKS = {

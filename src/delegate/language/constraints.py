@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from delegate.core.evaluator.namespaced import is_glob, is_host, is_network
+from delegate.core.evaluator.namespaced import is_host, is_network, why_no_glob
 from delegate.core.evaluator.opcodes import QUOTABLE_FIELD, Op
 from delegate.core.evaluator.regex import is_pattern
 from delegate.core.patterns.plain_form import plain_form
@@ -164,13 +164,14 @@ def between(least: Number | str, most: Number | str) -> Constraint:
 
 
 def matching(pattern: str) -> Constraint:
-    """Text that matches a glob: `*` within a `/` segment, `**` across; with a `/` in it, plain paths only.
+    """Text that matches a pattern: `*` within a `/` segment, `**` for segments; with a `/` in it, plain paths only.
 
     Raises:
         ValueError: no pattern.
     """
-    if not is_glob(pattern):
-        message = f"no pattern: {pattern!a}"
+    fault = why_no_glob(pattern)
+    if fault:
+        message = f"{pattern!a}: {fault}"
         raise ValueError(message)
     return _binary(Op.GLOB_MATCH, pattern)
 

@@ -8,7 +8,10 @@ Rules of this file:
 
 from __future__ import annotations
 
+import json
+
 from delegate.core.evaluator.opcodes import IDENTIFIER, KEYWORDS, METHODS, LiteralValue, Op
+from delegate.errors import UNPRINTABLE
 from delegate.language.tree import (
     FUNCTIONS,
     MACROS,
@@ -67,10 +70,21 @@ def format_literal(value: LiteralValue) -> str:
     return repr(value)
 
 
+def format_quoted(text: str) -> str:
+    """Text as a JSON string, with whatever is not printable escaped."""
+    return f'"{"".join(map(_json_character, text))}"'
+
+
+def _json_character(character: str) -> str:
+    if character in _ESCAPES or not character.isprintable() or UNPRINTABLE.match(character):
+        return json.dumps(character)[1:-1].replace("\x7f", "\\u007f")
+    return character
+
+
 def _character(character: str) -> str:
     if character in _ESCAPES:
         return _ESCAPES[character]
-    if character.isprintable():
+    if character.isprintable() and not UNPRINTABLE.match(character):
         return character
     code = ord(character)
     return f"\\u{code:04x}" if code <= _BMP_MAX else f"\\U{code:08x}"

@@ -48,7 +48,7 @@ class Root:
         Args:
             principal: its name must be the one that the chain's `iss` gives.
             speaks_for: patterns over names for whom it may sign, such as `user:*@example.com` (`*` matches within
-                a `/` segment, `**` across). For itself it always may.
+                a `/` segment, `**` any number of segments). For itself it always may.
             tenants: tenants for which it may sign.
             can: a bound on whatever its chains permit.
             not_before: when to begin to trust this key, by the verifier's own clock.

@@ -44,7 +44,7 @@ class Verifier(Base):
 
         Args:
             presentation: chain and proof, or a bearer token where this verifier takes them: an object, its text
-                or its bytes, at most 32 KiB. `None`, as a header that is not there, is refused as MALFORMED.
+                or its bytes, at most 32 KiB. `None`, as a header that is not there, is refused as NOTHING_PRESENTED.
             request: what is asked, as the service understands it; act on this same object afterwards.
             env: facts that the service vouches for, JSON values and bytes. Never what the caller said.
             cost: unit → what this request costs the budgets of its chain: integers from 0. `calls` is 1 unless said;

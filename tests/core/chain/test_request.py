@@ -12,6 +12,8 @@ from typing import Any
 
 import cbor2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from delegate import DelegateError, Reason, Request
 from delegate.core.chain.request import parse_json
@@ -200,6 +202,10 @@ def test_json_of_a_megabyte_is_over_the_limit() -> None:
         ("http://example.com:8080/x", "http://example.com:8080/x", None),
         ("https://example.com/x?b=2&a=1&b=3&c=", "https://example.com/x", {"b": ("2", "3"), "a": ("1",), "c": ("",)}),
         ("https://[2001:DB8::1]:8443/x", "https://[2001:db8::1]:8443/x", None),
+        ("https://127.0.0.1/x", "https://127.0.0.1/x", None),
+        ("https://example.com/gesch%c3%a4ft/", "https://example.com/gesch%C3%A4ft/", None),
+        ("https://example.com/geschäft/", "https://example.com/gesch%C3%A4ft/", None),
+        ("https://example.com/a%21/{|[^", "https://example.com/a!/%7B%7C%5B%5E", None),
     ],
 )
 def test_an_http_request_has_one_mapping(url: str, resource: str, query: dict[str, Any] | None) -> None:
@@ -235,6 +241,23 @@ def test_an_http_request_has_one_mapping(url: str, resource: str, query: dict[st
         "https://[::ffff:102:304]/",
         "https://[v1.a]/",
         "https:///x",
+        *(
+            f"https://{host}/"
+            for host in ("127.1", "0x7f.1", "2130706433", "127.000.000.001", "0177.0.0.1", "1.2.3.4.5")
+        ),
+        *(
+            f"https://{host}/"
+            for host in ("example.com.", "a..b", "[2001:db8:0::1]", "[::ffff:7f00:1]", "exa mple.com")
+        ),
+        *(
+            f"https://example.com{path}"
+            for path in ("/100%", "/a%zz", "/?q=100%", "/%ff", "/%c3", "/a%C0%AF", "/%ED%A0%80")
+        ),
+        *(
+            f"https://example.com{path}"
+            for path in ("/a%2fb", "/a%2F..", "/a%3Bb", "/a%0A", "/a%00", "/a%7f", "//evil.com")
+        ),
+        *(f"https://example.com{path}" for path in ("/a/..", "/a/../b", "/./a", "/..;/a", "/a b", "/a\\b", "/a\tb")),
     ],
 )
 def test_an_odd_url_is_refused(url: str) -> None:
@@ -259,6 +282,131 @@ def test_an_odd_method_is_refused(method: str) -> None:
         Request.http(method, "https://example.com/")
     assert caught.value.reason is Reason.MALFORMED
     assert Request.http("M-SEARCH", "https://example.com/").action == "http.m-search"
+
+
+def test_a_condition_on_the_text_of_a_path_is_not_passed_by_another_text() -> None:
+    """The attack: small hex digits, or none, for the letter that a condition forbids."""
+    forbidden = "https://h/gesch%C3%A4ft/"
+    for path in ("gesch%c3%a4ft", "gesch%C3%a4ft", "geschäft", "gesch%C3%A4ft"):
+        resource = Request.http("GET", f"https://h/{path}/x").resource
+        assert resource is not None
+        assert resource.startswith(forbidden)
+
+
+ORIGIN = "https://files.example.com"
+
+
+@pytest.mark.parametrize("target", ["/reports/q3.csv?page=2", b"/reports/q3.csv?page=2"])
+@pytest.mark.parametrize("origin", [ORIGIN, f"{ORIGIN}/", "https://Files.Example.com:443"])
+def test_a_service_makes_its_request_of_its_origin_and_the_raw_target(origin: str, target: str | bytes) -> None:
+    """It is the request of the URL that the caller had; text or bytes, as the server has the target."""
+    assert Request.from_target(origin, "GET", target) == Request.http("GET", f"{ORIGIN}/reports/q3.csv?page=2")
+    assert Request.from_target(origin, "GET", target, {"x": 1}).args["x"] == 1
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(
+            "",
+            "*",
+            "reports",
+            "@evil.example/",
+            ".evil.example/",
+            ":80/",
+            "https://files.example.com/x",
+            "http://evil/x",
+        ),
+        *(
+            "//evil.example/x",
+            "/x y",
+            "/x\r\nHost: evil.example",
+            "/x\x00",
+            "/x#f",
+            "/é",
+            b"/\xc3\xa9",
+            "/x\\y",
+            "?x=1",
+        ),
+        *("files.example.com:443", "/a/../b", "/%2e%2e/b", "/a%2Fb", "/100%", " /x", "/x\u200b", "/\ud800"),
+    ],
+)
+def test_an_odd_target_is_refused(target: str | bytes) -> None:
+    """No target makes another host, ends the line, or is read in several ways."""
+    with pytest.raises(DelegateError) as caught:
+        Request.from_target(ORIGIN, "GET", target)
+    assert caught.value.reason is Reason.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("", "files.example.com", "https://", f"{ORIGIN}/api", f"{ORIGIN}?", f"{ORIGIN}/?x", f"{ORIGIN}#", "/"),
+        *("https://u@files.example.com", "ftp://files.example.com", "https://127.1", "//files.example.com"),
+    ],
+)
+def test_an_origin_is_scheme_and_host(origin: str) -> None:
+    """Another is a mistake of whoever configured the service, and no refusal of a caller."""
+    with pytest.raises(ValueError, match="an origin is like"):
+        Request.from_target(origin, "GET", "/")
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
+    | st.binary(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b", "aa", "base16", "é"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(values, values)
+def test_a_description_is_the_request_s_alone(first: object, second: object) -> None:
+    """One text for one digest, whatever it was made from; printable ASCII, so that it may be shown as it is."""
+    one, other = (Request("x", None, {"v": each}) for each in (first, second))
+    assert (one.describe() == other.describe()) is (one.digest == other.digest)
+    assert one.describe() == Request("x", None, one.args).describe()
+    assert one.describe().isascii()
+    assert one.describe().isprintable()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("a", "b"), ("a", None, {"b": 1})),
+        (("a", None), ("a", "null")),
+        (("a", ""), ("a", None)),
+        (("a", None, {"x": b"\0"}), ("a", None, {"x": {"base16": "00"}})),
+        (("a", None, {"x": b"\0"}), ("a", None, {"x": "h'00'"})),
+        (("a", None, {"x": 1}), ("a", None, {"x": True})),
+        (("a", None, {"x": 1}), ("a", None, {"x": "1"})),
+        (("a", None, {"x": 2**53 + 2}), ("a", None, {"x": float(2**53 + 2)})),
+        (("a", "\u00e9"), ("a", "e\u0301")),
+        (("a", "\\u00e9"), ("a", "\u00e9")),
+        (("a", "\U0001f600"), ("a", "\\ud83d\\ude00")),
+        (("a", 'x", {"y": 1}]'), ("a", "x", {"y": 1})),
+    ],
+)
+def test_two_requests_have_two_descriptions(one: tuple[Any, ...], other: tuple[Any, ...]) -> None:
+    """What looks alike, or looks like the text of another, is told apart."""
+    assert Request(*one).describe() != Request(*other).describe()
+
+
+def test_a_description_is_what_is_digested() -> None:
+    """The diagnostic notation of the specification's array, keys in order."""
+    request = Request(
+        "pay", None, {"note": "caf\u00e9\x7f", "at": 1.5, "blob": b"\0\xff", "to": ["a", None, True], "n": 2.0}
+    )
+    expected = (
+        r"""["pay", null, {"n": 2, "at": 1.5, "to": ["a", null, true], "blob": h'00ff', "note": "caf\u00e9\u007f"}]"""
+    )
+    assert request.describe() == expected
 
 
 def test_a_query_twice_is_a_mistake_of_the_program() -> None:

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 from delegate.core.chain.printable import has_space, is_plain, shown
-from delegate.core.chain.urls import http_action, split_url
+from delegate.core.chain.urls import http_action, join_target, split_url
 from delegate.core.patterns.plain_form import plain_form
 from delegate.core.wire import cbor
 from delegate.errors import DelegateError, Reason
@@ -101,12 +101,16 @@ class Request:
         """Map an HTTP request: the mapping that every integration shares.
 
         The action is `http.` and the lower-case method; the resource is scheme, host, port unless it is the
-        scheme's own, and path, with scheme and host in lower case. A query becomes `args["query"]`, a map from
-        name to the list of its values, in order.
+        scheme's own, and path. Scheme and host are in lower case; what a path cannot hold as it is (a letter beyond
+        ASCII, `{`, `"`) stands behind percent signs in capitals, and nothing else does. A query becomes
+        `args["query"]`, a map from name to the list of its values, in order.
+
+        For whoever sends a request. A service that receives one has no URL, only a target and its own origin: see
+        `from_target`.
 
         Raises:
-            DelegateError: MALFORMED for a relative URL, userinfo, a fragment, an odd host or port, a path that hides
-                letters behind percent signs, or what is no HTTP method.
+            DelegateError: MALFORMED for a relative URL, userinfo, a fragment, an odd host or port, a path that is read
+                in several ways (SPEC §7.4), or what is no HTTP method.
             ValueError: `args` has a `query` of its own beside the URL's.
         """
         action = http_action(method)
@@ -118,6 +122,28 @@ class Request:
                 raise ValueError(message)
             merged["query"] = query
         return cls(action, resource, merged)
+
+    @classmethod
+    def from_target(
+        cls, origin: str, method: str, target: str | bytes, args: Mapping[str, object] | None = None
+    ) -> Request:
+        """Map an HTTP request as a service receives it: `http` of its own origin and the raw target.
+
+        Never of a `Host` header or of a URL that a framework made from one: whoever sends the request chooses it.
+
+        Args:
+            origin: where clients reach this service, as configured: `https://files.example.com`. No path.
+            method: of the request line.
+            target: of the request line, undecoded: path and query, such as `/reports/q3.csv?page=2`. ASGI has them in
+                `scope["raw_path"]` and `scope["query_string"]`; WSGI servers in `REQUEST_URI` or `RAW_URI`.
+            args: further arguments.
+
+        Raises:
+            DelegateError: MALFORMED as `http` does; and for a target that does not begin with `/`, that begins with
+                `//`, or that has anything but visible ASCII.
+            ValueError: `origin` is none; or `args` has a `query` of its own beside the target's.
+        """
+        return cls.http(method, join_target(origin, target), args)
 
     @classmethod
     def tool(cls, name: str, arguments: Mapping[str, object] | None = None) -> Request:
@@ -148,6 +174,18 @@ class Request:
         """Give the request as JSON values; bytes as `{"base16": …}`."""
         return {"action": self.action, "resource": self.resource, "args": _jsonable(self.values)}
 
+    def describe(self) -> str:
+        r"""Give the canonical text of this request: what was digested, in CBOR's diagnostic notation.
+
+        Two requests have the same text if and only if they have the same digest, in any release of this format. It is
+        one line of printable ASCII, such as `["pay", null, {"amount": 5, "note": "caf\u00e9"}]`. Nothing of it is
+        left out or shortened: it can have some six times the 64 KiB of the request.
+
+        A service may send it to whoever sent the request, to compare with what they proved: there is nothing in it but
+        the request. Source: SPEC §7.1.
+        """
+        return describe([self.action, self.resource, self.values])
+
     def __setattr__(self, name: str, value: object) -> NoReturn:
         message = "a Request cannot be changed"
         raise AttributeError(message)
@@ -169,6 +207,17 @@ class Request:
 def normalise(values: Mapping[str, object], where: str) -> dict[str, Any]:
     """Normalise values as arguments are; `where` names them in an error. Raises as `Request` does."""
     return _mapping(values, 1, _Budget(), where)
+
+
+def describe(value: object) -> str:
+    """Write a normalised value as diagnostic notation (RFC 8949 §8), in one way and in printable ASCII (SPEC §7.1)."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{describe(key)}: {describe(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(describe, value))}]"
+    if isinstance(value, bytes):
+        return f"h'{value.hex()}'"
+    return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is any of its types

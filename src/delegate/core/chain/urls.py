@@ -1,8 +1,12 @@
-"""HTTP methods and URLs as requests have them (SPEC §7.4): one text for one thing, or a refusal.
+"""HTTP methods and URLs as requests have them (SPEC §7.4): one text for one target, or a refusal.
 
 The rules of this file:
 
-- What a URL library would drop, decode or read in its own way is refused first.
+- What clients and servers drop, decode or read each in their own way is refused first: user names, fragments,
+  backslashes, dot segments, a second slash at the start, a percent sign for a slash, for what needs none, or for
+  nothing.
+- What they write in several ways and read in one is written in one way: scheme and host in lower case, a path in
+  ASCII, in which whatever a path cannot hold stands behind percent signs with capital digits, and nothing else does.
 - The authority is put together again from what was read: where that is not what was written, it is refused.
 - ASCII alone is lowered: beyond it, lowering makes other letters (the sign for Kelvin becomes `k`).
 """
@@ -10,17 +14,24 @@ The rules of this file:
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address
 from typing import Final, NoReturn
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote_to_bytes, urlsplit
 
 from delegate.core.chain.printable import has_space, is_plain, shown
-from delegate.core.patterns.plain_form import needlessly_encoded
+from delegate.core.evaluator.namespaced import is_host
 from delegate.errors import DelegateError, Reason
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
-_HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_IN_PATHS: Final = "/!$&'()*+,;=:@"  # what `quote` leaves as it is, beside the unreserved (RFC 3986 §3.3)
+_BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
+# A control character; `/` and `;`, which servers take for separators once decoded; a letter, a digit, `-._~` (RFC 3986
+# §2.3), which some clients decode before they send; a segment `.` or `..`, which they resolve; a second slash at the
+# start, which makes a host of what follows.
+_UNFIT_PATH: Final = re.compile(
+    "%(?:[01][0-9A-Fa-f]|7[Ff]|2[Ff]|3[Bb]|2[DEde]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])"
+    r"|/\.{1,2}(?:[/;]|\Z)|\A//"
+)
 
 
 def http_action(method: str) -> str:
@@ -38,6 +49,8 @@ def split_url(url: str) -> tuple[str, dict[str, list[str]]]:
     """
     if not is_plain(url) or has_space(url) or "\\" in url or "#" in url:
         _refuse(f"not a URL without spaces, backslashes and fragment: `{shown(url)}`")
+    if _BAD_ESCAPE.search(url):
+        _refuse(f"a percent sign without two hex digits: `{shown(url)}`")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -49,36 +62,50 @@ def split_url(url: str) -> tuple[str, dict[str, list[str]]]:
     authority = host if port is None else f"{host}:{port}"
     if not parts.scheme or not host or authority != parts.netloc.lower():
         _refuse(f"not an absolute URL with a plain host and no userinfo: `{shown(url)}`")
-    if needlessly_encoded(parts.path):
-        _refuse(f"a path with letters, digits or `-._~` behind percent signs: `{shown(url)}`")
     if port == _DEFAULT_PORTS.get(parts.scheme):
         authority = host
     values: dict[str, list[str]] = {}
     for name, value in query:
         values.setdefault(name, []).append(value)
-    return f"{parts.scheme}://{authority}{parts.path or '/'}", values
+    return f"{parts.scheme}://{authority}{_path(parts.path) or '/'}", values
+
+
+def join_target(origin: str, target: str | bytes) -> str:
+    """Put the public origin of a service before the target of a request line, in origin form (RFC 9112 §3.2.1).
+
+    Raises:
+        DelegateError: MALFORMED for any other target: a whole URL, an authority, `*`, or what is not visible ASCII.
+        ValueError: no origin.
+    """
+    try:
+        found, query = split_url(origin)
+    except DelegateError as error:
+        raise ValueError(f"an origin is like `https://files.example.com`: {error.detail}") from None
+    scheme, _, rest = found.partition("://")
+    if scheme not in _DEFAULT_PORTS or rest.find("/") != len(rest) - 1 or query or "?" in origin:
+        raise ValueError(f"an origin is like `https://files.example.com`, with no path: `{shown(origin)}`")
+    text = target.decode("latin-1") if isinstance(target, bytes) else target
+    if not text.startswith("/") or not text.isascii():
+        _refuse(f"a target that is no path and query in ASCII: `{shown(text)}`")
+    return found[:-1] + text
 
 
 def _host(parts: SplitResult) -> str:
-    """Give the host as a resource has it; empty where it has none."""
+    """Give the host as a resource has it; empty where it has none, or none in its one writing."""
     host = parts.hostname or ""
-    if not parts.netloc.isascii():
+    if not parts.netloc.isascii() or not is_host(host):
         return ""
-    if ":" not in host:
-        return host if _HOST.fullmatch(host) else ""
-    return f"[{host}]" if _is_address(host) else ""
+    return f"[{host}]" if ":" in host else host
 
 
-def _is_address(text: str) -> bool:
-    """Say whether this is an IPv6 address in its one text.
-
-    Without a zone, which is the sender's own, and no IPv4 address in disguise: that has another text.
-    """
+def _path(path: str) -> str:
+    """Give a path in its one writing."""
+    if _UNFIT_PATH.search(path):
+        _refuse(f"a path that servers or clients read in several ways: `{shown(path)}`")
     try:
-        address = IPv6Address(text)
-    except ValueError:
-        return False
-    return address.scope_id is None and address.ipv4_mapped is None and str(address) == text
+        return quote(unquote_to_bytes(path).decode(), _IN_PATHS)
+    except UnicodeDecodeError:
+        _refuse(f"a path with percent signs that are not UTF-8: `{shown(path)}`")
 
 
 def _refuse(detail: str) -> NoReturn:

@@ -200,11 +200,12 @@ def _checking_revocation(
 
 def framed(presented: Presented) -> Envelope:
     """Frame whatever was presented; raises TokenError."""
+    blank = presented.strip(" \t\r\n") == "" if isinstance(presented, str) else presented in (None, b"")
+    if blank:
+        raise TokenError(Reason.NOTHING_PRESENTED, "nothing was presented")  # no header, or an empty one
     if isinstance(presented, (str, bytes)):
         return frame(presented)
     if type(presented) is Envelope:
         return presented
-    if presented is None:  # a header that is not there
-        raise TokenError(Reason.MALFORMED, "nothing was presented")
     message = f"a presentation is an object of this library, its text or its bytes, not {type(presented).__name__}"
     raise TypeError(message)

@@ -5,7 +5,7 @@ Rules of this file:
 - What could be read in two ways is an error, never `false`: a caveat may say `!path.within(…)`, and an error
   denies either way.
 - So there is no decoding and no cleaning up: `..`, percent-encoded separators, backslashes, userinfo, short,
-  octal or hexadecimal addresses are all errors.
+  octal or hexadecimal addresses, and IPv6 addresses that stand for IPv4 ones are all errors.
 - Only text is looked at: no file system (what a symbolic link points to is the tool's business), no DNS.
 """
 
@@ -41,6 +41,24 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 # A last label that makes a host an IPv4 address in the eyes of a browser.
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _PREFIX_LENGTH = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
+
+# Prefixes of IPv6 addresses in which an IPv4 one is written.
+_CARRIERS = [
+    (int(network.network_address) >> 128 - network.prefixlen, network.prefixlen)
+    for network in map(
+        IPv6Network,
+        (
+            "::/96",  # IPv4-compatible (RFC 4291 §2.5.5.1)
+            "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
+            "64:ff9b::/96",  # translators (RFC 6052)
+            "64:ff9b:1::/48",  # the same, for local use (RFC 8215)
+            "2001::/32",  # Teredo (RFC 4380)
+            "2002::/16",  # 6to4 (RFC 3056)
+        ),
+    )
+]
+# The third group from the right of an ISATAP address (RFC 5214), with or without the bit for a global one.
+_ISATAP, _ISATAP_MASK = 0x0000_5EFE, 0xFDFF_FFFF
 
 _Address: TypeAlias = IPv4Address | IPv6Address
 _Network: TypeAlias = IPv4Network | IPv6Network
@@ -115,14 +133,26 @@ def _host(name: str) -> str:
 def net_within(address: object, network: object, scope: Scope) -> bool:
     """`net.within(ip, cidr)`: is the address in the network?
 
-    An IPv6 address that stands for an IPv4 one (`::ffff:10.0.0.1`) is that one.
+    An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`), as sockets give IPv4 peers, is the IPv4 one.
 
     Raises:
         EvaluationError: CAVEAT_ERROR: an IPv4 address that is not four decimal numbers, an IPv6 one with a zone;
-            a network without prefix length or with bits set behind it.
+            any other IPv6 address that carries an IPv4 one for a translator or tunnel to reach: a list of IPv4
+            networks would not know it; a network without prefix length or with bits set behind it.
     """
     inner, outer = _texts("net.within", scope, address, network, base=_NETWORK_STEPS)
-    return _address(inner) in _network(outer)
+    found = _address(inner)
+    if isinstance(found, IPv6Address) and _carries_ipv4(int(found)):
+        detail = "an IPv6 address that carries an IPv4 one"
+        raise EvaluationError(detail)
+    return found in _network(outer)
+
+
+def _carries_ipv4(address: int) -> bool:
+    """Say whether an IPv4 address is written in this one; `::` and `::1` carry none."""
+    if address >> 32 & _ISATAP_MASK == _ISATAP and address >> 64:
+        return True
+    return address > 1 and any(address >> 128 - length == prefix for prefix, length in _CARRIERS)
 
 
 def _address(text: str) -> _Address:
@@ -159,15 +189,16 @@ def _network(text: str) -> _Network:
 
 
 @lru_cache(maxsize=256)
-def _glob(pattern: str) -> Callable[[str], bool] | None:
+def _glob(pattern: str) -> Callable[[str], bool] | str:
+    """Give the matcher of a pattern, or why it is none."""
     try:
         return compile_pattern(pattern)
-    except TokenError:
-        return None
+    except TokenError as error:
+        return error.detail
 
 
 def glob_match(text: object, pattern: object, scope: Scope) -> bool:
-    """`glob.match(s, pattern)`: does the pattern match the whole text? `*` within a `/` segment, `**` across.
+    """`glob.match(s, pattern)`: does the pattern match the whole text? `*` within a `/` segment, `**` for segments.
 
     Raises:
         EvaluationError: CAVEAT_ERROR: no pattern; or a pattern with a `/`, and a text that is not in plain form:
@@ -177,9 +208,8 @@ def glob_match(text: object, pattern: object, scope: Scope) -> bool:
         raise no_overload("glob.match", text, pattern)
     scope.charge(match_steps(len(text), len(pattern)))
     matcher = _glob(pattern)
-    if matcher is None:
-        detail = "text that is no pattern"
-        raise EvaluationError(detail)
+    if isinstance(matcher, str):
+        raise EvaluationError(matcher)
     if "/" in pattern and not plain_form(text):
         detail = "a path that is not in plain form"
         raise EvaluationError(detail)
@@ -188,7 +218,13 @@ def glob_match(text: object, pattern: object, scope: Scope) -> bool:
 
 def is_glob(pattern: str) -> bool:
     """Is this a pattern that `glob.match` takes? For authors."""
-    return _glob(pattern) is not None
+    return not why_no_glob(pattern)
+
+
+def why_no_glob(pattern: str) -> str:
+    """Why is this no pattern that `glob.match` takes? Empty text where it is one. For authors."""
+    matcher = _glob(pattern)
+    return matcher if isinstance(matcher, str) else ""
 
 
 def is_network(text: str) -> bool:

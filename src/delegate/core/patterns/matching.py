@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from operator import eq, methodcaller
+from operator import eq
 
-from delegate.core.patterns.tokens import RESOURCE_SEPARATOR, Wild, check_arguments, parse_tokens
-
-_WILDCARDS = {"*": Wild.WITHIN, "**": Wild.ACROSS}  # a look-up costs a fifth of `Wild(text)`
+from delegate.core.patterns.tokens import RESOURCE_SEPARATOR, Wild, check_arguments, is_literal, parse_tokens
 
 
 def glob_match(pattern: str, text: str, separator: str = RESOURCE_SEPARATOR) -> bool:
@@ -41,7 +39,7 @@ def compile_pattern(text: str, separator: str = RESOURCE_SEPARATOR) -> Callable[
     even split into tokens, which saves about 2 µs of a cold check each.
 
     Raises:
-        TokenError: MALFORMED for a bad escape or three stars in a row, LIMIT_EXCEEDED for too long a pattern.
+        TokenError: MALFORMED for what is no pattern, LIMIT_EXCEEDED for too long a pattern.
         ValueError: a separator other than `/` or `.`.
 
     Cost: linear in the pattern; the function's is linear in its text. Source: SPEC §6.
@@ -55,15 +53,19 @@ def compile_priced(text: str, separator: str) -> tuple[Callable[[str], bool], in
     None where string searches do; all of them where an automaton is needed: see `match_steps`.
     """
     check_arguments(text, separator)
-    if "\\" not in text:
-        start = text.find("*")
-        if start < 0:
-            return partial(eq, text), 0
-        end = text.rfind("*") + 1
-        wild = text[start:end]
-        if wild in _WILDCARDS:
-            return _single_wildcard(text[:start], _WILDCARDS[wild], text[end:], separator), 0
-    tokens = parse_tokens(text)
+    if is_literal(text):
+        return partial(eq, text), 0
+    start, end = text.find("*"), text.rfind("*") + 1
+    head, tail = text[:start], text[end:]
+    if start >= 0 and is_literal(head) and is_literal(tail):
+        if end - start == 1:
+            return _single_wildcard(head, Wild.WITHIN, tail, separator), 0
+        if text[start:end] == "**" and head[-1:] in {"", separator}:
+            if not tail:
+                return _single_wildcard(head, Wild.ACROSS, tail, separator), 0
+            if tail[0] == separator:
+                return _single_wildcard(head, Wild.SEGMENTS, tail[1:], separator), 0
+    tokens = parse_tokens(text, separator)
     several = sum(isinstance(token, Wild) for token in tokens) > 1
     return compile_tokens(tokens, separator), len(text) if several else 0
 
@@ -92,15 +94,15 @@ def compile_tokens(tokens: tuple[str | Wild, ...], separator: str) -> Callable[[
 
 def _single_wildcard(head: str, wild: Wild, tail: str, separator: str) -> Callable[[str], bool]:
     if wild is Wild.ACROSS:
-        if not tail:
-            if not head.endswith(separator):
-                return methodcaller("startswith", head)
-            stem = head[:-1]
-            return lambda text: text.startswith(head) or text == stem
-        if not head:
-            return methodcaller("endswith", tail)
+        stem = head[:-1]
+        return lambda text: text.startswith(head) or text == stem  # a `**` alone has neither: all begins with nothing
+    if wild is Wild.SEGMENTS:
+        # `head` is empty or ends in the separator, which may be the one before `tail`.
+        last = separator + tail
         shortest = len(head) + len(tail)
-        return lambda text: len(text) >= shortest and text.startswith(head) and text.endswith(tail)
+        if not head:
+            return lambda text: text.endswith(last) or text == tail
+        return lambda text: len(text) >= shortest and text.startswith(head) and text.endswith(last)
     start, cut = len(head), len(tail)
 
     def within(text: str) -> bool:
@@ -113,42 +115,55 @@ def _single_wildcard(head: str, wild: Wild, tail: str, separator: str) -> Callab
 class Automaton:
     """The automaton of a pattern; its states are sets of places, as bits of one integer.
 
-    INVARIANT: two wildcards are never neighbours (that would be three stars), so skipping wildcards takes one
-    shift and no loop.
+    INVARIANT: of two neighbouring wildcards the first is `**` and a separator, and the second is none such. So skipping
+    wildcards takes two shifts and no loop.
     """
 
-    __slots__ = ("accepting", "across", "literals", "separator", "skippable", "start", "within")
+    __slots__ = ("accepting", "across", "literals", "segments", "separator", "skippable", "start", "within")
 
     def __init__(self, tokens: tuple[str | Wild, ...], separator: str) -> None:
         self.separator = separator
         self.literals: dict[str | None, int] = {}
-        self.across = 0  # places of `**`: they stay on any character
-        self.skippable = 0  # places of either wildcard: they stay on any character but the separator
+        self.across = 0  # places of `**` with or without a separator: they stay on any character
+        self.segments = 0  # those with one: they are left, or skipped, where a segment begins
+        self.skippable = 0  # places of `*`, and of `**` at the end: they are left, or skipped, anywhere
+        self.within = 0  # places that stay on any character but the separator
         for place, token in enumerate(tokens):
             if isinstance(token, str):
                 self.literals[token] = self.literals.get(token, 0) | 1 << place
             else:
-                self.skippable |= 1 << place
-                self.across |= (token is Wild.ACROSS) << place
+                self.within |= 1 << place
+                self.across |= (token is not Wild.WITHIN) << place
+                self.segments |= (token is Wild.SEGMENTS) << place
+                self.skippable |= (token is not Wild.SEGMENTS) << place
         self.accepting = 1 << len(tokens)
         if tokens[-2:] == (separator, Wild.ACROSS):
             self.accepting |= 1 << (len(tokens) - 2)
-        self.start = 1 | (self.skippable & 1) << 1
+        state = 1 | (self.segments & 1) << 1
+        self.start = state | (state & self.skippable) << 1
 
     def step(self, state: int, letter: str | None) -> int:
         """Read one character; `None` stands for every character that the pattern does not name."""
-        staying = state & (self.across if letter == self.separator else self.skippable)
-        state = (state & self.literals.get(letter, 0)) << 1 | staying
+        ahead = (state & self.literals.get(letter, 0)) << 1
+        if letter == self.separator:
+            state = ahead | state & self.across
+            state |= (state & self.segments) << 1
+        else:
+            state = ahead | state & self.within
         return state | (state & self.skippable) << 1
 
     def matches(self, text: str) -> bool:
         """One step a character, and none to spare: the work does not depend on where the stars are."""
         # `step`, written out: a call for each character would double the time.
-        literals, skippable, across, separator = self.literals.get, self.skippable, self.across, self.separator
+        literals, skippable, within, separator = self.literals.get, self.skippable, self.within, self.separator
+        across, segments = self.across, self.segments
         state = self.start
         for character in text:
-            staying = state & (across if character == separator else skippable)
-            state = (state & literals(character, 0)) << 1 | staying
+            if character == separator:
+                state = (state & literals(character, 0)) << 1 | state & across
+                state |= (state & segments) << 1
+            else:
+                state = (state & literals(character, 0)) << 1 | state & within
             if not state:
                 return False
             state |= (state & skippable) << 1

@@ -1,42 +1,65 @@
-"""Plain form: texts that name one place whichever way they are read (SPEC §7.2)."""
+r"""Plain form: texts that name one place whichever way they are read (SPEC §7.2).
+
+The rules of this file, each for a reader that is out there:
+
+- What ends a path, or is cut out of it: `?`, `#`, `;`. What some take for a slash: a backslash, and what Unicode's
+  compatibility forms turn into a slash or backslash.
+- A percent sign stands for what a URL's path cannot hold as it is, in the one spelling of RFC 3986 §2.1 and §6.2.2.1:
+  two hex digits, in capitals. Never for what it can hold (RFC 3986 §3.3), so that a place has one text; nor for what
+  would mean something else once decoded: a separator, a percent sign, a control character, bytes that are not UTF-8.
+- A segment of dots and blanks climbs, stays or vanishes; a drive letter below the start begins anew.
+- Behind `scheme://` stands a host in its one writing: no user, no capitals, no dot at its end, no port of its own.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import Final
 
-# What makes a resource unfit for patterns: a control character or a backslash; a percent sign without two hex
-# digits, or one that hides NUL, `%`, `/`, `\`, or what need not be hidden (a letter, a digit, `-`, `.`, `_`, `~`:
-# RFC 3986 §2.3), so that one place would have two texts; a segment `.` or `..`, also with a query, a fragment or
-# parameters behind it, which URL parsers cut off first, as they are or in percent signs; bytes that UTF-8 never has
-# (RFC 3629), such as the long forms of `/` and `.`, which some servers take for these.
-_NEEDLESS = "%(?:2[DEde]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])"
-_NEEDLESSLY_ENCODED = re.compile(_NEEDLESS)
-_NO_UTF8 = "%(?:[Cc][01]|[Ff][5-9A-Fa-f]|[Ee]0%[89]|[Ff]0%8)"
-_NOT_PLAIN = re.compile(
-    rf"[\x00-\x1f\x7f-\x9f\\]|%(?![0-9A-Fa-f]{{2}})|%(?:00|25|2[Ff]|5[Cc])|{_NEEDLESS}|{_NO_UTF8}"
-    r"|(?:\A|/)\.{1,2}(?=[/?#;]|%(?:23|3[BbFf])|\Z)"
+# U+2100, 2101, 2105, 2106, FF0F have a slash in their compatibility form (NFKC), FE68 and FF3C are backslashes.
+_SLASHES: Final = "\u2100\u2101\u2105\u2106\uff0f\ufe68\uff3c"
+# These are one to three full stops there.
+_DOTS: Final = "\u2024\u2025\u2026\ufe19\ufe30\ufe52\uff0e"
+
+
+def _escaped(characters: str) -> str:
+    """Give the characters as alternatives, each as percent signs have it."""
+    return "|".join("".join(f"%{byte:02X}" for byte in character.encode()) for character in characters)
+
+
+_SEGMENT: Final = rf"(?:[. {_DOTS}]|%20|{_escaped(_DOTS)})+"
+_NOT_PLAIN: Final = re.compile(
+    rf"[\x00-\x1f\x7f-\x9f\\?#;{_SLASHES}]|{_escaped(_SLASHES)}|(?:\A|/){_SEGMENT}(?=/|\Z)|(?<!/)/[A-Za-z]:"
 )
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?!/)")
+# A space and `"<>[]^`{|}`, which a path cannot hold; and UTF-8 (RFC 3629) from U+00A0.
+_ESCAPE: Final = (
+    "%(?:2[02]|3[CE]|5[BDE]|60|7[BCD]"
+    "|(?:C2%[AB]|C[3-9A-F]%[89AB]|D[0-9A-F]%[89AB]"
+    "|(?:E0%[AB]|E[1-9A-CEF]%[89AB]|ED%[89])[0-9A-F]%[89AB]"
+    "|(?:F0%[9AB]|F[1-3]%[89AB]|F4%8)[0-9A-F]%[89AB][0-9A-F]%[89AB])[0-9A-F])"
+)
+_ESCAPES: Final = re.compile(f"[^%]*(?:{_ESCAPE}[^%]*)*")
+_AUTHORITY: Final = re.compile(
+    r"(?!(?:http|ws)://[^/]*:80(?:/|\Z)|(?:https|wss)://[^/]*:443(?:/|\Z)|[^/]*//[^/]*:0[0-9]*(?:/|\Z))"
+    r"[a-z][a-z0-9+.-]*://(?!/)(?:[!-$&-,0-9<-?\[-~-]|\.(?![/:]|\Z)|:(?!/|\Z))*(?=/|\Z)"
+)
 
 
 def plain_form(resource: str) -> bool:
     r"""May a pattern match this resource? If not, only a literal can.
 
-    Answers whether the text names one place whichever way a service reads it: no segment `.` or `..`, no
-    empty segment but a leading or trailing one and the one in `scheme://`, no backslash, no control
-    character, no malformed percent sign, no percent-encoded `/`, `\`, `%`, NUL, letter, digit, `-`, `.`, `_`, `~` or
-    byte that UTF-8 never has. Empty text is not plain either, and `file:///x` is not, for its third slash.
+    Answers whether the text names one place whichever way a service reads it: no `?`, `#` or `;`, no segment of dots
+    and blanks, no empty segment but a leading or trailing one and the one in `scheme://`, no backslash, no control
+    character, no drive letter below the start, no percent sign but before what a path cannot hold as it is, and no host
+    that has another writing. Empty text is not plain either, and `file:///x` is not, for its third slash.
 
-    Cost: linear. Source: SPEC §6.
+    It does not promise that two plain texts name two places: see SPEC §7.2.
+
+    Cost: linear. Source: SPEC §7.2.
     """
-    if not resource or _NOT_PLAIN.search(resource):
+    if not resource or _NOT_PLAIN.search(resource) or ("%" in resource and not _ESCAPES.fullmatch(resource)):
         return False
     if "//" not in resource:
         return True
-    scheme = _SCHEME.match(resource)
-    return scheme is not None and "//" not in resource[scheme.end() :]
-
-
-def needlessly_encoded(text: str) -> bool:
-    """Does this text hide a character behind a percent sign that it may hold as it is? (RFC 3986 §2.3)."""
-    return _NEEDLESSLY_ENCODED.search(text) is not None
+    start = _AUTHORITY.match(resource)
+    return start is not None and "//" not in resource[start.end() :]

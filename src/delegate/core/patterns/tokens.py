@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
+from typing import Final, NoReturn
 
 from delegate.errors import Reason, TokenError
 from delegate.limits import PATTERN_CHARACTERS
@@ -10,12 +12,17 @@ from delegate.limits import PATTERN_CHARACTERS
 RESOURCE_SEPARATOR = "/"
 ACTION_SEPARATOR = "."
 
+# What is itself in a pattern only behind a backslash: the star, the backslash, and other tools' wildcards.
+ESCAPED: Final = frozenset("*\\?[]{}")
+_SPECIAL: Final = re.compile(r"[*\\?\[\]{}]")
+
 
 class Wild(Enum):
-    """The two wildcards."""
+    """The wildcards; `**` is two, for what follows it: a separator, which then belongs to it, or nothing."""
 
     WITHIN = "*"
-    ACROSS = "**"
+    SEGMENTS = "**/"  # any number of whole segments, each with the separator behind it
+    ACROSS = "**"  # the last segments, whatever they are
 
 
 def check_arguments(text: str, separator: str) -> None:
@@ -27,41 +34,81 @@ def check_arguments(text: str, separator: str) -> None:
         raise TokenError(Reason.LIMIT_EXCEEDED, f"a pattern has at most {PATTERN_CHARACTERS} characters")
 
 
-def parse_tokens(text: str) -> tuple[str | Wild, ...]:
-    r"""Pattern = *( "**" / "*" / "\*" / "\\" / any other character ), no three stars in a row."""
+def is_literal(text: str) -> bool:
+    """Say whether a pattern is its own text, with nothing special in it."""
+    return _SPECIAL.search(text) is None
+
+
+def parse_tokens(text: str, separator: str = RESOURCE_SEPARATOR) -> tuple[str | Wild, ...]:
+    r"""Pattern = segment *( separator segment ); segment = "**" / *( "*" / "\" special / any other character ).
+
+    Of neighbours that are all `**` one is left: they match the same.
+    """
     tokens: list[str | Wild] = []
     place = 0
     while place < len(text):
         character = text[place]
         if character == "\\":
             escaped = text[place + 1 : place + 2]
-            if escaped not in {"*", "\\"}:
-                detail = f"the backslash at character {place + 1} of a pattern escapes no star and no backslash"
-                raise TokenError(Reason.MALFORMED, detail)
+            if escaped not in ESCAPED:  # nothing behind it included
+                _malformed(f"the backslash at character {place + 1} escapes none of {_LISTED}")
             tokens.append(escaped)
             place += 2
-        elif character != "*":
+        elif character == "*":
+            place = _star(text, place, separator, tokens)
+        elif character in ESCAPED:
+            hint = f"{_NO_WILDCARD[character]}; where the character itself is meant, write `\\{character}`"
+            _malformed(f"`{character}` at character {place + 1}: {hint}")
+        else:
             tokens.append(character)
             place += 1
-        elif text.startswith("***", place):
-            raise TokenError(Reason.MALFORMED, f"three stars in a row at character {place + 1} of a pattern")
-        elif text.startswith("**", place):
-            tokens.append(Wild.ACROSS)
-            place += 2
-        else:
-            tokens.append(Wild.WITHIN)
-            place += 1
     return tuple(tokens)
+
+
+def _star(text: str, place: int, separator: str, tokens: list[str | Wild]) -> int:
+    """Read one or two stars; gives the place behind them, and behind the separator that belongs to `**/`."""
+    end = place + 1
+    while text.startswith("*", end):
+        end += 1
+    if end - place == 1:
+        tokens.append(Wild.WITHIN)
+        return end
+    alone = text[max(place - 1, 0) : place] in {"", separator} and text[end : end + 1] in {"", separator}
+    if end - place > 2 or not alone:
+        hint = f"write `**{separator}*` for any name at any depth, and `*` within one segment"
+        _malformed(f"`**` stands for whole segments, alone between two `{separator}`, at character {place + 1}: {hint}")
+    if tokens[-1:] == [Wild.SEGMENTS]:
+        tokens.pop()
+    tokens.append(Wild.ACROSS if end == len(text) else Wild.SEGMENTS)
+    return min(end + 1, len(text))
+
+
+_LISTED: Final = "`* \\ ? [ ] { }`"
+_NO_WILDCARD: Final = {
+    "?": "there is no wildcard for one character",
+    "[": "there are no sets of characters",
+    "]": "there are no sets of characters",
+    "{": "there are no alternatives; write several patterns",
+    "}": "there are no alternatives; write several patterns",
+}
+
+
+def _malformed(detail: str) -> NoReturn:
+    raise TokenError(Reason.MALFORMED, f"no pattern: {detail}")
 
 
 def check_pattern(text: str, separator: str) -> None:
     """Refuse what is no pattern; raises TokenError, MALFORMED or LIMIT_EXCEEDED."""
     check_arguments(text, separator)
-    parse_tokens(text)
+    parse_tokens(text, separator)
 
 
-def print_tokens(tokens: tuple[str | Wild, ...]) -> str:
+def print_tokens(tokens: tuple[str | Wild, ...], separator: str = RESOURCE_SEPARATOR) -> str:
     """Write what `parse_tokens` reads."""
-    return "".join(
-        token.value if isinstance(token, Wild) else f"\\{token}" if token in {"*", "\\"} else token for token in tokens
-    )
+    return "".join(_printed(token, separator) for token in tokens)
+
+
+def _printed(token: str | Wild, separator: str) -> str:
+    if isinstance(token, Wild):
+        return f"**{separator}" if token is Wild.SEGMENTS else token.value
+    return f"\\{token}" if token in ESCAPED else token
