@@ -110,7 +110,7 @@ def test_what_was_refused_before_any_hop_was_asked() -> None:
     decision = verifier.preview(TOKEN, Request("pay", None, {"amount": 100}))
     assert decision_lines(decision, NOW + 90, hops=True)[:3] == [
         "REFUSED  expired at hop 0 (user:alice@example.com → agent:planner)",
-        "  asked     pay with amount=100",
+        "  request   pay with amount=100",
         "  because   expired 30s ago",
     ]
     assert not [line for line in decision_lines(decision, NOW + 90, hops=True) if line.startswith("  hop")]

@@ -173,13 +173,13 @@ def _revocation(decision: Decision, looked: Looked) -> Checked:
     if chain is None or decision.reason in _BEFORE_REVOCATION:
         return checked.revocation_unchecked()
     if decision.reason is Reason.STATE_UNAVAILABLE:
-        return checked.revocation_unchecked("the state did not answer")
+        return checked.revocation_unchecked("the store did not answer")
     feeds = store.feeds()
     have_say = {each.public_key.thumbprint for each in (chain.root.principal, *looked.on.revokers)}
     have_say.update(hop.key.thumbprint for hop in chain.hops)
     counting = [feed for feed in feeds if feed.signer in have_say]
     if not counting:
-        return _stapled(decision, looked) or checked.revocation_unchecked("no list by anyone with a say")
+        return _stapled(decision, looked) or checked.revocation_unchecked("no list by anyone whose word counts")
     oldest = min(feed.issued for feed in counting)
     overdue = any(feed.expires <= looked.now for feed in counting)
     stapled = _stapled(decision, looked) if overdue else None
@@ -219,7 +219,7 @@ def _names(chain: VerifiedChain, vouched: Sequence[Principal]) -> Checked:
     borne_out = [hop.holder for hop in chain.hops if (hop.holder, hop.key) in known]
     if not borne_out:
         return checked.NAMES
-    rest = "" if len(borne_out) == len(chain.hops) else ", others as handed down"
+    rest = "" if len(borne_out) == len(chain.hops) else ", others not checked"
     return Checked(
         what="names", mark=Mark.HELD, words=f"names: {', '.join(dict.fromkeys(borne_out))} vouched for{rest}"
     )

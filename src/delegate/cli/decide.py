@@ -54,7 +54,7 @@ cost_option = click.option(
     type=amount_pair,
     multiple=True,
     metavar="UNIT=AMOUNT",
-    help="What the request costs its budgets: usd_cents=320. Repeat.",
+    help="What the request costs its budgets: usd_cents=320. May be repeated.",
 )
 
 
@@ -67,22 +67,27 @@ cost_option = click.option(
 @token_argument
 @root_options
 @revocation_options
-@click.option("--audience", metavar="NAME", help="This service, as it calls itself: files.example.com.")
+@click.option("--audience", metavar="NAME", help="Name of this service, as it calls itself: files.example.com.")
 @request_options
 @click.option(
-    "--env", type=json_pair, multiple=True, metavar="K=V", help="A fact that the service vouches for. Repeat."
+    "--env", type=json_pair, multiple=True, metavar="K=V", help="Fact that the service vouches for. May be repeated."
 )
 @cost_option
 @third_party_option
-@click.option("--tenant", metavar="TENANT", help="The tenant that the service serves.")
-@click.option("--bearer", is_flag=True, help="Take bearer chains too.")
+@click.option("--tenant", metavar="TENANT", help="Tenant that the service serves.")
+@click.option("--bearer", is_flag=True, help="Accept bearer chains too.")
 @click.option(
-    "--principal", "principals", type=FILE, multiple=True, metavar="FILE", help="A .pub whose name to believe. Repeat."
+    "--principal",
+    "principals",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Public key whose name you vouch for: worker.pub. May be repeated.",
 )
 @click.option(
-    "--policy", "policies", multiple=True, metavar="CONDITION", help="A condition of the service's own. Repeat."
+    "--policy", "policies", multiple=True, metavar="CONDITION", help="Condition of the service's own. May be repeated."
 )
-@click.option("--explain", is_flag=True, help="Show what every hop says to the request, and who could grant it.")
+@click.option("--explain", is_flag=True, help="Show what each hop says to the request, and who could grant it.")
 @now_option
 @json_option
 def verify(
@@ -108,20 +113,20 @@ def verify(
 ) -> None:
     """Decide a request as a service would: allowed or refused.
 
-    Without a request it checks the chain alone, and says so.
+    Without a request, only the chain is checked.
     """
     out = Output("verify", as_json=as_json)
     at = clock(now)
     check_stdin(token, list_files)
     request = read_request(**asked)
     if request is not None and audience is None:
-        message = "which service is asked? --audience files.example.com"
+        message = "say which service decides: --audience files.example.com"
         raise click.UsageError(message)
     if request is None and costs:
-        message = "--cost is of a request: --action files.read --resource /reports/q3.csv"
+        message = "--cost needs a request: --action files.read --resource /reports/q3.csv"
         raise click.UsageError(message)
     if request is not None and state_url and now is not None:
-        message = "leave out --now or --state: what verifiers share goes by the system's clock"
+        message = "--now cannot be used with --state: shared stores go by the system's clock"
         raise click.UsageError(message)
     trusted = _needed_roots(roots, speaks_for)
     vouched = tuple(map(read_principal, principals))
@@ -170,16 +175,25 @@ def verify(
 @token_argument
 @root_options
 @revocation_options
-@click.option("--audience", metavar="NAME", help="The service to ask as; if absent, one that the chain names.")
+@click.option("--audience", metavar="NAME", help="Name of the service that decides. Default: one that the chain names.")
 @request_options
 @click.option(
-    "--env", type=json_pair, multiple=True, metavar="K=V", help="A fact that the service would vouch for. Repeat."
+    "--env",
+    type=json_pair,
+    multiple=True,
+    metavar="K=V",
+    help="Fact that the service would vouch for. May be repeated.",
 )
 @cost_option
 @third_party_option
-@click.option("--tenant", metavar="TENANT", help="The tenant to ask for.")
+@click.option("--tenant", metavar="TENANT", help="Tenant that the service serves.")
 @click.option(
-    "--principal", "principals", type=FILE, multiple=True, metavar="FILE", help="A .pub whose name to believe. Repeat."
+    "--principal",
+    "principals",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Public key whose name you vouch for: worker.pub. May be repeated.",
 )
 @now_option
 @json_option
@@ -201,13 +215,13 @@ def check(
     as_json: bool,  # noqa: FBT001
     **asked: Any,  # noqa: ANN401
 ) -> None:
-    """Say what a chain would allow, without a proof. No service acts on this."""
+    """Show what a chain would allow, without a proof. No service acts on this."""
     out = Output("check", as_json=as_json)
     at = clock(now)
     check_stdin(token, list_files)
     request = read_request(**asked)
     if request is None:
-        message = "which request? --action files.read --resource /reports/q3.csv, or --request FILE"
+        message = "say which request: --action files.read --resource /reports/q3.csv, or --request FILE"
         raise click.UsageError(message)
     trusted = _needed_roots(roots, speaks_for)
     vouched = tuple(map(read_principal, principals))
@@ -235,7 +249,7 @@ def check(
 
 def _needed_roots(paths: tuple[str, ...], speaks_for: tuple[str, ...]) -> tuple[Root, ...]:
     if not paths:
-        message = "whom do you trust? --root alice.pub"
+        message = "say whom you trust: --root alice.pub"
         raise click.UsageError(message)
     return read_roots(paths, speaks_for)
 
@@ -257,7 +271,7 @@ def _tell_chain(out: Output, decision: Decision, looked: Looked, items: Sequence
         raise failure_of(decision.error, chain, data)
     found = view(looked.given.link, b"" if chain is None else chain.root.can)
     lines = [
-        "GENUINE  the chain is genuine; holder not proven; no request decided",
+        "GENUINE  the chain is genuine; the holder is not proven; no request was decided",
         "",
         *found.hop_lines(looked.now),
         "",
@@ -286,18 +300,19 @@ def _hint(out: Output, decision: Decision, looked: Looked) -> None:
     if decision.reason is Reason.BUDGET_UNAVAILABLE:
         out.note("budgets are charged in a store: --state sqlite:///state.db, redis://… or postgresql://…")
     elif decision.reason is Reason.BUDGET_UNPRICED:
-        out.note("what does the request cost? --cost UNIT=AMOUNT")
+        out.note("say what the request costs: --cost UNIT=AMOUNT")
     elif decision.reason is Reason.REVOCATION_STALE and not on.revokers:
-        out.note("whose lists must be fresh? --revoker alice.pub, with --revocations or --state")
+        out.note("say whose lists must be fresh: --revoker alice.pub, with --revocations or --state")
     elif decision.reason is Reason.REVOCATION_STALE and on.revocations is None:
-        out.note("where are their lists? --revocations FILE or --state URL")
+        out.note("say where their lists are: --revocations FILE or --state URL")
     elif decision.reason is Reason.DISCHARGE_UNEXPECTED and not looked.parties and _has_needs(decision):
-        out.note("name whom you believe: --third-party bob.pub")
+        out.note("say whose confirmations count: --third-party bob.pub")
     elif decision.reason is Reason.DISCHARGE_UNEXPECTED and not on.revokers:
-        out.note("whose staple counts? --revoker alice.pub")
+        out.note("say whose staples count: --revoker alice.pub")
     elif decision.reason is Reason.DISCHARGE_MISSING:
         out.note(
-            "whoever must confirm it: delegate ask writes what to send them, and approve answers; --third-party here"
+            "others must confirm this: delegate ask writes what to send them, delegate approve answers it, "
+            "--third-party says whose answers count"
         )
 
 

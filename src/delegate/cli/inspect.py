@@ -39,7 +39,7 @@ _DEAD: Final = frozenset(
 @token_argument
 @root_options
 @revocation_options
-@click.option("--diff", is_flag=True, help="Show of every hop what it took away, one line each.")
+@click.option("--diff", is_flag=True, help="Show what each hop took away, one line per hop.")
 @now_option
 @json_option
 def inspect(
@@ -56,14 +56,14 @@ def inspect(
 ) -> None:
     """Show a chain: who handed what to whom, and what it grants.
 
-    Without --root nothing is checked: it shows what is claimed.
+    Without --root, nothing is checked: what you see is only claimed.
     """
     out = Output("inspect", as_json=as_json)
     at = clock(now)
     check_stdin(token, list_files)
     trusted = read_roots(roots, speaks_for)
     if not trusted and (list_files or revoker_files or max_age_s is not None):
-        message = "without a root nothing is checked, revocations neither: give --root alice.pub"
+        message = "without a root nothing is checked, not even revocations: give --root alice.pub"
         raise click.UsageError(message)
     given = read_token(token, out)
     link = UnverifiedToken.parse(given).token.link
@@ -108,8 +108,10 @@ def _looked_at(looked: Looked, roots: Sequence[Root], *, tenant: str) -> Decisio
 
 
 def _nothing_checked(given: AnyToken) -> Checked:
-    proof = "" if given.kind is not Kind.PRESENTATION else "; verify checks its proof"
-    return Checked(what="all", mark=Mark.NOT_CHECKED, words=f"nothing: give --root, the .pub of whom you trust{proof}")
+    proof = "" if given.kind is not Kind.PRESENTATION else "; to check the proof, use verify"
+    return Checked(
+        what="all", mark=Mark.NOT_CHECKED, words=f"nothing; give --root, the public key of somebody you trust{proof}"
+    )
 
 
 def _title(given: AnyToken, chain: VerifiedChain | None, roots: tuple[str, ...]) -> str:
@@ -118,4 +120,4 @@ def _title(given: AnyToken, chain: VerifiedChain | None, roots: tuple[str, ...])
     size = f"{kind} of {count} hop{'s' if count > 1 else ''}, {len(given.to_bytes())} bytes"
     if not roots:
         return f"CLAIMED, not checked: anyone could have written this. {size}"
-    return f"GENUINE  {size}" if chain is not None else f"CLAIMED, and it does not hold. {size}"
+    return f"GENUINE  {size}" if chain is not None else f"CLAIMED, but the check failed. {size}"

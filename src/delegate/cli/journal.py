@@ -48,7 +48,7 @@ journal_option = click.option(
     "--journal/--no-journal",
     "noted",
     default=True,
-    help=f"Note it for delegate list, never the token, in your data folder; {DATA_VARIABLE} moves that.",
+    help=f"Note this in the journal that delegate list shows, without the token. {DATA_VARIABLE} moves the journal.",
 )
 
 
@@ -184,7 +184,7 @@ def has_say(signer: bytes, places: Iterable[Place]) -> bool:
 def handing_on(signer: str, holder: str) -> str:
     """Name who handed to whom."""
     if signer == holder != BEARER:
-        return f"{shown(holder)}, narrowing its own"
+        return f"{shown(holder)}, narrowing its own chain"
     return " → ".join("whoever has it" if name == BEARER else shown(name) for name in (signer, holder))
 
 
@@ -254,7 +254,7 @@ def _note(out: Output, said: Mapping[str, object]) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _append(path, line.encode() + b"\n")
     except OSError as error:
-        out.warn(f"not in the journal: {shown(str(path))}: {(error.strerror or 'failed').lower()}")
+        out.warn(f"the journal could not be written: {shown(str(path))}: {(error.strerror or 'failed').lower()}")
 
 
 def _append(path: Path, line: bytes) -> None:

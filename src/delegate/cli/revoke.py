@@ -58,17 +58,26 @@ class Target:
 )
 @click.argument("what", metavar="[ID|TOKEN]", required=False)
 @click.option(
-    "--hop", type=click.IntRange(min=0), metavar="N", help="Which block of TOKEN; if absent, the key's first."
+    "--hop",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Which block of TOKEN. Default: the first that the key signed.",
 )
-@click.option("--key", "key_file", type=FILE, required=True, metavar="FILE", help="The private key that revokes.")
+@click.option("--key", "key_file", type=FILE, required=True, metavar="FILE", help="Private key that revokes.")
 @click.option(
-    "--list", "list_file", type=FILE, required=True, metavar="FILE", help="The key's list: extended, or made if absent."
+    "--list", "list_file", type=FILE, required=True, metavar="FILE", help="This key's list; made if there is none yet."
 )
-@click.option("--holder", "holder_file", type=FILE, metavar="FILE", help="Revoke this key: worker.pub.")
-@click.option("--since", type=moment, metavar="TIME", help="Spare what --holder signed before: it could be back-dated.")
-@click.option("--until", type=moment, metavar="TIME", help="When the chain is over, for an ID that no journal knows.")
-@click.option("--why", metavar="TEXT", help="For people.")
-@click.option("--ttl", type=duration, default="24h", metavar="DURATION", help="How long the list is fresh: 24h.")
+@click.option("--holder", "holder_file", type=FILE, metavar="FILE", help="Revoke this public key: worker.pub.")
+@click.option(
+    "--since", type=moment, metavar="TIME", help="Spare what --holder signed before then, which a thief can back-date."
+)
+@click.option(
+    "--until", type=moment, metavar="TIME", help="When the chain expires, for an ID that is not in the journal."
+)
+@click.option("--why", metavar="TEXT", help="Reason, for people.")
+@click.option(
+    "--ttl", type=duration, default="24h", metavar="DURATION", help="How long the list counts as fresh. Default: 24h."
+)
 @state_option
 @journal_option
 @passphrase_options
@@ -91,15 +100,15 @@ def revoke(
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Take back a block and all below it, or a key.
+    """Take back a block and everything below it, or a key.
 
-    ID is the beginning of one that delegate list shows, or a whole one. The list takes effect where it is imported;
-    with --state at once.
+    ID is the beginning of a block's id, as delegate list shows it, or the whole id. The revocation takes effect
+    wherever the list is imported; with --state, at once.
     """
     out = Output("revoke", as_json=as_json)
     at = clock(now)
     if since is not None and holder_file is None:
-        message = "--since is about a key: --holder worker.pub"
+        message = "--since needs a key: --holder worker.pub"
         raise click.UsageError(message)
     holder = None if holder_file is None else read_principal(holder_file)
     identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
@@ -117,7 +126,7 @@ def revoke(
         note_revoked(out, [each for each in made.records if each.subject in subjects], list_file, at)
     out.note(
         f"list: {shown(list_file)}, number {made.sequence}, {counted(len(made.records), 'record')}; "
-        f"to be signed again before {when_from(made.expires, at)}"
+        f"sign it again before {when_from(made.expires, at)}"
     )
     data: dict[str, object] = {
         "block": None if target is None else _target_json(target, identity),
@@ -145,7 +154,7 @@ def apply(out: Output, url: str, made: RevocationList, data: dict[str, object]) 
             new = state.revocations.add(made.feed, made.records, now=clock(None))
     except DelegateError as error:
         raise failure_of(error, None, data) from None
-    out.note(f"state: {counted(new, 'record')} that {'was' if new == 1 else 'were'} not there before")
+    out.note(f"state: {counted(new, 'new record')}")
     return new
 
 
@@ -185,7 +194,7 @@ def _target(what: str | None, hop: int | None, until: int | None, identity: Iden
     """Find the block that is meant."""
     if what is not None and _ID.fullmatch(what) and not Path(what).exists():
         if hop is not None:
-            message = "--hop is for a token: an id is that of one block"
+            message = "--hop cannot be used with an id, which names one block already"
             raise click.UsageError(message)
         return _target_of_id(what.lower(), until, out)
     token = read_token(what, out)
@@ -195,10 +204,10 @@ def _target(what: str | None, hop: int | None, until: int | None, identity: Iden
         mine = identity.public_key.thumbprint
         hop = next((number for number, place in enumerate(places) if place.signer == mine), None)
         if hop is None:
-            message = f"{identity.name} signed no block of it; say which with --hop"
+            message = f"{identity.name} signed no block of this chain; say which block with --hop"
             raise click.UsageError(message)
     if hop >= len(hops):
-        message = f"--hop {hop}: its last block is {len(hops) - 1}"
+        message = f"--hop {hop}: the last block of this chain is {len(hops) - 1}"
         raise click.UsageError(message)
     chosen = hops[hop]
     expires = token.link.up()[hop].expires
@@ -209,12 +218,12 @@ def _target(what: str | None, hop: int | None, until: int | None, identity: Iden
 
 def _target_of_id(digits: str, until: int | None, out: Output) -> Target:
     if len(digits) < _LEAST_DIGITS:
-        message = f"an id begins with at least {_LEAST_DIGITS} digits, as delegate list shows them"
+        message = f"give at least {_LEAST_DIGITS} digits of the id, as delegate list shows them"
         raise click.UsageError(message)
     entries = journal.read().entries
     found = [entry for entry in entries if entry.block_id.hex().startswith(digits)]
     if len(found) > 1:
-        message = f"{len(found)} ids begin with {digits}; delegate list --json shows them whole"
+        message = f"{len(found)} ids begin with {digits}; delegate list --json shows them in full"
         raise click.UsageError(message)
     if found:
         entry = found[0]
@@ -222,18 +231,18 @@ def _target_of_id(digits: str, until: int | None, out: Output) -> Target:
         words = handing_on(entry.by, entry.to)
         return Target(block_id=entry.block_id, until=until or entry.until, words=words, places=entry.places)
     if len(digits) < _ID_DIGITS:
-        message = "no id in the journal begins so; give the whole id, or the token"
+        message = f"no id in the journal begins with {digits}; give the whole id, or the token"
         raise click.UsageError(message)
     if until is None:
-        message = "the journal does not know it: when is its chain over? --until TIME"
+        message = "this id is not in the journal; say when its chain expires: --until TIME"
         raise click.UsageError(message)
-    out.warn("the journal does not know it: whether this key has a say over it is not known")
+    out.warn("this id is not in the journal, so whether this key can revoke it is unknown")
     return Target(block_id=bytes.fromhex(digits), until=until, words="", places=None)
 
 
 def _check_until(until: int | None, expires: int) -> None:
     if until is not None and until < expires:
-        message = "--until is before the chain is over: it would live again"
+        message = "--until is before the chain expires: it would become valid again"
         raise click.UsageError(message)
 
 
@@ -245,20 +254,20 @@ def _tell(
         words = f" {target.words}" if target.words else ""
         block = f"{target.block_id.hex()[:_SHORT_DIGITS]}{words}"
         if all(record.subject != target.block_id for record in made.records):
-            out.warn(f"not in the list, since its chain is over: {block}")
+            out.warn(f"not in the list, because its chain has expired: {block}")
         else:
-            out.note(f"revoked: {block}, and all below it")
+            out.note(f"revoked: {block}, and everything below it")
             if target.until <= made.issued:
-                out.warn("its chain is over anyway")
+                out.warn("its chain has expired anyway")
         if target.places is not None and not has_say(identity.public_key.thumbprint, target.places):
             out.warn(
                 f"{identity.name} signed neither that block nor one above it: "
-                "it counts only where this key is among the revokers"
+                f"this counts only where {identity.name} is a revoker"
             )
     if holder is not None:
         out.note(f"revoked: the key {holder.public_key.thumbprint.hex()[:_SHORT_DIGITS]} of {holder.name}")
         if holder.public_key != identity.public_key:
-            out.warn(f"the key of another: it counts only where {identity.name} is among the revokers")
+            out.warn(f"this is another's key: this counts only where {identity.name} is a revoker")
 
 
 def _target_json(target: Target, identity: Identity) -> dict[str, object]:

@@ -43,7 +43,7 @@ revocation_options = together(
         type=FILE,
         multiple=True,
         metavar="FILE",
-        help="A list of what was revoked; - for stdin. Repeat.",
+        help="Revocation list; - for standard input. May be repeated.",
     ),
     click.option(
         "--revoker",
@@ -51,7 +51,7 @@ revocation_options = together(
         type=FILE,
         multiple=True,
         metavar="FILE",
-        help="The .pub of whose lists count against any chain. Repeat.",
+        help="Public key whose revocations count for any chain. May be repeated.",
     ),
     click.option(
         "--max-revocation-age",
@@ -70,7 +70,7 @@ third_party_option = click.option(
     type=FILE,
     multiple=True,
     metavar="FILE",
-    help="The .pub of whose discharges count, where a need names it. Repeat.",
+    help="Public key whose confirmations count where a need names it. May be repeated.",
 )
 
 
@@ -123,7 +123,7 @@ class _Joined:
 def check_stdin(token: str | None, list_files: Sequence[str]) -> None:
     """Refuse stdin for two things, before either is read."""
     if (token, *list_files).count("-") > 1:
-        message = "stdin can be one thing: the token or one list"
+        message = "standard input can hold only one thing: the token or one list"
         raise click.UsageError(message)
 
 
@@ -147,7 +147,7 @@ def footing(
     """
     revokers = tuple(map(read_principal, revoker_files))
     if max_age_s is not None and not revokers:
-        message = "--max-revocation-age: whose lists? --revoker alice.pub"
+        message = "--max-revocation-age: say whose lists: --revoker alice.pub"
         raise click.UsageError(message)
     lists = list(map(read_list, list_files))
     with opened(state_url, may_make=may_make) if state_url else nullcontext() as state:

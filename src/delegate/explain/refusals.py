@@ -36,7 +36,7 @@ def in_words(evidence: Evidence, chain: VerifiedChain, request: Request, policy:
     hop, place, variables, error = evidence.hop, evidence.place, evidence.variables, evidence.error
     match evidence.where:
         case Where.ROOT:
-            return f"the root {chain.root.principal.name} is not trusted for it"
+            return f"the root {chain.root.principal.name} is not trusted for this request"
         case Where.CAPABILITIES:
             return missing(chain, hop, request, variables)
         case Where.CAVEAT:

@@ -89,11 +89,11 @@ def tokens(source: str) -> list[Token]:
 def _stray(source: str, place: int) -> CaveatSyntaxError:
     character = source[place]
     if character in "'\"":
-        detail = "text that does not end on its line"
+        detail = "text without a closing quote"
     elif character == "`":
         detail = "a quoted field holds letters, digits, `_`, `.`, `-`, `/` and blanks"
     else:
-        detail = "a character that has no place here"
+        detail = "an unexpected character"
     return CaveatSyntaxError(detail, source=source, span=(place, place + 1))
 
 
@@ -108,7 +108,7 @@ def _token(source: str, match: re.Match[str]) -> Token:
         case "double":
             value = float(text)
             if value > _DOUBLE_MAX:
-                raise CaveatSyntaxError("a double out of range", source=source, span=(start, end))
+                raise CaveatSyntaxError("a number beyond 64 bits", source=source, span=(start, end))
             return Token("double", value, start, end)
     return Token("text", _text(source, text, start), start, end)
 
@@ -155,13 +155,13 @@ def _unescape(source: str, inner: str, offset: int, *, as_bytes: bool) -> str | 
         code = _code_point(match)
         span = (offset + match.start(), offset + match.end())
         if code is None:
-            raise CaveatSyntaxError("an escape that there is not", source=source, span=span)
+            raise CaveatSyntaxError("an unknown escape", source=source, span=span)
         if as_bytes and match.lastgroup in {"short", "long"}:
             raise CaveatSyntaxError("bytes have no Unicode escapes", source=source, span=span)
         if as_bytes:
             pieces.append(bytes([code]))
         elif code > _UNICODE_MAX or 0xD800 <= code <= 0xDFFF:
-            raise CaveatSyntaxError("an escape that is no character", source=source, span=span)
+            raise CaveatSyntaxError("an escape that is not a character", source=source, span=span)
         else:
             pieces.append(chr(code).encode())
     pieces.append(inner[place:].encode())

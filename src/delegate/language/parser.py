@@ -199,7 +199,7 @@ class _Parser:
         if isinstance(value, int) and value > INTEGER_MAX:
             self._fail("an integer beyond 64 bits", number)
         if self.tokens[self.place].kind == "name" and self.tokens[self.place].start == number.end:
-            self._fail("a number is followed by an operator", self.tokens[self.place])
+            self._fail("expected an operator after the number", self.tokens[self.place])
         return Literal(value)
 
     def _parse_items(self, closing: str) -> list[Expression]:
@@ -244,7 +244,7 @@ class _Parser:
                 self.used.add(name)
                 return self.constants[name]
             if name not in self.names and not self.lenient:
-                self._fail(f"there is no name `{name}` to read here", token)
+                self._fail(f"unknown name `{name}`", token)
         return Path((name,))
 
     def _parse_function(self, token: Token) -> Expression:
@@ -296,7 +296,7 @@ class _Parser:
     def _check_function(self, name: str, known: frozenset[str], token: Token) -> None:
         # Before its arguments: an unknown name in these would else be blamed, as in `l.existsOne(x, x > 1)`.
         if name not in known and not self.lenient:
-            self._fail(f"there is no function `{name}`", token)
+            self._fail(f"unknown function `{name}`", token)
 
     def _call(self, op: Op | None, operands: list[Expression], token: Token) -> Expression:
         if op is not None:
@@ -305,7 +305,7 @@ class _Parser:
                 return Call(op, tuple(operands))
         if self.lenient:
             return Unknown(str(token.value))
-        self._fail(f"`{token.value!s}` takes other arguments", token)
+        self._fail(f"`{token.value!s}` does not take these arguments", token)
 
     def _next(self) -> Token:
         token = self.tokens[self.place]

@@ -67,7 +67,7 @@ class HopView:
         if hop.hops is not None:
             lines += _said("hands on", handing(hop.hops))
         if hop.budget:
-            lines += _said("spends", f"{spending(hop.budget)}, all below")
+            lines += _said("spends", f"{spending(hop.budget)}, by all below together")
         if hop.fresh is not None:
             lines += _said("fresh", freshness(hop.fresh))
         for place, text in enumerate(hop.needs):
@@ -159,7 +159,7 @@ class ChainView:
         if self.tenant:
             lines += titled("Tenant", [self.tenant])
         if self.bearer:
-            lines += titled("Bearer", ["whoever has it can use it; a service takes it only where told to"])
+            lines += titled("Bearer", ["whoever has it can use it; a service accepts it only if it is set up to"])
         return lines
 
     def to_json(self) -> dict[str, object]:
@@ -229,7 +229,7 @@ def _head(hop: Hop) -> str:
     """Name a hop: its number, and who holds the chain from here on."""
     if hop.holder == BEARER:
         return f"{hop.index:>2} ─▶ whoever has it (a bearer block)"
-    return f"{hop.index:>2} ─▶ {hop.holder}{'' if hop.handed_on else ', narrowing its own'}"
+    return f"{hop.index:>2} ─▶ {hop.holder}{'' if hop.handed_on else ', narrowing its own chain'}"
 
 
 def _permitted(capabilities: Sequence[Capability]) -> list[str]:

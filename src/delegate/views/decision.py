@@ -42,7 +42,7 @@ def decision_lines(decision: Decision, now: int, *, hops: bool) -> list[str]:
     by_policy = bool(verdicts) and decision.reason is Reason.POLICY_FAILED
     # Where every hop permits, something behind them refused: a budget, or a proof that was used before.
     told = by_policy or not all(each.permits for each in verdicts)
-    lines = [*wrapped(_headline(decision), WIDTH), *_inset("asked", asked(decision.request))]
+    lines = [*wrapped(_headline(decision), WIDTH), *_inset("request", asked(decision.request))]
     if not decision.allowed and not told:
         lines += _inset("because", escaped(decision.detail))
     if decision.chain is not None:
@@ -50,7 +50,7 @@ def decision_lines(decision: Decision, now: int, *, hops: bool) -> list[str]:
         lines += _inset("holder", f"{holder}, on the authority of {decision.chain.originator}")
         lines += _inset("until", when_from(decision.chain.expires, now))
     if decision.confirmed_by:
-        lines += _inset("word of", ", ".join(decision.confirmed_by))
+        lines += _inset("confirmed", ", ".join(decision.confirmed_by))
     if explanation is not None:
         lines += _hop_lines(explanation)
         if by_policy:

@@ -183,5 +183,5 @@ def _life(issued: int, expires: int, now: int) -> str:
     """Write how long a hop lives and how much of it is left: `8h, 6h12m left`."""
     whole, left = span(expires - issued), span(abs(expires - now))
     if expires <= now:
-        return f"{whole}, over {left} ago"
+        return f"{whole}, expired {left} ago"
     return f"{left} left" if whole == left else f"{whole}, {left} left"

@@ -16,7 +16,7 @@ from delegate.views.layout import ITEM, WIDTH, escaped, flow, titled, titled_ite
 from delegate.views.moments import when_from
 
 _COLUMNS = WIDTH - 12
-_MORE = "shows more than the chain allows, since some patterns have no common form: `check` asks about one request"
+_MORE = "this shows more than the chain allows, as some patterns have no common form: use `check` for one request"
 
 
 def grant_lines(effective: Effective, now: int) -> list[str]:
@@ -25,7 +25,7 @@ def grant_lines(effective: Effective, now: int) -> list[str]:
     nothing = why_nothing(effective)
     if nothing:
         return titled("Grants", flow([f"nothing: {nothing}"], ITEM, _COLUMNS))
-    clashes = [f"nothing where {clash(text)}" for text in effective.clashes]
+    clashes = [f"{clash(text)}, so that part grants nothing" for text in effective.clashes]
     more = [] if effective.exact else [_MORE]
     if len(effective.grants) == 1 and not clashes and not more:
         return titled_items("Grants", [*_items(effective.grants[0]), *terms])
