@@ -13,7 +13,7 @@ import pytest
 
 from delegate import Identity, RevokedBlock, RevokedKey, Token
 from delegate.cli import journal
-from delegate.cli.journal import Entry, entry_of, is_revoked, places_of
+from delegate.cli.journal import Entry, entry_of, is_revoked, signed_blocks
 from delegate.limits import TIME_MAX
 from tests.cli.conftest import HAND_ON, HERE, MINT, Desk
 
@@ -40,7 +40,7 @@ def test_each_hand_over_leaves_one_line(story: Desk) -> None:
     """Block id, who, to whom, what, until, why, when: as the chain has it."""
     first, second, third = lines(story)
     token = token_in(story, "summarizer.token")
-    assert [first["id"], second["id"], third["id"]] == [place.block_id.hex() for place in places_of(token)]
+    assert [first["id"], second["id"], third["id"]] == [place.block_id.hex() for place in signed_blocks(token)]
     assert second == {
         "journal": 1,
         "id": token.link.up()[1].id.hex(),

@@ -6,7 +6,7 @@ import pytest
 
 from delegate import Decision, DelegateError, Identity, Reason, Request, Verifier, can
 from delegate.errors import VerificationError
-from delegate.views.decision import asked, decision_lines, refusal
+from delegate.views.decision import decision_lines, refusal, request_line
 
 NOW = 1_796_126_400
 ALICE = Identity.from_seed("user:alice@example.com", b"\x01" * 32)
@@ -126,6 +126,6 @@ def test_names_of_a_chain_that_did_not_verify_are_not_given() -> None:
 def test_a_request_is_shown_short_and_escaped() -> None:
     """What a caller asked for cannot flood or steer the terminal."""
     request = Request("a", "/\u202e" + "x" * 500, {"k\u202e": "v" * 500})
-    shown = asked(request)
+    shown = request_line(request)
     assert "\u202e" not in shown
     assert len(shown) < 300

@@ -35,7 +35,7 @@ from delegate.cli.options import (
 from delegate.cli.output import Failure, Output
 from delegate.cli.sources import read_file, read_identity, read_request, read_token
 from delegate.cli.status import Status
-from delegate.cli.verifiers import check_stdin, footing, revocation_options
+from delegate.cli.verifiers import check_stdin, open_backing, revocation_options
 from delegate.core.chain.links import Link
 from delegate.core.chain.printable import counted, shown
 from delegate.core.chain.revocations import Feed, Record
@@ -57,13 +57,13 @@ _ARGUMENT_COLUMN: Final = 14
 @token_argument
 @request_options
 @json_option
-def ask(token: str | None, as_json: bool, **asked: object) -> None:  # noqa: FBT001
+def ask(token: str | None, as_json: bool, **request_parts: object) -> None:  # noqa: FBT001
     """Write an ask for each need of a chain.
 
     Send each ask to the third parties that the need names. If a need applies to each request, give the request too.
     """
     out = Output("ask", as_json=as_json)
-    request = read_request(**asked)  # type: ignore[arg-type]
+    request = read_request(**request_parts)  # type: ignore[arg-type]
     given = read_token(token, out)
     try:
         found = asks(given.link, request)
@@ -100,7 +100,7 @@ def approve(
     says: tuple[tuple[str, object], ...],
     ttl: int,
     yes: bool,  # noqa: FBT001
-    ask: bool,  # noqa: FBT001
+    prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
@@ -116,7 +116,7 @@ def approve(
     at = clock(now)
     said = unique(says or _APPROVED, "--says")
     found = [Ask.parse(line) for line in _lines_of(source, "dlga_")]
-    identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
+    identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
     mine = [each for each in found if identity.public_key.thumbprint in each.by]
     if not mine:
         raise Failure(
@@ -126,7 +126,7 @@ def approve(
             reason=Reason.DISCHARGE_UNEXPECTED,
         )
     made: list[Discharge] = []
-    tell = out.note if yes else out.ask
+    tell = out.note if yes else out.prompt
     for each in mine:
         for line in _question(each, said, identity.name, ttl):
             tell(line)
@@ -160,7 +160,7 @@ def staple(
     revoker_files: tuple[str, ...],
     max_age_s: int | None,
     state_url: str | None,
-    ask: bool,  # noqa: FBT001
+    prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
@@ -174,16 +174,16 @@ def staple(
     check_stdin(token, list_files)
     at = clock(now)
     given = read_token(token, out)
-    identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
-    with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
-        if on.revocations is None and not yes:
+    identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
+    with open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing:
+        if backing.revocations is None and not yes:
             message = "say where to look it up: --revocations FILE or --state URL; or sign unchecked with --yes"
             raise click.UsageError(message)
         records: Sequence[Record] = ()
-        if on.revocations is not None:
+        if backing.revocations is not None:
             if not yes:
-                _check_own(on.revocations.feeds(), (identity.principal, *on.revokers), max_age_s, at)
-            records = on.revocations.look_up(_subjects(given), now=at)
+                _check_own(backing.revocations.feeds(), (identity.principal, *backing.revokers), max_age_s, at)
+            records = backing.revocations.look_up(_subjects(given), now=at)
     if records:
         why = f": {escaped(records[0].why)}" if records[0].why else ""
         line = f"the {'key' if records[0].is_key else 'block'} {records[0].subject[:8].hex()}… was revoked{why}"
@@ -229,62 +229,62 @@ def _lines_of(source: str, prefix: str) -> list[str]:
     return lines
 
 
-def _confirmed(out: Output, asked: Ask) -> bool:
+def _confirmed(out: Output, wanted: Ask) -> bool:
     """Ask whoever is there; raises Failure where nobody is, and click.Abort for Ctrl-C."""
     try:
-        return click.confirm(f"Confirm {_in_short(asked)}?", err=True)
+        return click.confirm(f"Confirm {_in_short(wanted)}?", err=True)
     except click.Abort as error:
         if isinstance(error.__context__, EOFError):  # click makes one of both
-            out.ask("")
+            out.prompt("")
             raise Failure(Status.REFUSED, "not confirmed; a script can use --yes") from None
         raise
 
 
-def _in_short(asked: Ask) -> str:
+def _in_short(wanted: Ask) -> str:
     """Say again what is confirmed: what was said of it above may have scrolled away."""
-    if asked.request is None:
-        return f"everything below block {asked.block_id[:8].hex()}…"
-    on = "" if asked.request.resource is None else f" on {spaced(shown(asked.request.resource))}"
-    return f"{shown(asked.request.action)}{on} with {counted(len(asked.request.args), 'argument')}"
+    if wanted.request is None:
+        return f"everything below block {wanted.block_id[:8].hex()}…"
+    on = "" if wanted.request.resource is None else f" on {spaced(shown(wanted.request.resource))}"
+    return f"{shown(wanted.request.action)}{on} with {counted(len(wanted.request.args), 'argument')}"
 
 
-def _question(asked: Ask, says: dict[str, object], name: str, ttl_s: int) -> list[str]:
+def _question(wanted: Ask, says: dict[str, object], name: str, ttl_s: int) -> list[str]:
     """Write all that is asked, for whoever is to confirm it."""
-    lines = [f"{name} is asked for one of {counted(asked.of, 'confirmation')} that the holder still needs:"]
-    if asked.request is None:
+    lines = [f"{name} is asked for one of {counted(wanted.of, 'confirmation')} that the holder still needs:"]
+    if wanted.request is None:
         lines += titled("  Binds", ["this need of this block, and every request below it until it expires"])
     else:
         lines += titled("  Binds", ["this one request, under this one chain, once:"])
-        lines += titled("    action", wrapped(escaped(asked.request.action), WIDTH - _ARGUMENT_COLUMN))
-        if asked.request.resource is not None:
-            lines += titled("    on", wrapped(spaced(escaped(asked.request.resource)), WIDTH - _ARGUMENT_COLUMN))
-        shape = asked.request.to_json()["args"]
+        lines += titled("    action", wrapped(escaped(wanted.request.action), WIDTH - _ARGUMENT_COLUMN))
+        if wanted.request.resource is not None:
+            lines += titled("    on", wrapped(spaced(escaped(wanted.request.resource)), WIDTH - _ARGUMENT_COLUMN))
+        shape = wanted.request.to_json()["args"]
         for key, value in shape.items() if isinstance(shape, dict) else ():
             text = f"{escaped(json.dumps(key, ensure_ascii=False))}: {escaped(json.dumps(value, ensure_ascii=False))}"
             lines += titled("    with", wrapped(spaced(text), WIDTH - _ARGUMENT_COLUMN))
-    lines += titled("    block", [f"{asked.block_id[:8].hex()}…, need {asked.place + 1} of that block"])
+    lines += titled("    block", [f"{wanted.block_id[:8].hex()}…, need {wanted.place + 1} of that block"])
     lines += titled("  Claims", ["who asks, on whose behalf and why: only claimed, and not checked"])
-    lines += titled("    holder", [f"{asked.holder}, key {asked.holder_key[:8].hex()}…"])
-    lines += titled("    for", [asked.originator])
-    if asked.why:
-        lines += titled("    why", wrapped(spaced(f'"{escaped(asked.why)}"'), WIDTH - _ARGUMENT_COLUMN))
-    lines += titled("  Wants", wrapped(spaced(escaped(str(asked.condition))), WIDTH - _ARGUMENT_COLUMN))
-    if asked.max_age_s is not None:
-        lines += titled("", [f"and no older than {span(asked.max_age_s)}"])
+    lines += titled("    holder", [f"{wanted.holder}, key {wanted.holder_key[:8].hex()}…"])
+    lines += titled("    for", [wanted.originator])
+    if wanted.why:
+        lines += titled("    why", wrapped(spaced(f'"{escaped(wanted.why)}"'), WIDTH - _ARGUMENT_COLUMN))
+    lines += titled("  Wants", wrapped(spaced(escaped(str(wanted.condition))), WIDTH - _ARGUMENT_COLUMN))
+    if wanted.max_age_s is not None:
+        lines += titled("", [f"and no older than {span(wanted.max_age_s)}"])
     text = escaped(json.dumps(says, ensure_ascii=False))
     lines += titled("  You say", [*wrapped(text, WIDTH - _ARGUMENT_COLUMN), f"valid for {span(ttl_s)}"])
     return lines
 
 
-def _ask_json(asked: Ask) -> dict[str, object]:
+def _ask_json(wanted: Ask) -> dict[str, object]:
     return {
-        "block_id": asked.block_id.hex(),
-        "place": asked.place,
-        "by": [each.hex() for each in asked.by],
-        "of": asked.of,
-        "condition": str(asked.condition),
-        "each": asked.request is not None,
-        "max_age": asked.max_age_s,
+        "block_id": wanted.block_id.hex(),
+        "place": wanted.place,
+        "by": [each.hex() for each in wanted.by],
+        "of": wanted.of,
+        "condition": str(wanted.condition),
+        "each": wanted.request is not None,
+        "max_age": wanted.max_age_s,
     }
 
 

@@ -59,7 +59,7 @@ def mint(
     on_behalf_of: str | None,
     tenant: str | None,
     noted: bool,  # noqa: FBT001
-    ask: bool,  # noqa: FBT001
+    prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
@@ -81,7 +81,7 @@ def mint(
     at = clock(now)
     terms = _terms(narrowing, at)
     holder = None if to_file is None else read_principal(to_file)
-    identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
+    identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
     shared: Authority = {**terms, "on_behalf_of": on_behalf_of, "tenant": tenant}
     token: Token | BearerToken
     if holder is None:
@@ -116,7 +116,7 @@ def attenuate(
     to_file: str | None,
     dry_run: bool,  # noqa: FBT001
     noted: bool,  # noqa: FBT001
-    ask: bool,  # noqa: FBT001
+    prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
@@ -142,7 +142,7 @@ def attenuate(
         else:
             longer = _authored(lambda: bearer.attenuate(to=holder, **terms))
     else:
-        identity = read_identity(_needed(key_file), out, ask=ask, passphrase_file=passphrase_file)
+        identity = read_identity(_needed(key_file), out, prompt=prompt, passphrase_file=passphrase_file)
         named = held
         longer = _authored(lambda: identity.attenuate(named, to=holder, **terms))
     if dry_run:
@@ -198,15 +198,15 @@ def prove(
     key_file: str | None,
     audience: str,
     discharge_files: tuple[str, ...],
-    ask: bool,  # noqa: FBT001
+    prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
-    **asked: Any,  # noqa: ANN401
+    **request_parts: Any,  # noqa: ANN401
 ) -> None:
     """Prove that you hold a chain, for one request to one service."""
     out = Output("prove", as_json=as_json)
-    request = read_request(**asked)
+    request = read_request(**request_parts)
     if request is None:
         message = "say which request: --action files.read --resource /reports/q3.csv, or --request FILE"
         raise click.UsageError(message)
@@ -217,7 +217,7 @@ def prove(
         bearer = held
         presentation = _authored(lambda: bearer.prove(request, audience, discharges=brought, now=at))
     else:
-        identity = read_identity(_needed(key_file), out, ask=ask, passphrase_file=passphrase_file)
+        identity = read_identity(_needed(key_file), out, prompt=prompt, passphrase_file=passphrase_file)
         named = held
         presentation = _authored(lambda: identity.prove(named, request, audience, discharges=brought, now=at))
     out.note(f"proof: {shown(request.action)} at {audience}, valid for about a minute")

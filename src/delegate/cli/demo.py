@@ -30,7 +30,7 @@ from delegate.language.conditions import when
 from delegate.verifier.decision import Decision
 from delegate.verifier.verifier import Verifier
 from delegate.views.chain import view
-from delegate.views.decision import asked
+from delegate.views.decision import request_line
 from delegate.views.difference import change_lines, changes
 from delegate.views.layout import WIDTH
 
@@ -227,7 +227,7 @@ def _commands(scene: Scene) -> list[str]:
 
 def _outcome(decision: Decision) -> list[str]:
     if decision.allowed:
-        return [f"   ✓ allowed: {asked(decision.request)}"]
+        return [f"   ✓ allowed: {request_line(decision.request)}"]
     return [f"   ✗ refused: {decision.reason} at {decision.hop_label()}", f"     {shown(decision.detail, _LINE)}"]
 
 

@@ -7,11 +7,18 @@ from typing import Final
 
 import click
 
-from delegate.cli.checks import Looked, checks, items_json
+from delegate.cli.checks import Inspection, checks, items_json
 from delegate.cli.options import clock, example, json_option, now_option, root_options, token_argument
 from delegate.cli.output import Output, failure_of
 from delegate.cli.sources import read_roots, read_token
-from delegate.cli.verifiers import NO_REQUEST, check_stdin, claimed_audience, footing, make_verifier, revocation_options
+from delegate.cli.verifiers import (
+    NO_REQUEST,
+    check_stdin,
+    claimed_audience,
+    make_verifier,
+    open_backing,
+    revocation_options,
+)
 from delegate.core.wire.envelope import Kind
 from delegate.errors import DelegateError, Reason
 from delegate.explain.unverified import AnyToken, UnverifiedToken
@@ -71,10 +78,10 @@ def inspect(
     chain: VerifiedChain | None = None
     items: Sequence[Checked] = (_nothing_checked(given),)
     if trusted:
-        with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
-            looked = Looked(given=given, on=on, now=at)
-            decision = _looked_at(looked, trusted, tenant=link.up()[0].block.tenant)
-            items = checks(decision, looked)
+        with open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing:
+            inspection = Inspection(given=given, backing=backing, now=at)
+            decision = _preview(inspection, trusted, tenant=link.up()[0].block.tenant)
+            items = checks(decision, inspection)
         chain = decision.chain
         failure = decision.error if chain is None or decision.reason in _DEAD else None
     bound = b"" if chain is None else chain.root.can
@@ -100,11 +107,13 @@ def inspect(
     out.result(data, lines)
 
 
-def _looked_at(looked: Looked, roots: Sequence[Root], *, tenant: str) -> Decision:
+def _preview(inspection: Inspection, roots: Sequence[Root], *, tenant: str) -> Decision:
     """Ask as whatever service and tenant the chain claims to be for."""
-    place = claimed_audience(looked.given)
-    verifier = make_verifier(roots, looked.on, audience=place, now=looked.now, tenant=tenant, bearer=True)
-    return verifier.preview(looked.given, NO_REQUEST)
+    service = claimed_audience(inspection.given)
+    verifier = make_verifier(
+        roots, inspection.backing, audience=service, now=inspection.now, tenant=tenant, bearer=True
+    )
+    return verifier.preview(inspection.given, NO_REQUEST)
 
 
 def _nothing_checked(given: AnyToken) -> Checked:

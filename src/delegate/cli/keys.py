@@ -27,7 +27,7 @@ def key() -> None:
 @click.option("-o", "--output", "stem", type=FILE, metavar="STEM", help="Write STEM.key and STEM.pub.")
 @passphrase_options
 @json_option
-def new(name: str, stem: str | None, ask: bool, passphrase_file: str | None, as_json: bool) -> None:  # noqa: FBT001
+def new(name: str, stem: str | None, prompt: bool, passphrase_file: str | None, as_json: bool) -> None:  # noqa: FBT001
     """Make a key for NAME, such as agent:planner.
 
     Writes a private key file (mode 0600) and a public one. Existing files are never overwritten.
@@ -40,7 +40,7 @@ def new(name: str, stem: str | None, ask: bool, passphrase_file: str | None, as_
         raise click.UsageError(message) from None
     base = _stem(name) if stem is None else stem
     private, public = Path(f"{base}.key"), Path(f"{base}.pub")
-    words = passphrase_of(ask=ask, path=passphrase_file, confirm=True)
+    words = passphrase_of(prompt=prompt, path=passphrase_file, confirm=True)
     for path in (private, public):
         if path.is_symlink() or path.exists():
             raise Failure(
@@ -64,10 +64,10 @@ def new(name: str, stem: str | None, ask: bool, passphrase_file: str | None, as_
 @click.argument("file", type=FILE)
 @passphrase_options
 @json_option
-def public(file: str, ask: bool, passphrase_file: str | None, as_json: bool) -> None:  # noqa: FBT001
+def public(file: str, prompt: bool, passphrase_file: str | None, as_json: bool) -> None:  # noqa: FBT001
     """Print the public key that belongs to a private key FILE."""
     out = Output("key public", as_json=as_json)
-    principal = read_identity(file, out, ask=ask, passphrase_file=passphrase_file).principal
+    principal = read_identity(file, out, prompt=prompt, passphrase_file=passphrase_file).principal
     out.result({"name": principal.name, "public": principal.to_text()}, [principal.to_text()])
 
 

@@ -81,7 +81,7 @@ def amount_pair(given: str) -> tuple[str, int]:
 FILE: Final = click.Path()
 
 
-def together(
+def combined(
     *decorators: Callable[[Callable[..., R]], Callable[..., R]],
 ) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Join options into one decorator, shown in the order given."""
@@ -99,13 +99,13 @@ now_option = click.option(
     "--now", type=moment, metavar="TIME", help="Use this as the current time: 2026-12-01T12:00Z, or Unix seconds."
 )
 token_argument = click.argument("token", required=False)
-passphrase_options = together(
-    click.option("--passphrase", "ask", is_flag=True, help="Prompt for the key's passphrase."),
+passphrase_options = combined(
+    click.option("--passphrase", "prompt", is_flag=True, help="Prompt for the key's passphrase."),
     click.option(
         "--passphrase-file", type=FILE, metavar="FILE", help="Read the passphrase from the first line of FILE."
     ),
 )
-request_options = together(
+request_options = combined(
     click.option("--action", metavar="ACTION", help="Action of the request: files.read."),
     click.option("--resource", metavar="RESOURCE", help="Resource of the request: /reports/q3.csv."),
     click.option(
@@ -133,7 +133,7 @@ request_options = together(
         help="File with the whole request: JSON with action, resource and args.",
     ),
 )
-narrowing_options = together(
+narrowing_options = combined(
     click.option(
         "--can",
         "cans",
@@ -194,7 +194,7 @@ narrowing_options = together(
     ),
     click.option("--why", metavar="TEXT", help="Purpose, for people and the audit trail."),
 )
-root_options = together(
+root_options = combined(
     click.option(
         "--root",
         "roots",

@@ -10,7 +10,7 @@ import click
 from delegate.cli.options import FILE, clock, duration, example, json_option, now_option, passphrase_options
 from delegate.cli.output import Failure, Output
 from delegate.cli.revocation_files import locked, read_list, write_list
-from delegate.cli.revoke import apply
+from delegate.cli.revoke import add_to_store
 from delegate.cli.sources import read_identity, read_principal
 from delegate.cli.status import Status
 from delegate.cli.stores import state_option
@@ -97,7 +97,7 @@ def merge(
     key_file: str,
     list_file: str | None,
     ttl: int,
-    ask: bool,  # noqa: FBT001
+    prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
@@ -108,7 +108,7 @@ def merge(
     """
     out = Output("revocations merge", as_json=as_json)
     at = clock(now)
-    identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
+    identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
     with nullcontext() if list_file is None else locked(list_file):
         earlier = []
         for path in files:
@@ -154,7 +154,7 @@ def import_(file: str, state_url: str | None, now: int | None, as_json: bool) ->
             f"the list expired on {when_from(found.expires, at)}: its records count, but newer ones may be missing"
         )
     data = _json(found)
-    new = apply(out, state_url or "", found, data)
+    new = add_to_store(out, state_url or "", found, data)
     out.result({**data, "new_in_state": new}, ())
 
 

@@ -13,7 +13,7 @@ import click
 from delegate.authoring.identity import Identity
 from delegate.authoring.revoke import RevokedBlock, RevokedKey
 from delegate.cli import journal
-from delegate.cli.journal import Place, handing_on, has_say, journal_option, note_revoked, places_of
+from delegate.cli.journal import SignedBlock, handing_on, has_say, journal_option, note_revoked, signed_blocks
 from delegate.cli.options import FILE, clock, duration, example, json_option, moment, now_option, passphrase_options
 from delegate.cli.output import Failure, Output, failure_of
 from delegate.cli.revocation_files import locked, read_earlier, write_list
@@ -41,13 +41,13 @@ class Target:
         block_id: 32 bytes.
         until: when its chain is over anyway.
         words: who handed to whom; empty where nothing but the id is known.
-        places: the blocks down to this one; `None` where nothing but the id is known.
+        blocks: the blocks down to this one; `None` where nothing but the id is known.
     """
 
     block_id: bytes
     until: int
     words: str
-    places: tuple[Place, ...] | None
+    blocks: tuple[SignedBlock, ...] | None
 
 
 @click.command(
@@ -95,7 +95,7 @@ def revoke(
     ttl: int,
     state_url: str | None,
     noted: bool,  # noqa: FBT001
-    ask: bool,  # noqa: FBT001
+    prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
@@ -111,16 +111,16 @@ def revoke(
         message = "--since needs a key: --holder worker.pub"
         raise click.UsageError(message)
     holder = None if holder_file is None else read_principal(holder_file)
-    identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
+    identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
     target = None if what is None and holder is not None else _target(what, hop, until, identity, out)
     blocks = [] if target is None else [RevokedBlock(target.block_id, target.until, why or "")]
     keys = [] if holder is None else [RevokedKey(holder.public_key.thumbprint, since or 0, why or "")]
-    seen = 0 if state_url is None else _seen(state_url, identity)
+    seen = 0 if state_url is None else _newest_number(state_url, identity)
     with locked(list_file):
         earlier = read_earlier(list_file)
-        made = _next(identity, list_file, earlier, blocks, keys, seen, ttl, at)
+        made = _sign_next(identity, list_file, earlier, blocks, keys, seen, ttl, at)
         write_list(list_file, made)
-    _tell(out, identity, target, holder, made)
+    _report(out, identity, target, holder, made)
     if noted:
         subjects = {each.id for each in blocks} | {each.thumbprint for each in keys}
         note_revoked(out, [each for each in made.records if each.subject in subjects], list_file, at)
@@ -140,11 +140,11 @@ def revoke(
         "new_in_state": None,
     }
     if state_url is not None:
-        data["new_in_state"] = apply(out, state_url, made, data)
+        data["new_in_state"] = add_to_store(out, state_url, made, data)
     out.result(data, ())
 
 
-def apply(out: Output, url: str, made: RevocationList, data: dict[str, object]) -> int:
+def add_to_store(out: Output, url: str, made: RevocationList, data: dict[str, object]) -> int:
     """Add a list to the verifiers' store; gives how many of its records are new there.
 
     By the system's clock, whatever `--now` says: a store forgets what is over, and must not do so early.
@@ -158,7 +158,7 @@ def apply(out: Output, url: str, made: RevocationList, data: dict[str, object]) 
     return new
 
 
-def _seen(url: str, identity: Identity) -> int:
+def _newest_number(url: str, identity: Identity) -> int:
     """Say which number verifiers have seen of a signer. A store that is down must not keep the list from being made."""
     try:
         with opened(url, may_make=True) as state:
@@ -168,7 +168,7 @@ def _seen(url: str, identity: Identity) -> int:
     return max((feed.sequence for feed in feeds if feed.signer == identity.public_key.thumbprint), default=0)
 
 
-def _next(
+def _sign_next(
     identity: Identity,
     path: str,
     earlier: RevocationList | None,
@@ -199,10 +199,10 @@ def _target(what: str | None, hop: int | None, until: int | None, identity: Iden
         return _target_of_id(what.lower(), until, out)
     token = read_token(what, out)
     hops = hops_of(token.link)
-    places = places_of(token)
+    blocks = signed_blocks(token)
     if hop is None:
         mine = identity.public_key.thumbprint
-        hop = next((number for number, place in enumerate(places) if place.signer == mine), None)
+        hop = next((number for number, each in enumerate(blocks) if each.signer == mine), None)
         if hop is None:
             message = f"{identity.name} signed no block of this chain; say which block with --hop"
             raise click.UsageError(message)
@@ -213,7 +213,7 @@ def _target(what: str | None, hop: int | None, until: int | None, identity: Iden
     expires = token.link.up()[hop].expires
     _check_until(until, expires)
     words = handing_on(chosen.signer, chosen.holder)
-    return Target(block_id=chosen.block_id, until=until or expires, words=words, places=places[: hop + 1])
+    return Target(block_id=chosen.block_id, until=until or expires, words=words, blocks=blocks[: hop + 1])
 
 
 def _target_of_id(digits: str, until: int | None, out: Output) -> Target:
@@ -229,7 +229,7 @@ def _target_of_id(digits: str, until: int | None, out: Output) -> Target:
         entry = found[0]
         _check_until(until, entry.until)
         words = handing_on(entry.by, entry.to)
-        return Target(block_id=entry.block_id, until=until or entry.until, words=words, places=entry.places)
+        return Target(block_id=entry.block_id, until=until or entry.until, words=words, blocks=entry.blocks)
     if len(digits) < _ID_DIGITS:
         message = f"no id in the journal begins with {digits}; give the whole id, or the token"
         raise click.UsageError(message)
@@ -237,7 +237,7 @@ def _target_of_id(digits: str, until: int | None, out: Output) -> Target:
         message = "this id is not in the journal; say when its chain expires: --until TIME"
         raise click.UsageError(message)
     out.warn("this id is not in the journal, so whether this key can revoke it is unknown")
-    return Target(block_id=bytes.fromhex(digits), until=until, words="", places=None)
+    return Target(block_id=bytes.fromhex(digits), until=until, words="", blocks=None)
 
 
 def _check_until(until: int | None, expires: int) -> None:
@@ -246,7 +246,7 @@ def _check_until(until: int | None, expires: int) -> None:
         raise click.UsageError(message)
 
 
-def _tell(
+def _report(
     out: Output, identity: Identity, target: Target | None, holder: Principal | None, made: RevocationList
 ) -> None:
     """Say what was revoked, and warn where it counts for less than it may seem."""
@@ -259,7 +259,7 @@ def _tell(
             out.note(f"revoked: {block}, and everything below it")
             if target.until <= made.issued:
                 out.warn("its chain has expired anyway")
-        if target.places is not None and not has_say(identity.public_key.thumbprint, target.places):
+        if target.blocks is not None and not has_say(identity.public_key.thumbprint, target.blocks):
             out.warn(
                 f"{identity.name} signed neither that block nor one above it: "
                 f"this counts only where {identity.name} is a revoker"
@@ -271,10 +271,10 @@ def _tell(
 
 
 def _target_json(target: Target, identity: Identity) -> dict[str, object]:
-    say = None if target.places is None else has_say(identity.public_key.thumbprint, target.places)
+    say = None if target.blocks is None else has_say(identity.public_key.thumbprint, target.blocks)
     return {
         "id": target.block_id.hex(),
-        "hop": None if target.places is None else len(target.places) - 1,
+        "hop": None if target.blocks is None else len(target.blocks) - 1,
         "until": target.until,
         "has_say": say,
     }

@@ -129,8 +129,8 @@ def read_file(path: str, most_bytes: int, *, hint: str = "") -> bytes:
     return content
 
 
-def passphrase_of(*, ask: bool, path: str | None, confirm: bool = False) -> str | None:
-    """Get a passphrase from a prompt or a file's first line; `None` where neither was asked for."""
+def passphrase_of(*, prompt: bool, path: str | None, confirm: bool = False) -> str | None:
+    """Get a passphrase from a prompt or a file's first line; `None` where neither was wanted."""
     if path is not None:
         try:
             words = read_file(path, _PASSPHRASE_BYTES).decode().split("\n")[0].removesuffix("\r")
@@ -139,14 +139,14 @@ def passphrase_of(*, ask: bool, path: str | None, confirm: bool = False) -> str 
         if not words:
             raise Failure(Status.FILES, f"{shown(path)}: no passphrase on the first line")
         return words
-    if ask:
+    if prompt:
         words = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
         return str(words)
     return None
 
 
-def read_identity(path: str, out: Output, *, ask: bool, passphrase_file: str | None) -> Identity:
-    """Read a private key file; asks for a passphrase where one is needed and there is somebody to ask.
+def read_identity(path: str, out: Output, *, prompt: bool, passphrase_file: str | None) -> Identity:
+    """Read a private key file; prompts for a passphrase where one is needed and somebody is there.
 
     Raises:
         Failure: FILES for the file, UNTRUSTED where the passphrase is missing or wrong.
@@ -155,7 +155,9 @@ def read_identity(path: str, out: Output, *, ask: bool, passphrase_file: str | N
     try:
         encrypted = needs_passphrase(path)
         words = (
-            passphrase_of(ask=ask or (encrypted and sys.stdin.isatty()), path=passphrase_file) if encrypted else None
+            passphrase_of(prompt=prompt or (encrypted and sys.stdin.isatty()), path=passphrase_file)
+            if encrypted
+            else None
         )
         if encrypted and words is None:
             raise Failure(
@@ -244,9 +246,9 @@ def _args_of_file(path: str | None) -> dict[str, Any]:
     return values
 
 
-def _distinct(pairs: Iterable[tuple[str, object]], known: dict[str, Any]) -> dict[str, object]:
+def _distinct(pairs: Iterable[tuple[str, object]], already: dict[str, Any]) -> dict[str, object]:
     values = unique(pairs, "--arg")
-    twice = sorted(values.keys() & known.keys())
+    twice = sorted(values.keys() & already.keys())
     if twice:
         message = f"--arg gives `{shown(twice[0])}`, and so does --args"
         raise click.UsageError(message)

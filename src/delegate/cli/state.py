@@ -37,8 +37,8 @@ def show(token: str | None, state_url: str | None, as_json: bool) -> None:  # no
         for unit, limit in hop.budget:
             used = spent.get((hop.block_id, unit), 0)
             lines.append(f"    {shown(unit)}: {used} of {limit} spent, {limit - used} left")
-            place = {"hop": hop.index, "block_id": hop.block_id.hex(), "unit": unit}
-            pools.append({**place, "spent": used, "limit": limit, "left": limit - used})
+            pool = {"hop": hop.index, "block_id": hop.block_id.hex(), "unit": unit}
+            pools.append({**pool, "spent": used, "limit": limit, "left": limit - used})
     if not pools:
         out.note("no block of this chain has a budget")
     out.result({"pools": pools}, lines)

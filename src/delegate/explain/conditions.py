@@ -76,12 +76,12 @@ def explain_failure(expression: Expression, variables: Mapping[str, object]) -> 
 
 
 def explain_failure_in(expression: Expression, scope: Scope) -> str:
-    """Give the same within the steps of a scope, for a caller that asks of several conditions."""
+    """Give the same within the steps of a scope, for a caller that wants several conditions explained."""
     parts = conjuncts(expression)
     outcomes = [value for _, value in trace(expression, scope)]
     failing = [
-        *(place for place, value in enumerate(outcomes) if value is False),
-        *(place for place, value in enumerate(outcomes) if type(value) is not bool),
+        *(number for number, value in enumerate(outcomes) if value is False),
+        *(number for number, value in enumerate(outcomes) if type(value) is not bool),
     ]
     if not failing:
         return ""

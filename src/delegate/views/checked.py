@@ -93,7 +93,7 @@ def revocation_failed(reason: Reason) -> Checked:
 
 
 def revocation_unchecked(why: str = "") -> Checked:
-    """Say that nobody was asked whether something was taken back, and why."""
+    """Say that nobody looked up whether something was taken back, and why."""
     return Checked(what="revocation", mark=Mark.NOT_CHECKED, words="revocation not checked", note=why)
 
 

@@ -66,7 +66,7 @@ def clash(text: str) -> str:
     return f"{escaped(text)} cannot hold"
 
 
-def handing(hops: int) -> str:
+def hops_text(hops: int) -> str:
     """Say how often a chain may still be handed on."""
     if hops == 0:
         return "to nobody"
@@ -75,12 +75,12 @@ def handing(hops: int) -> str:
     return "once more" if hops == 1 else f"{hops} more times"
 
 
-def spending(budget: Iterable[tuple[str, int]]) -> str:
+def budget_text(budget: Iterable[tuple[str, int]]) -> str:
     """Say what may be spent: unit and amount of each pool."""
     return f"at most {', '.join(f'{amount} {unit}' for unit, amount in budget)}"
 
 
-def freshness(fresh_s: int) -> str:
+def freshness_text(fresh_s: int) -> str:
     """Say how old a verifier's revocation data may be."""
     return f"revocation data at most {span(fresh_s)} old"
 
@@ -104,5 +104,5 @@ def _terms(effective: Effective, now: int) -> list[str]:
         terms.insert(0, f"from {when_from(effective.not_before, now)}")
     terms.append("at any service" if effective.audience is None else f"at {', '.join(sorted(effective.audience))}")
     hops = effective.hops_left
-    terms.append("may not be handed on" if hops == 0 else f"may be handed on {handing(hops)}")
+    terms.append("may not be handed on" if hops == 0 else f"may be handed on {hops_text(hops)}")
     return terms
