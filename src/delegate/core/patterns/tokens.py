@@ -19,7 +19,7 @@ class Wild(Enum):
 
 
 def check_arguments(text: str, separator: str) -> None:
-    """Refuse a pattern that is too long, and a separator that there is not."""
+    """Refuse a pattern that is too long, and an unknown separator."""
     if separator not in {RESOURCE_SEPARATOR, ACTION_SEPARATOR}:
         message = "the separator of a pattern is `/` or `.`"
         raise ValueError(message)
@@ -36,7 +36,7 @@ def parse_tokens(text: str) -> tuple[str | Wild, ...]:
         if character == "\\":
             escaped = text[place + 1 : place + 2]
             if escaped not in {"*", "\\"}:
-                detail = f"the backslash at character {place + 1} of a pattern escapes no star and no backslash"
+                detail = f"the backslash at character {place + 1} of a pattern escapes neither a star nor a backslash"
                 raise TokenError(Reason.MALFORMED, detail)
             tokens.append(escaped)
             place += 2
