@@ -72,7 +72,7 @@ SCENES: Final = (
         file="write.proof",
     ),
     Scene(
-        title="It reads one that is too large: Alice's condition holds all the way down",
+        title="It tries to read one that is too large: Alice's condition holds all the way down",
         request=Request("files.read", "/reports/all.csv", {"size": 5_000_000}),
         reason=Reason.CAVEAT_FAILED,
         file="large.proof",

@@ -69,7 +69,7 @@ class Target:
 )
 @click.option("--holder", "holder_file", type=FILE, metavar="FILE", help="Revoke this public key: worker.pub.")
 @click.option(
-    "--since", type=moment, metavar="TIME", help="Spare what --holder signed before then, which a thief can back-date."
+    "--since", type=moment, metavar="TIME", help="Spare what --holder signed before then; a thief can back-date."
 )
 @click.option(
     "--until", type=moment, metavar="TIME", help="When the chain expires, for an ID that is not in the journal."

@@ -187,7 +187,7 @@ def view(link: Link, bound: bytes = b"") -> ChainView:
 
     Args:
         link: the last block.
-        bound: what its root is trusted for at most, where the chain was verified; `None`: anything.
+        bound: what its root is trusted for at most, encoded as in a block, of a verified chain; empty: anything.
     """
     links = link.up()
     first = links[0].block
