@@ -12,7 +12,7 @@ WORKERS ?= 2
 
 help:
 	@echo "make demo     the story: one request allowed, four refused"
-	@echo "make test     formatting, lint, types, floors, tests with coverage"
+	@echo "make test     formatting, lint, types, contracts, tests with coverage"
 	@echo "make lint     the first four of these"
 	@echo "make bench    what a check costs next to others, and how large a chain is"
 	@echo "make bench-against OTHER=../before"

@@ -64,7 +64,7 @@ def test_an_ask_shows_what_binds_and_what_is_claimed() -> None:
     assert each.holder_key == WORKER.public_key.thumbprint
     assert token.blocks[0] not in each.to_bytes()
     assert (asked().request, asked().last) == (None, None)
-    with pytest.raises(ValueError, match="say which request"):
+    with pytest.raises(ValueError, match="applies to each request; give the request"):
         Holder(WORKER, token).asks()
 
 

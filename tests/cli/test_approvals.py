@@ -66,7 +66,8 @@ def test_a_payment_is_approved_by_two(shop: Desk) -> None:
     refused = present(shop)
     assert (refused.status, refused.out) == (1, "")
     assert refused.err == (
-        "whoever must confirm it: delegate ask writes what to send them, and approve answers; --third-party here\n"
+        "others must confirm this: delegate ask writes what to send them, delegate approve answers it, "
+        "--third-party says whose answers count\n"
         "refused: hop 0 (user:alice@example.com → agent:buyer): needs 2 of 3 confirmations, has none "
         "[discharge_missing]\n"
     )
@@ -78,7 +79,7 @@ def test_a_payment_is_approved_by_two(shop: Desk) -> None:
     allowed = present(shop, "clerk.d", "researcher.d")
     assert (allowed.status, allowed.err) == (0, "")
     assert (
-        "  until     2026-12-01 20:00 UTC (in 8h)\n  word of   agent:clerk, agent:researcher\nChecked     "
+        "  until     2026-12-01 20:00 UTC (in 8h)\n  confirmed agent:clerk, agent:researcher\nChecked     "
         in allowed.out
     )
     dear = present(shop, "clerk.d", "researcher.d", request=DEAR)
@@ -94,7 +95,7 @@ def test_whoever_names_no_third_party_is_told_the_option(shop: Desk) -> None:
     shop.make("x.proof", "prove", "buyer.token", "--key", "buyer.key", *HERE, *PAY, "--discharge", "clerk.d")
     ran = shop.run("verify", "x.proof", *TRUST, *HERE, *PAY)
     assert ran.status == 1
-    assert ran.err.startswith("name whom you believe: --third-party bob.pub\nrefused: ")
+    assert ran.err.startswith("say whose confirmations count: --third-party bob.pub\nrefused: ")
     assert ran.err.endswith("[discharge_unexpected]\n")
     assert "name whom" not in present(shop, "clerk.d", "--third-party", "planner.pub").err
     shop.make(
@@ -103,7 +104,7 @@ def test_whoever_names_no_third_party_is_told_the_option(shop: Desk) -> None:
     )  # fmt: skip
     keep(shop, "s.d", "staple", "planner.token", "--key", "alice.key", "--yes")
     ran = present(shop, "s.d", key="planner")
-    assert ran.err.startswith("whose staple counts? --revoker alice.pub\nrefused: ")
+    assert ran.err.startswith("say whose staples count: --revoker alice.pub\nrefused: ")
 
 
 def test_an_approval_serves_once(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,20 +129,20 @@ def test_what_an_approver_reads(shop: Desk) -> None:
     key = Identity.from_seed("agent:buyer", bytes([5]) * 32).public_key
     block = Ask.parse((shop.folder / "pay.asks").read_text()).block_id[:8]
     assert ran.err == (
-        "agent:clerk is asked to confirm, as 1 of 2 still wanted:\n"
+        "agent:clerk is asked for one of 2 confirmations that the holder still needs:\n"
         "  Binds     this one request, under this one chain, once:\n"
         "    action  pay\n"
         '    with    "amount": 500\n'
-        f"    block   {block.hex()}…, its need 1\n"
-        "  Claims    who asks, in whose name and why: the word of whoever brought this\n"
+        f"    block   {block.hex()}…, need 1 of that block\n"
+        "  Claims    who asks, on whose behalf and why: only claimed, and not checked\n"
         f"    holder  agent:buyer, key {key.thumbprint[:8].hex()}…\n"
         "    for     user:alice@example.com\n"
         '    why     "office chairs"\n'
         "  Wants     said.approved == true\n"
-        "            and not older than 15m\n"
+        "            and no older than 15m\n"
         '  You say   {"approved": true}\n'
-        "            good for 5m\n"
-        "Confirm pay with 1 argument? [y/N]: confirmed by agent:clerk, good until 2026-12-01 12:05 UTC (in 5m)\n"
+        "            valid for 5m\n"
+        "Confirm pay with 1 argument? [y/N]: confirmed by agent:clerk, valid until 2026-12-01 12:05 UTC (in 5m)\n"
     )
 
 
@@ -150,7 +151,7 @@ def test_what_an_approver_reads(shop: Desk) -> None:
     [
         (b"n\n", "refused: not confirmed\n"),
         (b"\n", "refused: not confirmed\n"),
-        (b"", "\nrefused: not confirmed; --yes for scripts\n"),
+        (b"", "\nrefused: not confirmed; a script can use --yes\n"),
     ],
     ids=["no", "silence", "end"],
 )
@@ -226,7 +227,7 @@ def test_who_is_not_asked_signs_nothing(shop: Desk) -> None:
     """Alice is not among the three; junk is no ask; stdin cannot be ask and answer."""
     keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
     ran = shop.run("approve", "pay.asks", "--key", "alice.key", "--yes")
-    assert (ran.status, ran.err) == (1, "refused: none of it asks user:alice@example.com\n")
+    assert (ran.status, ran.err) == (1, "refused: none of these asks is for user:alice@example.com\n")
     (shop.folder / "junk").write_text("dlga_AAAA")
     assert shop.run("approve", "junk", "--key", "clerk.key", "--yes").status == 3
     (shop.folder / "empty").write_text("")
@@ -243,7 +244,7 @@ def test_asking_needs_the_request_and_a_need(shop: Desk, story: Desk) -> None:
     ran = shop.run("ask", "buyer.token", now=None)
     assert (ran.status, "say which request" in ran.err) == (2, True)
     ran = story.run("ask", "planner.token", now=None)
-    assert (ran.status, ran.out, ran.err) == (0, "", "this chain needs nobody's word\n")
+    assert (ran.status, ran.out, ran.err) == (0, "", "this chain needs no confirmation by others\n")
     asked = shop.run("ask", "buyer.token", *PAY, "--json", now=None).json["asks"]
     assert [(each["of"], len(each["by"]), each["each"]) for each in asked] == [(2, 3, True)]
 
@@ -252,7 +253,7 @@ def test_asking_needs_the_request_and_a_need(shop: Desk, story: Desk) -> None:
     "need", ["", "3 of clerk.pub", "0 of clerk.pub", "clerk.pub within ever", "clerk.pub,clerk.pub"]
 )
 def test_a_need_that_is_none_is_a_usage_error(desk: Desk, need: str) -> None:
-    """More than there are, no file, a word that is no duration, one key twice."""
+    """More than there are, no file, a word that is not a duration, one key twice."""
     ran = desk.run("mint", "--key", "alice.key", "--to", "buyer.pub", "--can", "pay", "--ttl", "1h", "--need", need)
     assert (ran.status, ran.out) == (2, "")
 
@@ -305,17 +306,17 @@ def test_a_staple_stands_in_for_a_list(desk: Desk) -> None:
     heeding = ("--revoker", "alice.pub")
     assert "[revocation_stale]" in present(desk, *heeding).err
     ran = desk.run("staple", "buyer.token", "--key", "alice.key")
-    assert (ran.status, "where was it looked up?" in ran.err) == (2, True)
+    assert (ran.status, "say where to look it up:" in ran.err) == (2, True)
     ran = keep(desk, "s.d", "staple", "buyer.token", "--key", "alice.key", "--yes")
-    assert ran.err == "user:alice@example.com: as of now nothing of it was revoked, down to agent:buyer\n"
+    assert ran.err == "user:alice@example.com: nothing in it is revoked as of now, down to agent:buyer\n"
     allowed = present(desk, "s.d", *heeding, now="2026-12-01T12:00:03Z")
     assert allowed.status == 0
-    assert " revocation ✓ (stapled by user:alice@example.com, 3s old)\n" in allowed.out
+    assert " not revoked ✓ (stapled by user:alice@example.com, 3s old)\n" in allowed.out
     desk.run("revoke", "--holder", "clerk.pub", "--key", "clerk.key", "--list", "r.dlgr")
     strangers = present(desk, "s.d", *heeding, "--revocations", "r.dlgr")
-    assert "revocation ✓ (stapled by user:alice@example.com, 0s old)" in strangers.out
+    assert "not revoked ✓ (stapled by user:alice@example.com, 0s old)" in strangers.out
     unmet = present(desk, "s.d", *heeding, "--explain", "--policy", "args.amount < 5")
-    assert (unmet.status, "revocation ✓ (stapled by user:alice@example.com, 0s old)" in unmet.out) == (1, True)
+    assert (unmet.status, "not revoked ✓ (stapled by user:alice@example.com, 0s old)" in unmet.out) == (1, True)
     keep(desk, "odd.d", "staple", "buyer.token", "--key", "planner.key", "--yes")
     odd = present(desk, "s.d", "odd.d", *heeding, "--explain")
     assert (odd.status, "revocation not checked" in odd.out) == (1, True)
@@ -330,8 +331,8 @@ def test_nobody_vouches_by_a_list_that_says_nothing_of_now(desk: Desk) -> None:
     desk.run("revoke", "--holder", "clerk.pub", "--key", "alice.key", "--list", "alice.dlgr")
     staple = ("staple", "buyer.token", "--key", "alice.key", "--revocations")
     for options, now, words in (
-        (("clerk.dlgr",), NOW, "no list by user:alice@example.com was looked at"),
-        (("alice.dlgr", "--revoker", "planner.pub"), NOW, "no list by agent:planner was looked at"),
+        (("clerk.dlgr",), NOW, "no list by user:alice@example.com was checked"),
+        (("alice.dlgr", "--revoker", "planner.pub"), NOW, "no list by agent:planner was checked"),
         (("alice.dlgr",), "2026-12-03T12:00:00Z", "the list by user:alice@example.com expired 1d ago"),
         (
             ("alice.dlgr", "--revoker", "alice.pub", "--max-revocation-age", "5m"),
@@ -341,7 +342,7 @@ def test_nobody_vouches_by_a_list_that_says_nothing_of_now(desk: Desk) -> None:
     ):
         ran = desk.run(*staple, *options, now=now)
         assert (ran.status, ran.out) == (5, "")
-        assert ran.err == f"error: {words}: sign a newer one first; or --yes\n"
+        assert ran.err == f"error: {words}; sign a newer one first, or use --yes\n"
     assert desk.run(*staple, "clerk.dlgr", "--yes").status == 0
     assert desk.run(*staple, "alice.dlgr", "--revocations", "clerk.dlgr").status == 0
 

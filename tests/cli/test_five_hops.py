@@ -39,7 +39,7 @@ Grants      pay(amount, currency) if args.amount <= 200 && args.currency == "EUR
             may not be handed on
 Checked     signatures 5/5 ✓ · root user:alice@example.com ✓ · in time ✓ · audience not checked
             holder not proven · revocation not checked (no list given)
-            names: as handed down, no directory
+            names not checked (no directory)
 """
 
 
@@ -75,7 +75,7 @@ def test_inspect(five: Desk) -> None:
                   may       files.read /data/q3/**   any arguments
                             pay                      any arguments
                   if        !has(args.size) || args.size < 1000
-             3 ─▶ agent:buyer, narrowing its own
+             3 ─▶ agent:buyer, narrowing its own chain
                   may       pay   any arguments
                   if        args.amount <= 200
                   why       "one invoice"
@@ -135,7 +135,7 @@ def test_verify_explain(five: Desk) -> None:
     assert ran.status == 1
     assert ran.out == text("""
         REFUSED  caveat_failed at hop 3 (agent:buyer → agent:buyer)
-          asked     pay with amount=300, currency="USD"
+          request   pay with amount=300, currency="USD"
           holder    agent:clerk, on the authority of user:alice@example.com
           until     2026-12-01 12:30 UTC (in 12m)
           hop 0     agent:planner     ✓ pay(amount, currency) if args.amount <= 500
@@ -147,7 +147,7 @@ def test_verify_explain(five: Desk) -> None:
           agent:buyer can hand out pay without those conditions; agent:clerk cannot.
         Checked     signatures 5/5 ✓ · root user:alice@example.com ✓ · in time ✓
                     audience shop.example.com ✓ · holder proven ✓ · revocation not checked (no list given)
-                    used proofs are not remembered between runs · names: as handed down, no directory
+                    used proofs are not remembered between runs · names not checked (no directory)
     """)
     assert ran.err == (
         "refused: hop 3 (agent:buyer → agent:buyer): args.amount <= 200, and args.amount is 300 [caveat_failed]\n"
@@ -167,13 +167,13 @@ def test_an_argument_too_many(five: Desk) -> None:
     assert ran.status == 1
     hops = [line for line in ran.out.splitlines() if line.startswith("  hop")]
     assert hops[:3] == [
-        "  hop 0     agent:planner     ✗ pay(amount, currency), but argument `evil` is not named",
-        "  hop 1     agent:researcher  ✗ pay(amount, currency), but argument `evil` is not named",
+        "  hop 0     agent:planner     ✗ pay(amount, currency), but argument `evil` is not permitted",
+        "  hop 1     agent:researcher  ✗ pay(amount, currency), but argument `evil` is not permitted",
         "  hop 2     agent:buyer       ✓ pay · 1 caveat holds",
     ]
     assert ran.err == (
         "refused: hop 0 (user:alice@example.com → agent:planner): `pay` is permitted by pay(amount, currency), "
-        "but argument `evil` is not named [capability_missing]\n"
+        "but argument `evil` is not permitted [capability_missing]\n"
     )
 
 

@@ -71,7 +71,7 @@ def ended(ran: Ran) -> None:
     """A status of the table, and no traceback."""
     assert ran.status in set(Status), ran
     assert "Traceback" not in ran.err
-    assert "fault of delegate" not in ran.err + ran.out
+    assert "internal error" not in ran.err + ran.out
 
 
 @settings(max_examples=400, suppress_health_check=IN_A_FIXTURE)

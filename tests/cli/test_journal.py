@@ -13,7 +13,7 @@ import pytest
 
 from delegate import Identity, RevokedBlock, RevokedKey, Token
 from delegate.cli import journal
-from delegate.cli.journal import Entry, entry_of, is_revoked, places_of
+from delegate.cli.journal import Entry, entry_of, is_revoked, signed_blocks
 from delegate.limits import TIME_MAX
 from tests.cli.conftest import HAND_ON, HERE, MINT, Desk
 
@@ -40,7 +40,7 @@ def test_each_hand_over_leaves_one_line(story: Desk) -> None:
     """Block id, who, to whom, what, until, why, when: as the chain has it."""
     first, second, third = lines(story)
     token = token_in(story, "summarizer.token")
-    assert [first["id"], second["id"], third["id"]] == [place.block_id.hex() for place in places_of(token)]
+    assert [first["id"], second["id"], third["id"]] == [place.block_id.hex() for place in signed_blocks(token)]
     assert second == {
         "journal": 1,
         "id": token.link.up()[1].id.hex(),
@@ -100,7 +100,7 @@ def test_a_journal_that_cannot_be_written_is_a_warning(desk: Desk, *, as_json: b
     ran = desk.run(*MINT, *(["--json"] if as_json else []))
     assert ran.status == 0
     assert ("dlgt_" in ran.out, ran.out.startswith("dlgt_")) == (True, not as_json)
-    assert "warning: not in the journal: " in ran.err
+    assert "warning: the journal could not be written: " in ran.err
     assert ran.err.count("\n") == (1 if as_json else 2)
 
 
@@ -110,7 +110,7 @@ def test_a_full_disk_is_a_warning(desk: Desk) -> None:
     (desk.folder / "data" / "journal.jsonl").symlink_to("/dev/full")
     ran = desk.run(*MINT)
     assert (ran.status, ran.out[:5]) == (0, "dlgt_")
-    assert "warning: not in the journal: " in ran.err
+    assert "warning: the journal could not be written: " in ran.err
 
 
 def test_half_a_line_is_a_warning_and_is_skipped_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +175,7 @@ def test_a_torn_line_is_skipped_and_takes_no_other_with_it(story: Desk) -> None:
     entries, _, skipped = journal.read()
     assert ([entry.hop for entry in entries], skipped) == ([0, 1, 2], 1)
     ran = story.run("list")
-    assert ran.err.startswith("warning: skipped what is no line of a journal: 1 in journal.jsonl\n")
+    assert ran.err.startswith("warning: skipped 1 line of journal.jsonl that cannot be read\n")
 
 
 def odd_lines() -> list[bytes]:

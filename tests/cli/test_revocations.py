@@ -151,9 +151,9 @@ def test_verify(listed: Desk) -> None:
     """The signature holds, the list is fresh; whose key it is only with --signer."""
     ran = listed.run("revocations", "verify", "a.dlgr", "--signer", "alice.pub")
     assert (ran.status, ran.err) == (0, "")
-    assert ran.out == f"GENUINE  3 records, number 1; the key is that of {ALICE.name}\n" + HEAD
+    assert ran.out == f"GENUINE  3 records, number 1; signed by {ALICE.name}\n" + HEAD
     ran = listed.run("revocations", "verify", "a.dlgr")
-    assert ran.out.startswith("GENUINE  3 records, number 1; whose key that is was not checked: --signer\n")
+    assert ran.out.startswith("GENUINE  3 records, number 1; who signed it was not checked; use --signer\n")
     said = listed.run("revocations", "verify", "a.dlgr", "--json").json
     assert (said["signer_checked"], said["sequence"], said["expires"]) == (False, 1, NOON - 300 + 86_400)
 
@@ -161,9 +161,9 @@ def test_verify(listed: Desk) -> None:
 @pytest.mark.parametrize(
     ("arguments", "now", "status", "reason", "words"),
     [
-        (("--signer", "planner.pub"), "2026-12-01T12:00Z", 4, None, "not trusted: signed by another key"),
-        ((), "2026-12-02T11:55Z", 1, "expired", "refused: the list is over since 2026-12-02 11:55 UTC (now)"),
-        ((), "2026-12-01T11:54Z", 1, "not_yet_valid", "refused: the list is dated ahead: 2026-12-01 11:55 UTC (in 1m)"),
+        (("--signer", "planner.pub"), "2026-12-01T12:00Z", 4, None, "not trusted: not signed by the key of agent"),
+        ((), "2026-12-02T11:55Z", 1, "expired", "refused: the list expired on 2026-12-02 11:55 UTC (now)"),
+        ((), "2026-12-01T11:54Z", 1, "not_yet_valid", "refused: the list is dated in the future: 2026-12-01 11:55 UTC"),
     ],
 )
 def test_verify_refuses(
@@ -193,7 +193,7 @@ def test_what_is_no_list_is_told_with_its_file(listed: Desk, store: Store, comma
         (listed.folder / "odd").write_text(content)
         ran = listed.run("revocations", command, "odd", *options)
         assert ran.status == 3
-        assert ran.err.startswith("not a list: odd: ")
+        assert ran.err.startswith("not a revocation list: odd: ")
         assert word in ran.err
     assert listed.run("revocations", command, "missing", *options).status == 5
     (listed.folder / "huge").write_bytes(b"A" * (9 << 20))
@@ -206,7 +206,7 @@ def test_merge(listed: Desk) -> None:
     other = ALICE.revoke(blocks=[RevokedBlock(bytes(32), NOON + 60)], after=6, now=NOON)
     (listed.folder / "b.dlgr").write_text(other.to_text())
     ran = listed.run("revocations", "merge", "a.dlgr", "b.dlgr", "--key", "alice.key")
-    assert ran.err == "list: number 8, 4 records; to be signed again before 2026-12-02 12:00 UTC (in 1d)\n"
+    assert ran.err == "list: number 8, 4 records; sign it again before 2026-12-02 12:00 UTC (in 1d)\n"
     merged = RevocationList.parse(ran.out)
     assert len(merged.records) == 4
     ran = listed.run(
@@ -233,7 +233,7 @@ def test_merge_signs_nothing_of_another_s(listed: Desk) -> None:
     ran = listed.run("revocations", "merge", "a.dlgr", "p.dlgr", "--key", "alice.key", "--list", "a.dlgr")
     assert ran.status == 4
     assert ran.err == (
-        "missing key: p.dlgr is signed by another key, agent:planner; its records are that key's to say\n"
+        "missing key: p.dlgr is signed by another key, agent:planner, which alone can sign its records\n"
     )
     assert RevocationList.parse((listed.folder / "a.dlgr").read_text()).sequence == 1
 
@@ -248,7 +248,7 @@ def test_import(listed: Desk, store: Store) -> None:
     """All records and the feed go to the store, once; it is closed again."""
     ran = listed.run("revocations", "import", "a.dlgr", "--state", URL)
     assert (ran.status, ran.out) == (0, "")
-    assert ran.err == "state: 3 records that were not there before\n"
+    assert ran.err == "state: 3 new records\n"
     found = RevocationList.parse((listed.folder / "a.dlgr").read_text())
     assert (store.records, store.known, store.closed) == (list(found.records), [found.feed], 1)
     ran = listed.run("revocations", "import", "a.dlgr", "--state", URL, "--json")
@@ -261,7 +261,7 @@ def test_import_of_an_old_list_says_that_it_is_not_fresh(listed: Desk, store: St
     (listed.folder / "old.dlgr").write_text(old.to_text())
     ran = listed.run("revocations", "import", "old.dlgr", "--state", URL)
     assert ran.status == 0
-    assert ran.err.startswith("warning: the list is over since 2026-12-01 11:00 UTC (1h ago)")
+    assert ran.err.startswith("warning: the list expired on 2026-12-01 11:00 UTC (1h ago)")
     assert len(store.records) == 1
 
 
@@ -270,7 +270,7 @@ def test_revoke_applies_at_once(listed: Desk, store: Store, monkeypatch: pytest.
     listed.make("t", "mint", "--key", "alice.key", "--to", "planner.pub", "--can", "a", "--ttl", "1h")
     revoke = ("revoke", "t", "--key", "alice.key", "--list", "a.dlgr")
     ran = listed.run(*revoke, "--state", URL)
-    assert ran.err.endswith("state: 4 records that were not there before\n")
+    assert ran.err.endswith("state: 4 new records\n")
     monkeypatch.setenv("DELEGATE_STATE", URL)
     said = listed.run(*revoke, "--json").json
     assert (said["new_in_state"], said["list"]["sequence"]) == (0, 3)
@@ -308,8 +308,8 @@ def test_a_store_that_is_down_keeps_no_list_from_being_written(listed: Desk, sto
 @pytest.mark.parametrize(
     ("options", "status", "words"),
     [
-        ((), 2, "which state? --state"),
-        (("--state", "fake://user:secret@elsewhere"), 2, "no URL such as sqlite:///"),
+        ((), 2, "no store: give --state"),
+        (("--state", "fake://user:secret@elsewhere"), 2, "not a URL like sqlite:///"),
         (("--state", "memory://"), 2, "ends with this command"),
         (("--state", "missing://"), 5, "redis is not installed"),
     ],
@@ -369,7 +369,7 @@ def test_budget_show(pooled: Desk, store: Store) -> None:
 def test_budget_show_of_a_chain_without(story: Desk, store: Store) -> None:
     """It says so."""
     ran = story.run("budget", "show", "summarizer.token", "--state", URL, now=None)
-    assert (ran.status, ran.out, ran.err) == (0, "", "no block of it has a budget\n")
+    assert (ran.status, ran.out, ran.err) == (0, "", "no block of this chain has a budget\n")
 
 
 def findings(*good: bool) -> list[SimpleNamespace]:
@@ -392,7 +392,7 @@ def test_doctor_finds_something(desk: Desk, store: Store) -> None:
     store.findings = findings(True, False)
     ran = desk.run("doctor", "--state", URL, now=None)
     assert (ran.status, ran.out) == (5, "✓ setting 0: is True\n✗ setting 1: is False\n")
-    assert ran.err == "error: 1 of 2 not as it should be\n"
+    assert ran.err == "error: 1 of 2 settings should be changed\n"
     said: dict[str, Any] = desk.run("doctor", "--state", URL, "--json", now=None).json
     assert [each["ok"] for each in said["findings"]] == [True, False]
     store.down = True

@@ -43,7 +43,7 @@ def named(text: str, desk: Desk) -> str:
 def test_list(story: Desk) -> None:
     """Every hand-over: which, to whom, until when, what and why."""
     ran = story.run("list")
-    assert (ran.status, ran.err) == (0, "revocations: as noted here; others' lists with --revocations FILE\n")
+    assert (ran.status, ran.err) == (0, "revocations are those noted here; add other lists with --revocations FILE\n")
     assert ran.out == named(
         """
         <id-0>  user:alice@example.com → agent:planner
@@ -111,7 +111,7 @@ def test_list_shows_whatever_narrows(story: Desk) -> None:
     assert story.run("list").out.endswith(
         named(
             f"""
-            <id-3>  agent:researcher, narrowing its own
+            <id-3>  agent:researcher, narrowing its own chain
                       live until 2026-12-01 14:00 UTC (in 2h)
                       at files.example.com
                       from 2026-12-01 12:05 UTC
@@ -131,12 +131,12 @@ def test_list_says_what_is_over_and_what_is_revoked(story: Desk) -> None:
     states = [line.strip() for line in ran.out.splitlines() if line.strip().startswith(("live", "over", "revoked"))]
     assert states == ["live until 2026-12-01 20:00 UTC (in 7h30m)", "revoked", "revoked"]
     ran = story.run("list", now="2026-12-01T14:00Z")
-    assert "over since 2026-12-01 14:00 UTC (now)" in ran.out
-    assert "over since 2026-12-01 12:22 UTC (1h38m ago)" in ran.out
+    assert "expired on 2026-12-01 14:00 UTC (now)" in ran.out
+    assert "expired on 2026-12-01 12:22 UTC (1h38m ago)" in ran.out
     ran = story.run("list", "--live", "--json", "--revocations", "revoked.dlgr")
     assert [(entry["id"], entry["state"]) for entry in ran.json["entries"]] == [(ids(story)[0], "live")]
     ran = story.run("list", "--live", now="2027-12-01T14:00Z")
-    assert (ran.out, ran.err) == ("", "nothing of it is live\n")
+    assert (ran.out, ran.err) == ("", "nothing is live\n")
 
 
 def test_list_of_nothing(desk: Desk) -> None:
@@ -162,8 +162,8 @@ def test_revoke_by_id(story: Desk) -> None:
     assert (ran.status, ran.out) == (0, "")
     assert ran.err == named(
         """
-        revoked: <long-id-0> user:alice@example.com → agent:planner, and all below it
-        list: revoked.dlgr, number 1, 1 record; to be signed again before 2026-12-02 12:00 UTC (in 1d)
+        revoked: <long-id-0> user:alice@example.com → agent:planner, and everything below it
+        list: revoked.dlgr, number 1, 1 record; sign it again before 2026-12-02 12:00 UTC (in 1d)
         """,
         story,
     )
@@ -216,7 +216,7 @@ def test_revoke_a_bearer_token(desk: Desk) -> None:
     """Whoever has it: alice takes it back by its id or by the token."""
     desk.make("b.token", "mint", "--key", "alice.key", "--bearer", "--can", "a", "--ttl", "5m", *HERE)
     ran = desk.run(*REVOKE, "b.token")
-    assert "user:alice@example.com → whoever has it, and all below it" in ran.err
+    assert "user:alice@example.com → whoever has it, and everything below it" in ran.err
 
 
 def test_revoke_warns_where_the_key_has_no_say(story: Desk) -> None:
@@ -225,7 +225,7 @@ def test_revoke_warns_where_the_key_has_no_say(story: Desk) -> None:
     assert ran.status == 0
     assert (
         "warning: agent:buyer signed neither that block nor one above it: "
-        "it counts only where this key is among the revokers\n"
+        "this counts only where agent:buyer is a revoker\n"
     ) in ran.err
     ran = story.run("revoke", "summarizer.token", "--hop", "0", "--key", "planner.key", "--list", "p.dlgr", "--json")
     assert ran.json["block"]["has_say"] is False
@@ -235,20 +235,18 @@ def test_revoke_warns_where_the_key_has_no_say(story: Desk) -> None:
 def test_revoke_warns_of_what_is_over(story: Desk) -> None:
     """A record that nobody needs."""
     ran = story.run(*REVOKE, ids(story)[0][:8], now="2026-12-01T20:00Z")
-    assert (ran.status, "warning: its chain is over anyway\n" in ran.err) == (0, True)
+    assert (ran.status, "warning: its chain has expired anyway\n" in ran.err) == (0, True)
     ran = story.run(*REVOKE, ids(story)[0][:8], now="2026-12-04T20:00Z")  # so long that no list keeps it
     assert (ran.status, "revoked: " in ran.err) == (0, False)
-    assert "warning: not in the list, since its chain is over: " in ran.err
+    assert "warning: not in the list, because its chain has expired: " in ran.err
 
 
 def test_revoke_an_id_that_only_others_know(desk: Desk) -> None:
     """From a log: the whole id and an end; whether the key has a say cannot be told."""
     ran = desk.run(*REVOKE, "ab" * 32, "--until", "2026-12-02T12:00Z")
     assert ran.status == 0
-    assert ran.err.startswith(
-        "warning: the journal does not know it: whether this key has a say over it is not known\n"
-    )
-    assert f"revoked: {'ab' * 8}, and all below it\n" in ran.err
+    assert ran.err.startswith("warning: this id is not in the journal, so whether this key can revoke it is unknown\n")
+    assert f"revoked: {'ab' * 8}, and everything below it\n" in ran.err
     assert desk.run(*REVOKE, "ab" * 32, "--until", "2026-12-02T12:00Z", "--json").json["block"]["has_say"] is None
 
 
@@ -258,12 +256,12 @@ def test_revoke_a_key(desk: Desk) -> None:
     clerk = Identity.load(desk.folder / "clerk.key").public_key.thumbprint
     assert ran.err == (
         f"revoked: the key {clerk.hex()[:16]} of agent:clerk\n"
-        "list: c.dlgr, number 1, 1 record; to be signed again before 2026-12-02 12:00 UTC (in 1d)\n"
+        "list: c.dlgr, number 1, 1 record; sign it again before 2026-12-02 12:00 UTC (in 1d)\n"
     )
     (record,) = kept(desk, "c.dlgr").records
     assert (record.is_key, record.subject, record.since, record.why) == (True, clerk, 0, "lost")
     ran = desk.run(*REVOKE, "--holder", "clerk.pub", "--since", "2026-12-01T11:00Z")
-    assert "warning: the key of another: it counts only where user:alice@example.com is among the revokers" in ran.err
+    assert "warning: this is another's key: this counts only where user:alice@example.com is a revoker" in ran.err
     assert kept(desk).records[0].since == NOON - 3600
 
 
@@ -284,24 +282,28 @@ def test_the_lists_freshness_is_the_signer_s_choice(story: Desk) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        ((*REVOKE, "abc"), 2, "an id begins with at least 8 digits, as delegate list shows them; see delegate revoke"),
-        ((*REVOKE, "deadbeef"), 2, "no id in the journal begins so; give the whole id, or the token"),
-        ((*REVOKE, "ab" * 32), 2, "the journal does not know it: when is its chain over? --until TIME"),
-        ((*REVOKE, "deadbeef", "--hop", "1"), 2, "--hop is for a token: an id is that of one block"),
-        ((*REVOKE, "planner.token", "--hop", "3"), 2, "--hop 3: its last block is 0"),
-        ((*REVOKE, "planner.token", "--until", "2026-12-01T13:00Z"), 2, "--until is before the chain is over"),
-        ((*REVOKE, "planner.token", "--since", "2026-12-01T13:00Z"), 2, "--since is about a key"),
+        ((*REVOKE, "abc"), 2, "give at least 8 digits of the id, as delegate list shows them; see delegate revoke"),
+        ((*REVOKE, "deadbeef"), 2, "no id in the journal begins with deadbeef; give the whole id, or the token"),
+        ((*REVOKE, "ab" * 32), 2, "this id is not in the journal; say when its chain expires: --until TIME"),
+        ((*REVOKE, "deadbeef", "--hop", "1"), 2, "--hop cannot be used with an id, which names one block already"),
+        ((*REVOKE, "planner.token", "--hop", "3"), 2, "--hop 3: the last block of this chain is 0"),
+        ((*REVOKE, "planner.token", "--until", "2026-12-01T13:00Z"), 2, "--until is before the chain expires"),
+        ((*REVOKE, "planner.token", "--since", "2026-12-01T13:00Z"), 2, "--since needs a key"),
         ((*REVOKE, "planner.token", "--why", "x" * 257), 2, "why is at most 256 characters"),
         ((*REVOKE, "planner.token", "--why", "a\nb"), 2, "why is at most 256 characters"),
         ((*REVOKE, "missing.token"), 5, "no such file"),
         ((*REVOKE, "alice.pub"), 3, ""),
         ((*REVOKE,), 2, "no token"),
-        (("revoke", "planner.token", "--key", "buyer.key", "--list", "x.dlgr"), 2, "agent:buyer signed no block of it"),
-        (("revoke", "planner.token", "--key", "alice.pub", "--list", "x.dlgr"), 5, "a public key; give the .key"),
+        (("revoke", "planner.token", "--key", "buyer.key", "--list", "x.dlgr"), 2, "signed no block of this chain"),
+        (("revoke", "planner.token", "--key", "alice.pub", "--list", "x.dlgr"), 5, "a public key; give the .key file"),
         (("revoke", "planner.token", "--key", "alice.key"), 2, "missing option '--list'"),
         (("revoke", "planner.token", "--key", "alice.key", "--list", "no/where.dlgr"), 5, "no such file or directory"),
-        (("revoke", "planner.token", "--key", "alice.key", "--list", "planner.token"), 3, "not a list: planner.token"),
-        ((*REVOKE, "--holder", "alice.key"), 5, "a private key; give the .pub"),
+        (
+            ("revoke", "planner.token", "--key", "alice.key", "--list", "planner.token"),
+            3,
+            "revocation list: planner.token",
+        ),
+        ((*REVOKE, "--holder", "alice.key"), 5, "this is a private key; give the .pub file"),
     ],
 )
 def test_what_revoke_refuses(story: Desk, arguments: tuple[str, ...], status: int, words: str) -> None:
@@ -361,7 +363,7 @@ def test_a_damaged_list_is_not_written_over(story: Desk, damage: str) -> None:
     path.write_text({"cut": text[:60], "changed": text[:60] + "AAAA" + text[64:], "empty": ""}[damage])
     before = path.read_bytes()
     ran = story.run(*REVOKE, "planner.token")
-    assert (ran.status, ran.err.startswith("not a list: revoked.dlgr: ")) == (3, True)
+    assert (ran.status, ran.err.startswith("not a revocation list: revoked.dlgr: ")) == (3, True)
     assert path.read_bytes() == before
 
 

@@ -40,13 +40,13 @@ def test_where_a_reason_arose_may_matter() -> None:
         (("nothing",), "no such command"),
         (("mint", "--nothing"), "no such option"),
         (("inspect",), "no token"),
-        ((*MINT, "--can", "a"), "for how long"),
-        ((*MINT, "--can", "a", "--ttl", "5m", "--until", "2027-01-01T00:00Z"), "for how long"),
-        ((*MINT, "--ttl", "5m"), "what is permitted"),
-        ((*MINT[:3], "--can", "a", "--ttl", "5m"), "for whom"),
-        ((*MINT, "--can", "a", "--ttl", "5y"), "no duration"),
-        ((*MINT, "--can", "a", "--ttl", "0s"), "no duration"),
-        ((*MINT, "--can", "a", "--until", "tomorrow"), "no time"),
+        ((*MINT, "--can", "a"), "say how long it is valid"),
+        ((*MINT, "--can", "a", "--ttl", "5m", "--until", "2027-01-01T00:00Z"), "say how long it is valid"),
+        ((*MINT, "--ttl", "5m"), "say what it permits"),
+        ((*MINT[:3], "--can", "a", "--ttl", "5m"), "say who receives it"),
+        ((*MINT, "--can", "a", "--ttl", "5y"), "not a duration"),
+        ((*MINT, "--can", "a", "--ttl", "0s"), "not a duration"),
+        ((*MINT, "--can", "a", "--until", "tomorrow"), "is not a time"),
         ((*MINT, "--can", "a", "--until", "2027-01-01T00:00"), "no time zone"),
         ((*MINT, "--can", "a", "--until", "2020-01-01T00:00Z"), "over before it begins"),
         ((*MINT, "--can", "a", "--ttl", "5m", "--hops", "99"), "hops"),
@@ -56,7 +56,10 @@ def test_where_a_reason_arose_may_matter() -> None:
         ((*MINT, "--can", "a", "--ttl", "5m", "--who", "x"), "name=value"),
         ((*MINT, "--can", "a", "--ttl", "5m", "--who", "x=1", "--who", "x=2"), "twice"),
         ((*MINT, "--can", "a", "--ttl", "5m", "--let", "x=1"), "--let x"),
-        ((*MINT, "--can", "a", "--ttl", "5m", "--let", "args=1", "--if", "args.x == 1"), "--let `args`"),
+        (
+            (*MINT, "--can", "a", "--ttl", "5m", "--let", "args=1", "--if", "args.x == 1"),
+            "--let: `args` cannot be given",
+        ),
         ((*MINT, "--can", "a", "--ttl", "5m", "--if", "args.x == limit"), "`limit`"),
         ((*MINT, "--can", "a if (", "--ttl", "5m"), ""),
         ((*MINT, "--can", "***", "--ttl", "5m"), ""),
@@ -65,7 +68,7 @@ def test_where_a_reason_arose_may_matter() -> None:
         (("key", "new", "planner"), "name"),
         (("inspect", "a\0b"), "NUL"),
         (("attenuate", "x", "--ttl", "5m", "--until", "2027-01-01T00:00Z"), "either --ttl or --until"),
-        (("prove", "x", "--audience", "files.example.com"), "for which request"),
+        (("prove", "x", "--audience", "files.example.com"), "say which request"),
         (("verify", "x", "--root", "alice.pub", "--audience", "a", "--action", "a b"), "not a request"),
         (("check", "x", "--root", "alice.pub"), "which request"),
         (("key", "new", "agent:@"), "-o"),
@@ -180,8 +183,8 @@ def test_what_cannot_take_effect_is_refused(story: Desk) -> None:
         (("inspect", "./missing"), "no such file: ./missing"),
         (("inspect", "."), ".: "),
         (("key", "public", "missing.key"), "missing.key: no such file or directory"),
-        (("key", "public", "planner.pub"), "planner.pub: a public key; give the .key"),
-        (("key", "show", "planner.key"), "planner.key: a private key; give the .pub"),
+        (("key", "public", "planner.pub"), "planner.pub: this is a public key; give the .key file"),
+        (("key", "show", "planner.key"), "planner.key: this is a private key; give the .pub file"),
         (("key", "new", "agent:planner"), "never overwritten"),
         (("key", "new", "agent:x", "-o", "no/such/x"), "no/such/x.key: no such file or directory"),
         (("verify", "no/token", *TRUST), "no such file"),
@@ -272,8 +275,8 @@ def test_settings_of_the_service_are_checked(story: Desk) -> None:
 
 def test_a_key_that_is_needed(story: Desk) -> None:
     """Only a bearer token narrows and proves without --key."""
-    assert "whose key?" in story.run("attenuate", "summarizer.token").err
-    assert "whose key?" in story.run("prove", "summarizer.token", *HERE, "--action", "a").err
+    assert "give the holder's private key" in story.run("attenuate", "summarizer.token").err
+    assert "give the holder's private key" in story.run("prove", "summarizer.token", *HERE, "--action", "a").err
 
 
 def test_arguments_that_are_no_json(story: Desk) -> None:
@@ -348,7 +351,7 @@ def test_facts_and_names_that_the_service_vouches_for(story: Desk, proven: Prove
     assert story.run(*ask, *named).status == 1
     ran = story.run(*ask, *named, "--principal", "summarizer.pub")
     assert ran.status == 0
-    assert "names: agent:summarizer vouched for, others as handed down ✓\n" in ran.out
+    assert "names: agent:summarizer vouched for, others not checked ✓\n" in ran.out
 
 
 def test_a_proof_is_good_for_a_minute(story: Desk, proven: Prove) -> None:

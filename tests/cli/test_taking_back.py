@@ -39,8 +39,8 @@ def test_from_handing_out_to_taking_back(story: Desk, proven: Prove) -> None:
     ran = story.run("revoke", first, "--key", "alice.key", "--list", "alice.dlgr", "--why", "laptop stolen")
     assert (ran.status, ran.out) == (0, "")
     assert ran.err.endswith(
-        "user:alice@example.com → agent:planner, and all below it\n"
-        "list: alice.dlgr, number 1, 1 record; to be signed again before 2026-12-02 12:00 UTC (in 1d)\n"
+        "user:alice@example.com → agent:planner, and everything below it\n"
+        "list: alice.dlgr, number 1, 1 record; sign it again before 2026-12-02 12:00 UTC (in 1d)\n"
     )
     ran = story.run(*VERIFY, "--revocations", "alice.dlgr")
     assert (ran.status, ran.out) == (1, "")
@@ -48,7 +48,7 @@ def test_from_handing_out_to_taking_back(story: Desk, proven: Prove) -> None:
         "refused: hop 0 (user:alice@example.com → agent:planner): "
         "it was revoked by user:alice@example.com: laptop stolen [revoked]\n"
     )
-    assert story.run("list", "--live", "--revocations", "alice.dlgr").err == "nothing of it is live\n"
+    assert story.run("list", "--live", "--revocations", "alice.dlgr").err == "nothing is live\n"
 
 
 def test_what_a_middle_hop_takes_back(story: Desk, proven: Prove) -> None:
@@ -59,7 +59,7 @@ def test_what_a_middle_hop_takes_back(story: Desk, proven: Prove) -> None:
     assert ran.status == 1
     assert ran.err == ("refused: hop 1 (agent:planner → agent:researcher): it was revoked by agent:planner [revoked]\n")
     above = story.run("verify", "planner.token", *TRUST, "--revocations", "planner.dlgr")
-    assert (above.status, "· revocation ✓ (1 list, 0s old)" in above.out) == (0, True)
+    assert (above.status, "· not revoked ✓ (1 list, 0s old)" in above.out) == (0, True)
 
 
 def test_everything_that_checks_heeds_a_list(story: Desk, proven: Prove) -> None:
@@ -71,17 +71,17 @@ def test_everything_that_checks_heeds_a_list(story: Desk, proven: Prove) -> None
         assert (ran.status, ran.err.endswith("it was revoked by user:alice@example.com [revoked]\n")) == (1, True)
     ran = story.run(*INSPECT, "--revocations", "alice.dlgr")
     assert ran.out.startswith("GENUINE  Token of 3 hops")
-    assert ran.out.endswith("            holder not proven · revoked ✗ · names: as handed down, no directory\n")
+    assert ran.out.endswith("            holder not proven · revoked ✗ · names not checked (no directory)\n")
     ran = story.run(*VERIFY, "--revocations", "alice.dlgr", "--explain")
     assert ran.out == dedent("""\
         REFUSED  revoked at hop 0 (user:alice@example.com → agent:planner)
-          asked     files.read on /data/q3/a.csv with size=10
+          request   files.read on /data/q3/a.csv with size=10
           because   it was revoked by user:alice@example.com
           holder    agent:summarizer, on the authority of user:alice@example.com
           until     2026-12-01 12:22 UTC (in 22m)
         Checked     signatures 3/3 ✓ · root user:alice@example.com ✓ · in time ✓
                     audience files.example.com ✓ · holder not proven · revoked ✗
-                    names: as handed down, no directory
+                    names not checked (no directory)
         """)
     said = story.run(*VERIFY, "--revocations", "alice.dlgr", "--json").json
     assert (said["exit"], said["allowed"], said["reason"], said["hop"]) == (1, False, "revoked", 0)
@@ -116,15 +116,15 @@ def test_what_was_checked_says_whose_lists_and_how_old(story: Desk) -> None:
     """None, one, several, one that is overdue; a stranger's is no check, unless the service listens to it."""
     assert word(story) == "revocation not checked, not checked, no list given"
     revoke(story, "--holder", "clerk.pub", at="2026-12-01T10:00Z")
-    assert word(story, "--revocations", "alice.dlgr") == "revocation, held, 1 list, 2h old"
+    assert word(story, "--revocations", "alice.dlgr") == "not revoked, held, 1 list, 2h old"
     revoke(story, "--holder", "clerk.pub", "--ttl", "15m", by="planner")
     both = ("--revocations", "alice.dlgr", "--revocations", "planner.dlgr")
-    assert word(story, *both) == "revocation, held, 2 lists, the oldest 2h old"
-    assert word(story, *both, now=LATER) == "revocation, held, 2 lists, the oldest 2h20m old, overdue"
+    assert word(story, *both) == "not revoked, held, 2 lists, the oldest 2h old"
+    assert word(story, *both, now=LATER) == "not revoked, held, 2 lists, the oldest 2h20m old, overdue"
     revoke(story, "--holder", "clerk.pub", by="buyer")
     stranger = ("--revocations", "buyer.dlgr")
-    assert word(story, *stranger) == "revocation not checked, not checked, no list by anyone with a say"
-    assert word(story, *stranger, "--revoker", "buyer.pub") == "revocation, held, 1 list, 0s old"
+    assert word(story, *stranger) == "revocation not checked, not checked, no list by anyone whose word counts"
+    assert word(story, *stranger, "--revoker", "buyer.pub") == "not revoked, held, 1 list, 0s old"
 
 
 def test_a_newer_list_stands_for_the_older(story: Desk) -> None:
@@ -134,7 +134,7 @@ def test_a_newer_list_stands_for_the_older(story: Desk) -> None:
     revoke(story, "--holder", "buyer.pub")
     for files in (("old.dlgr", "alice.dlgr"), ("alice.dlgr", "old.dlgr")):
         options = [part for file in files for part in ("--revocations", file)]
-        assert word(story, *options) == "revocation, held, 1 list, 0s old"
+        assert word(story, *options) == "not revoked, held, 1 list, 0s old"
 
 
 def test_a_check_behind_the_one_that_refused_was_not_made(story: Desk, proven: Prove) -> None:
@@ -165,10 +165,10 @@ def test_stale(story: Desk, proven: Prove) -> None:
     ran = story.run(*VERIFY, *bound, "1h")
     assert ran.status == 5
     assert ran.err == (
-        "where are their lists? --revocations FILE or --state URL\n"
+        "say where their lists are: --revocations FILE or --state URL\n"
         "error: no list by user:alice@example.com was ever seen [revocation_stale]\n"
     )
-    assert word(story, *listed, *bound, "1h") == "revocation stale, failed, None"
+    assert word(story, *listed, *bound, "1h") == "revocation data is stale, failed, None"
     assert story.run(*INSPECT, *listed, *bound, "1h").status == 5
 
 
@@ -180,7 +180,7 @@ def test_a_chain_that_asks_for_fresh_data(desk: Desk) -> None:
     ran = desk.run(*VERIFY)
     assert ran.status == 5
     assert ran.err == (
-        "whose lists must be fresh? --revoker alice.pub, with --revocations or --state\n"
+        "say whose lists must be fresh: --revoker alice.pub, with --revocations or --state\n"
         "error: hop 0 (user:alice@example.com → agent:planner): "
         "this verifier has no revokers whose lists could be fresh [revocation_stale]\n"
     )
@@ -196,19 +196,19 @@ def test_a_list_from_stdin(story: Desk) -> None:
     revoke(story, "summarizer.token")
     content = (story.folder / "alice.dlgr").read_bytes()
     assert story.run(*INSPECT, "--revocations", "-", stdin=content).status == 1
-    assert story.run(*INSPECT, "--revocations", "-", stdin=b"x").err.startswith("not a list: stdin: ")
+    assert story.run(*INSPECT, "--revocations", "-", stdin=b"x").err.startswith("not a revocation list: stdin: ")
     for more in (("inspect", "-", *TRUST), (*INSPECT, "--revocations", "-")):
         ran = story.run(*more, "--revocations", "-", stdin=content)
-        assert (ran.status, "stdin can be one thing" in ran.err) == (2, True)
+        assert (ran.status, "standard input can hold only one thing" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        ((*INSPECT, "--max-revocation-age", "1h"), 2, "whose lists? --revoker"),
+        ((*INSPECT, "--max-revocation-age", "1h"), 2, "say whose lists: --revoker"),
         ((*INSPECT, "--revocations", "missing.dlgr"), 5, "no such file: missing.dlgr"),
         ((*INSPECT, "--revoker", "missing.pub"), 5, "missing.pub: "),
-        ((*INSPECT, "--revocations", "alice.pub"), 3, "not a list: alice.pub: "),
+        ((*INSPECT, "--revocations", "alice.pub"), 3, "not a revocation list: alice.pub: "),
         ((*INSPECT, "--revoker", "alice.pub", "--revoker", "alias.pub"), 2, "one key under two names"),
         (("inspect", "summarizer.token", "--revocations", "x"), 2, "give --root"),
         (("inspect", "summarizer.token", "--revoker", "alice.pub"), 2, "give --root"),
@@ -225,6 +225,6 @@ def test_what_is_refused(story: Desk, arguments: tuple[str, ...], status: int, w
 
 def test_ages_are_told_as_people_tell_them() -> None:
     """The item alone: the note stands behind the mark."""
-    assert str(checked.not_revoked(1, 7300, overdue=False)) == "revocation ✓ (1 list, 2h1m old)"
+    assert str(checked.not_revoked(1, 7300, overdue=False)) == "not revoked ✓ (1 list, 2h1m old)"
     assert str(checked.revocation_unchecked("no list given")) == "revocation not checked (no list given)"
     assert str(checked.revocation_unchecked()) == "revocation not checked"

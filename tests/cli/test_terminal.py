@@ -155,7 +155,7 @@ def test_a_token_among_other_words_is_called_so(story: Desk, text: str) -> None:
     (story.folder / "copied").write_bytes(text.replace("{}", token).encode())
     ran = story.run("inspect", "copied")
     assert (ran.status, ran.out) == (3, "")
-    assert ran.err == "not a token: has more in it than a token: quotes, another line or other words\n"
+    assert ran.err == "not a token: the input holds more than a token: quotes, another line or other words\n"
     (story.folder / "prose").write_text("no token\nat all\n")
     assert story.run("inspect", "prose").err == ("not a token: does not begin with dlgt_, dlgb_ or dlgp_ [malformed]\n")
 
@@ -163,7 +163,7 @@ def test_a_token_among_other_words_is_called_so(story: Desk, text: str) -> None:
 def test_a_bearer_token_in_an_argument_is_warned_of(desk: Desk) -> None:
     """Every process here sees arguments; a file or stdin gives no warning."""
     text = desk.make("b", "mint", "--key", "alice.key", "--bearer", "--can", "a", "--ttl", "5m", *HERE)
-    assert desk.run("inspect", text).err.startswith("warning: a bearer token in an argument")
+    assert desk.run("inspect", text).err.startswith("warning: every process here can see a bearer token")
     assert desk.run("inspect", "b").err == ""
 
 
@@ -272,7 +272,7 @@ def test_a_full_disk_is_not_success(story: Desk, unbuffered: str) -> None:
             stderr=subprocess.PIPE,
             check=False,
         )
-    assert (ran.returncode, ran.stderr) == (5, b"error: output: no space left on device\n")
+    assert (ran.returncode, ran.stderr) == (5, b"error: the output cannot be written: no space left on device\n")
 
 
 def test_help_that_nobody_reads(story: Desk) -> None:
@@ -332,7 +332,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
     monkeypatch.setattr(app.delegate, "main", interrupt)
     assert app.main(["demo"]) == 130
-    assert capsys.readouterr().err == "interrupted: stopped before the end\n"
+    assert capsys.readouterr().err == "interrupted: stopped before it was done\n"
 
 
 def test_a_fault_of_ours_is_told_without_a_traceback(
@@ -345,7 +345,7 @@ def test_a_fault_of_ours_is_told_without_a_traceback(
 
     monkeypatch.setattr(app.delegate, "main", fail)
     assert app.main(["demo"]) == 5
-    assert capsys.readouterr().err.startswith("fault of delegate: ZeroDivisionError at test_terminal.py:")
+    assert capsys.readouterr().err.startswith("internal error: ZeroDivisionError at test_terminal.py:")
 
 
 def test_every_command_shows_an_example_of_itself(desk: Desk) -> None:
@@ -369,8 +369,9 @@ def test_help_says_where_the_journal_is_and_what_an_absent_option_means(desk: De
     for command in ("mint", "attenuate", "revoke", "list"):
         assert "DELEGATE_DATA moves" in " ".join(desk.run(command, "--help", now=None).out.split()), command
     for command in ("mint", "attenuate"):
-        assert "if absent: 0 in mint, else what is left" in " ".join(desk.run(command, "--help", now=None).out.split())
-    assert "ID is the beginning of one" in desk.run("revoke", "--help", now=None).out
+        said = " ".join(desk.run(command, "--help", now=None).out.split())
+        assert "Default: 0 for mint, else all that are left" in said
+    assert "ID is the beginning of a block's id" in desk.run("revoke", "--help", now=None).out
 
 
 def test_help_fits(desk: Desk) -> None:

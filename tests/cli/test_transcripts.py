@@ -47,12 +47,12 @@ Grants      files.read /data/q3/** if args.size < 1000000 && action in ["files.r
 CHECKED_CHAIN = """\
 Checked     signatures 3/3 ✓ · root user:alice@example.com ✓ · in time ✓ · audience not checked
             holder not proven · revocation not checked (no list given)
-            names: as handed down, no directory
+            names not checked (no directory)
 """
 CHECKED_PROOF = """\
 Checked     signatures 3/3 ✓ · root user:alice@example.com ✓ · in time ✓
             audience files.example.com ✓ · holder proven ✓ · revocation not checked (no list given)
-            used proofs are not remembered between runs · names: as handed down, no directory
+            used proofs are not remembered between runs · names not checked (no directory)
 """
 
 
@@ -60,7 +60,7 @@ def test_key_new_says_which_file_is_secret(desk: Desk) -> None:
     """Two files with the right modes, named after the principal; nothing on stdout."""
     ran = desk.run("key", "new", "agent:worker", now=None)
     assert (ran.status, ran.out) == (0, "")
-    assert ran.err == "agent:worker: worker.key is secret, worker.pub is for everybody\n"
+    assert ran.err == "agent:worker: keep worker.key secret; worker.pub is for everybody\n"
     assert (desk.folder / "worker.key").stat().st_mode & 0o777 == 0o600
     assert (desk.folder / "worker.pub").read_text().endswith(" agent:worker\n")
 
@@ -90,7 +90,7 @@ def test_mint_prints_the_token_alone(desk: Desk) -> None:
     assert ran.status == 0
     assert ran.out.startswith("dlgt_")
     assert ran.out.count("\n") == 1
-    assert ran.err == "token: user:alice@example.com → agent:planner, good until 2026-12-01 20:00 UTC (in 8h)\n"
+    assert ran.err == "token: user:alice@example.com → agent:planner, valid until 2026-12-01 20:00 UTC (in 8h)\n"
 
 
 def test_inspect_without_a_root_says_that_nothing_was_checked(story: Desk) -> None:
@@ -101,7 +101,7 @@ def test_inspect_without_a_root_says_that_nothing_was_checked(story: Desk) -> No
         "CLAIMED, not checked: anyone could have written this. Token of 3 hops, 808 bytes\n\n"
         + CHAIN
         + SUM
-        + "Checked     nothing: give --root, the .pub of whom you trust\n"
+        + "Checked     nothing; give --root, the public key of somebody you trust\n"
     )
 
 
@@ -116,8 +116,8 @@ def test_inspect_with_another_root(story: Desk) -> None:
     """A root that did not sign: shown as a claim, and status 4."""
     ran = story.run("inspect", "summarizer.token", "--root", "planner.pub")
     assert ran.status == 4
-    assert ran.out.startswith("CLAIMED, and it does not hold. Token of 3 hops, 808 bytes\n")
-    assert ran.out.endswith("Checked     root is none of those given ✗ · signatures not checked\n")
+    assert ran.out.startswith("CLAIMED, but the check failed. Token of 3 hops, 808 bytes\n")
+    assert ran.out.endswith("Checked     not signed by a given root ✗ · signatures not checked\n")
     assert ran.err == "not trusted: hop 0: no root has the key dd2fb4e18b5e1ce3… [unknown_root]\n"
 
 
@@ -144,9 +144,9 @@ def test_dry_run_shows_the_block_and_what_it_takes_away(story: Desk) -> None:
     assert (ran.status, ran.err) == (0, "")
     assert ran.out == (
         "WOULD append this block; no token was made\n"
-        " 3 ─▶ agent:summarizer, narrowing its own\n"
+        " 3 ─▶ agent:summarizer, narrowing its own chain\n"
         "      if        args.size < 10\n"
-        "\nThe chain would then be, each hop by what it takes away\n"
+        "\nThe chain would then be as follows; each hop shows what it takes away\n"
         + DIFF
         + " 3 └─ agent:summarizer   + args.size < 10\n"
         + SUM.replace("1000000", "10")
@@ -161,7 +161,7 @@ def test_verify_allows(story: Desk, proven: Prove) -> None:
     assert ran.out == (
         text("""
             ALLOWED
-              asked     files.read on /data/q3/a.csv with size=10
+              request   files.read on /data/q3/a.csv with size=10
               holder    agent:summarizer, on the authority of user:alice@example.com
               until     2026-12-01 12:22 UTC (in 22m)
         """)
@@ -188,7 +188,7 @@ def test_verify_explains(story: Desk, proven: Prove) -> None:
     assert ran.out == (
         text("""
             REFUSED  capability_missing at hop 2 (agent:researcher → agent:summarizer)
-              asked     files.read on /data/q4/a.csv with size=10
+              request   files.read on /data/q4/a.csv with size=10
               holder    agent:summarizer, on the authority of user:alice@example.com
               until     2026-12-01 12:22 UTC (in 22m)
               hop 0     agent:planner     ✓ files.read /data/** · 1 caveat holds
@@ -208,7 +208,7 @@ def test_verify_of_a_chain_alone(story: Desk) -> None:
     """Without a request nothing is decided, and that is said first."""
     ran = story.run("verify", "summarizer.token", "--root", "alice.pub")
     assert (ran.status, ran.err) == (0, "")
-    first = "GENUINE  the chain is genuine; holder not proven; no request decided\n\n"
+    first = "GENUINE  the chain is genuine; the holder is not proven; no request was decided\n\n"
     assert ran.out == first + CHAIN + SUM + CHECKED_CHAIN
 
 
@@ -229,7 +229,7 @@ def test_check_says_what_would_be_allowed(story: Desk) -> None:
     assert ran.out == (
         text("""
             WOULD be allowed
-              asked     files.read on /data/q3/a.csv with size=10
+              request   files.read on /data/q3/a.csv with size=10
               holder    agent:summarizer, on the authority of user:alice@example.com
               until     2026-12-01 12:22 UTC (in 22m)
               hop 0     agent:planner     ✓ files.read /data/** · 1 caveat holds
@@ -257,7 +257,7 @@ def test_a_bearer_token_sealed(desk: Desk) -> None:
     """A bearer token is called a secret, and what it is good for is said."""
     minted = desk.run("mint", "--key", "alice.key", "--bearer", "--can", "files.read /data/**", "--ttl", "5m", *HERE)
     assert minted.err == (
-        "bearer token, a secret: user:alice@example.com → whoever has it, good until 2026-12-01 12:05 UTC (in 5m)\n"
+        "bearer token, a secret: user:alice@example.com → whoever has it, valid until 2026-12-01 12:05 UTC (in 5m)\n"
     )
     sealed = desk.run("seal", "-", stdin=minted.out.encode())
     assert sealed.status == 0
@@ -274,8 +274,8 @@ def test_a_bearer_token_sealed(desk: Desk) -> None:
 
         Grants      files.read /data/** · any arguments · until 2026-12-01 12:05 UTC (in 5m)
                     at files.example.com · may not be handed on
-        Bearer      whoever has it can use it; a service takes it only where told to
-        Checked     nothing: give --root, the .pub of whom you trust
+        Bearer      whoever has it can use it; a service accepts it only if it is set up to
+        Checked     nothing; give --root, the public key of somebody you trust
     """)
 
 

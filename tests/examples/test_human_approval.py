@@ -55,6 +55,8 @@ def test_which_confirmation_is_for_another_request() -> None:
     mine = BOB.discharge(holder.asks(PAY)[0], says={"approved": True}, ttl="5m")
     another = CAROL.discharge(holder.asks(other)[0], says={"approved": True}, ttl="5m")
     decision = shop.decide(holder.prove(PAY, "shop", discharges=[another, mine]), PAY)
-    assert decision.detail == (f"needs 2 of 3 confirmations, has 1 ({BOB.name}); {CAROL.name}'s is for another request")
+    assert decision.detail == (
+        f"needs 2 of 3 confirmations, has 1 ({BOB.name}); the discharge by {CAROL.name} is for another request"
+    )
     (ask,) = decision.asks
     assert BOB.public_key.thumbprint not in ask.by

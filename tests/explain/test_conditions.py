@@ -38,8 +38,8 @@ _VARIABLES: dict[str, object] = {
         ("args.amount < 'x'", 'args.amount < "x", and args.amount is 750, `<` does not take int and string'),
         ("args.amount", "args.amount, and args.amount is 750, it is 750, not a bool"),
         ("false", "false"),
-        ("args.all(k, k in ['amount', 's', 'e', 'l', 'big'])", "argument `'odd name'` is not named"),
-        ("args.all(k, k in ['amount']) && false", "arguments `s`, `e`, `l` and 2 more are not named"),
+        ("args.all(k, k in ['amount', 's', 'e', 'l', 'big'])", "argument `'odd name'` is not permitted"),
+        ("args.all(k, k in ['amount']) && false", "arguments `s`, `e`, `l` and 2 more are not permitted"),
         ("env.all(k, k in ['a'])", 'env.all(k, k in ["a"]), and env is missing'),
         ("has(args.x)", "has(args.x), and args.x is missing"),
         ("action.a == 1", "action.a == 1, and action.a cannot be read: `action` is a string, not a map"),
@@ -63,7 +63,7 @@ def test_long_values_are_cut() -> None:
         assert line.endswith("…")
     assert show_value([list(range(10_000))] * 10_000).endswith("…")
     assert show_value("a" * 58) == f'"{"a" * 58}"'
-    assert show_value(object()) == "a value of no known type"
+    assert show_value(object()) == "a value of unknown type"
     assert show_value({"a": True, "b": b"x"}) == '{"a": true, "b": b"x"}'
 
 

@@ -95,9 +95,13 @@ def test_a_caveat_that_fails_names_the_values_that_it_read() -> None:
             "pay(amount, to) only if args.amount <= 500, and args.amount is 600",
         ),
         ("pay(amount) if args.amount <= 5", {}, "pay(amount) only if args.amount <= 5, and args.amount is missing"),
-        ("pay(amount) if args.amount <= 5", {"amount": 1, "evil": 2}, "pay(amount), but argument `evil` is not named"),
-        ("pay()", {"\u202e": 1, "b": 1}, "pay(), but arguments `b`, `'\\u202e'` are not named"),
-        ("pay(a)", dict.fromkeys("bcdef", 1), "pay(a), but arguments `b`, `c`, `d` and 2 more are not named"),
+        (
+            "pay(amount) if args.amount <= 5",
+            {"amount": 1, "evil": 2},
+            "pay(amount), but argument `evil` is not permitted",
+        ),
+        ("pay()", {"\u202e": 1, "b": 1}, "pay(), but arguments `b`, `'\\u202e'` are not permitted"),
+        ("pay(a)", dict.fromkeys("bcdef", 1), "pay(a), but arguments `b`, `c`, `d` and 2 more are not permitted"),
     ],
 )
 def test_a_capability_that_covers_it_tells_what_of_its_condition_failed(
@@ -143,7 +147,7 @@ def test_telling_what_failed_takes_no_more_steps_than_deciding() -> None:
 def test_a_closed_list_as_a_caveat_names_the_argument_too() -> None:
     """`args.all(k, k in […])` is never quoted at anybody."""
     decision = _first_hop("pay", args={"evil": 1}, caveats=(Caveat(only_arguments(["amount"])),))
-    assert (decision.reason, decision.detail) == (Reason.CAVEAT_FAILED, "argument `evil` is not named")
+    assert (decision.reason, decision.detail) == (Reason.CAVEAT_FAILED, "argument `evil` is not permitted")
     assert decision.explain().verdicts[0].words == decision.detail
 
 

@@ -86,7 +86,7 @@ def test_wire_and_text_say_the_same(capability: Capability) -> None:
 
 
 def test_closed_arguments_are_closed() -> None:
-    """What is not named may not be given, in text and in Python; with `more` it may."""
+    """What is not permitted may not be given, in text and in Python; with `more` it may."""
     for capability, allowed in (
         (can("pay", args={"amount": 5}), False),
         (can("pay", args={"amount": 5}, more=True), True),

@@ -328,7 +328,7 @@ def test_what_was_revoked_is_found_by_its_subject(engine: Engine) -> None:
 
 
 def test_a_look_up_gives_the_records_of_the_signers_that_were_named(engine: Engine) -> None:
-    """And of nobody else, be it many; of those who signed nothing there is nothing."""
+    """And of nobody else, be it many; of those who signed the input is empty is nothing."""
     store, subject = engine.state.revocations, name(1, "subject")
     records = [revoked(1, signer=signer) for signer in range(300)]
     block = revoked(1, signer=7, until=engine.now + 900)

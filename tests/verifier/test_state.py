@@ -181,7 +181,7 @@ def test_a_state_gives_all_three_stores_and_each_may_be_given_alone(tmp_path: Pa
 
 
 def test_settling_gives_back_once_what_was_not_needed() -> None:
-    """Up to what was charged; a unit that is not named stays."""
+    """Up to what was charged; a unit that is not permitted stays."""
     token = chain(budget={"calls": 9, "eur": 10})
     verifier = service(ledger=MemoryLedger(since=0))
     granted = verifier.authorize(present(token), REQUEST, cost={"eur": 8})

@@ -64,7 +64,7 @@ def test_each_thing_that_a_block_says_has_its_line() -> None:
 def test_a_block_that_keeps_the_key_says_so() -> None:
     """Narrowing one's own chain is not handing it on."""
     token = PLANNER.attenuate(mint(), caveats="args.n < 3", now=NOW)
-    assert lines(token)[-2] == " 1 ─▶ agent:planner, narrowing its own"
+    assert lines(token)[-2] == " 1 ─▶ agent:planner, narrowing its own chain"
 
 
 def test_the_originator_and_who_signs_for_them() -> None:
@@ -153,7 +153,7 @@ def test_conditions_that_clash() -> None:
     some = replace(effective, clashes=(text,))
     assert grant_lines(some, NOW)[:2] == [
         "Grants      a · any arguments",
-        f"            nothing where {text} cannot hold",
+        f"            {text} cannot hold, so that part grants nothing",
     ]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from delegate import Decision, DelegateError, Identity, Reason, Request, Verifier, can
 from delegate.errors import VerificationError
-from delegate.views.decision import asked, decision_lines, refusal
+from delegate.views.decision import decision_lines, refusal, request_line
 
 NOW = 1_796_126_400
 ALICE = Identity.from_seed("user:alice@example.com", b"\x01" * 32)
@@ -110,7 +110,7 @@ def test_what_was_refused_before_any_hop_was_asked() -> None:
     decision = verifier.preview(TOKEN, Request("pay", None, {"amount": 100}))
     assert decision_lines(decision, NOW + 90, hops=True)[:3] == [
         "REFUSED  expired at hop 0 (user:alice@example.com → agent:planner)",
-        "  asked     pay with amount=100",
+        "  request   pay with amount=100",
         "  because   expired 30s ago",
     ]
     assert not [line for line in decision_lines(decision, NOW + 90, hops=True) if line.startswith("  hop")]
@@ -126,6 +126,6 @@ def test_names_of_a_chain_that_did_not_verify_are_not_given() -> None:
 def test_a_request_is_shown_short_and_escaped() -> None:
     """What a caller asked for cannot flood or steer the terminal."""
     request = Request("a", "/\u202e" + "x" * 500, {"k\u202e": "v" * 500})
-    shown = asked(request)
+    shown = request_line(request)
     assert "\u202e" not in shown
     assert len(shown) < 300

@@ -114,7 +114,7 @@ def test_a_hop_that_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_life_that_is_over() -> None:
     """By how much."""
     token = mint(can="a", ttl="1h")
-    assert changes(token.link)[0].items(NOW + 3660)[-1] == "1h, over 1m ago"
+    assert changes(token.link)[0].items(NOW + 3660)[-1] == "1h, expired 1m ago"
 
 
 def test_lines_are_as_wide_as_asked() -> None:

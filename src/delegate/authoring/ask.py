@@ -169,7 +169,7 @@ def ask_for(
         ValueError: the need is for each request, and there is none.
     """
     if need.each and request is None:
-        message = "a need is for each request: say which request"
+        message = "this chain has a need that applies to each request; give the request"
         raise ValueError(message)
     return Ask(
         block_id=at.id,

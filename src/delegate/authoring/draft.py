@@ -124,7 +124,7 @@ def draft_first(
         raise TypeError(message)
     until = min(issued + seconds(ttl), TIME_MAX) if ttl is not None else instant(expires)  # type: ignore[arg-type]
     if until <= issued:
-        message = "the lifetime is over before it begins"
+        message = "the chain would expire before it begins"
         raise ValueError(message)
     encoded = encode_capabilities(can)
     if not encoded:
@@ -285,9 +285,11 @@ def _until(link: Link, issued: int, ttl: Duration | None, expires: Instant | Non
         raise TypeError(message)
     until = min(issued + seconds(ttl), link.expires) if ttl is not None else instant(expires)  # type: ignore[arg-type]
     if until > link.expires:
-        raise AttenuationError("expires later than the chain above it", reason=Reason.EXPIRED, hop=_expiring(link))
+        raise AttenuationError(
+            "the block would expire later than the chain above it", reason=Reason.EXPIRED, hop=_expiring(link)
+        )
     if until <= issued:
-        raise AttenuationError("nothing is left of the lifetime", reason=Reason.EXPIRED, hop=_expiring(link))
+        raise AttenuationError("the block would expire before it begins", reason=Reason.EXPIRED, hop=_expiring(link))
     return until
 
 

@@ -350,7 +350,7 @@ class Identity:
     ) -> Draft[Discharge]:
         """Draft what `discharge` makes, for a signer that is asynchronous or elsewhere."""
         if self.public_key.thumbprint not in ask.by:
-            detail = f"{self.name} is not among those who are asked"
+            detail = f"this ask is not for {self.name}"
             raise AttenuationError(detail, reason=Reason.DISCHARGE_UNEXPECTED)
         issued = int(time.time()) if now is None else instant(now)
         until = min(issued + seconds(ttl), TIME_MAX)
@@ -391,7 +391,7 @@ class Identity:
         block = mine.link.block
         if block.key != self.principal.public_key:
             raise AttenuationError(
-                f"{self.name} is not the holder; {block.holder} is, by another key",
+                f"{self.name} is not the holder: that is {block.holder}, with another key",
                 reason=Reason.PROOF_WRONG_KEY,
                 hop=mine.link.hop,
             )

@@ -1,4 +1,4 @@
-"""The command `delegate` (SPEC §13): the only place that knows the terminal, the environment and exit statuses."""
+"""The command `delegate` (SPEC §9.2): the only place that knows the terminal, the environment and exit statuses."""
 
 from delegate.cli.app import main
 

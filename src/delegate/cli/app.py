@@ -33,10 +33,10 @@ from delegate.core.chain.printable import shown
 from delegate.errors import DelegateError
 
 _EPILOG: Final = """\b
-TOKEN is a token's text, a file, - for stdin, or DELEGATE_TOKEN.
-Exit status: 0 done or allowed, 1 refused, 2 usage, 3 not a token or not genuine,
-4 untrusted root or missing key, 5 a file or a store, 130 interrupted.
-To see it all at once: delegate demo
+TOKEN is the token itself, a file, or - for standard input; without it, DELEGATE_TOKEN is used.
+Exit status: 0 done or allowed, 1 refused, 2 wrong usage, 3 not a token or not genuine,
+4 untrusted root or missing key, 5 problem with a file or a store, 130 interrupted.
+To see the whole story at once: delegate demo
 """
 
 
@@ -64,7 +64,7 @@ def _version() -> str:
 )
 @click.version_option(_version(), prog_name="delegate", message="%(prog)s %(version)s")
 def delegate() -> None:
-    """Narrow, short-lived authority for agents, verified offline back to its giver."""
+    """Give agents narrow, short-lived authority that any service can verify offline."""
 
 
 _AUTHORING = (key, mint, attenuate, seal, prove)
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BrokenPipeError, ReaderGone):
         return _quietly()
     except OSError as error:  # stdout itself: a full disk
-        sys.stderr.write(f"error: output: {(error.strerror or 'failed').lower()}\n")
+        sys.stderr.write(f"error: the output cannot be written: {(error.strerror or 'failed').lower()}\n")
         return _quietly()
     return int(status)
 
@@ -95,11 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: list[str], command: str, *, as_json: bool) -> Status:
     try:
         if any("\0" in each for each in given):
-            message = "an argument with a NUL"
+            message = "an argument contains a NUL character"
             raise click.UsageError(message)
         delegate.main(args=given, prog_name="delegate", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt, EOFError):
-        failure = Failure(Status.INTERRUPTED, "stopped before the end", label="interrupted")
+        failure = Failure(Status.INTERRUPTED, "stopped before it was done", label="interrupted")
     except click.ClickException as error:
         failure = _usage(error)
     except DelegateError as error:
@@ -115,7 +115,7 @@ def _run(given: list[str], command: str, *, as_json: bool) -> Status:
     except Exception as error:  # noqa: BLE001 - a fault of ours; a traceback would help nobody at a terminal
         where = traceback.extract_tb(error.__traceback__)[-1]
         line = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}; please report it"
-        failure = Failure(Status.FILES, line, label="fault of delegate")
+        failure = Failure(Status.FILES, line, label="internal error")
     else:
         return Status.DONE
     print_failure(command, failure, as_json=as_json)

@@ -35,7 +35,7 @@ from delegate.cli.options import (
 from delegate.cli.output import Failure, Output
 from delegate.cli.sources import read_file, read_identity, read_request, read_token
 from delegate.cli.status import Status
-from delegate.cli.verifiers import check_stdin, footing, revocation_options
+from delegate.cli.verifiers import check_stdin, open_backing, revocation_options
 from delegate.core.chain.links import Link
 from delegate.core.chain.printable import counted, shown
 from delegate.core.chain.revocations import Feed, Record
@@ -57,13 +57,13 @@ _ARGUMENT_COLUMN: Final = 14
 @token_argument
 @request_options
 @json_option
-def ask(token: str | None, as_json: bool, **asked: object) -> None:  # noqa: FBT001
-    """Write what third parties must confirm: one ask a need.
+def ask(token: str | None, as_json: bool, **request_parts: object) -> None:  # noqa: FBT001
+    """Write an ask for each need of a chain.
 
-    For a chain that you hold. Give the request where a need is for each.
+    Send each ask to the third parties that the need names. If a need applies to each request, give the request too.
     """
     out = Output("ask", as_json=as_json)
-    request = read_request(**asked)  # type: ignore[arg-type]
+    request = read_request(**request_parts)  # type: ignore[arg-type]
     given = read_token(token, out)
     try:
         found = asks(given.link, request)
@@ -71,7 +71,7 @@ def ask(token: str | None, as_json: bool, **asked: object) -> None:  # noqa: FBT
         message = f"{error}: --action pay --arg amount=500, or --request FILE"
         raise click.UsageError(message) from None
     if not found:
-        out.note("this chain needs nobody's word")
+        out.note("this chain needs no confirmation by others")
     for each in found:
         out.note(f"{each.of} of {', '.join(f'{key[:8].hex()}…' for key in each.by)}: {escaped(str(each.condition))}")
     texts = [each.to_text() for each in found]
@@ -87,10 +87,10 @@ def ask(token: str | None, as_json: bool, **asked: object) -> None:  # noqa: FBT
     type=json_pair,
     multiple=True,
     metavar="K=V",
-    help="What you confirm: JSON if it parses, else text. Repeat. If absent: approved=true.",
+    help="What you confirm: JSON if it parses as such, else text. May be repeated. Default: approved=true.",
 )
-@click.option("--ttl", type=duration, default="5m", metavar="DURATION", help="How long it is good: 5m if absent.")
-@click.option("--yes", is_flag=True, help="Do not ask: for scripts that have looked themselves.")
+@click.option("--ttl", type=duration, default="5m", metavar="DURATION", help="How long it is valid. Default: 5m.")
+@click.option("--yes", is_flag=True, help="Do not prompt: for scripts that check the ask themselves.")
 @passphrase_options
 @now_option
 @json_option
@@ -100,30 +100,33 @@ def approve(
     says: tuple[tuple[str, object], ...],
     ttl: int,
     yes: bool,  # noqa: FBT001
-    ask: bool,  # noqa: FBT001
+    prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Confirm what somebody asks for, after reading it.
 
-    ASK is an ask's text, a file with one a line, or - for stdin.
+    ASK is the text of an ask, a file with one ask a line, or - for standard input.
     """
     out = Output("approve", as_json=as_json)
     if source == "-" and not yes:
-        message = "stdin cannot be both the ask and your answer: give a file, or --yes"
+        message = "standard input cannot hold both the ask and your answer: give a file, or --yes"
         raise click.UsageError(message)
     at = clock(now)
     said = unique(says or _APPROVED, "--says")
     found = [Ask.parse(line) for line in _lines_of(source, "dlga_")]
-    identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
+    identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
     mine = [each for each in found if identity.public_key.thumbprint in each.by]
     if not mine:
         raise Failure(
-            Status.REFUSED, f"none of it asks {identity.name}", label="refused", reason=Reason.DISCHARGE_UNEXPECTED
+            Status.REFUSED,
+            f"none of these asks is for {identity.name}",
+            label="refused",
+            reason=Reason.DISCHARGE_UNEXPECTED,
         )
     made: list[Discharge] = []
-    tell = out.note if yes else out.ask
+    tell = out.note if yes else out.prompt
     for each in mine:
         for line in _question(each, said, identity.name, ttl):
             tell(line)
@@ -135,15 +138,15 @@ def approve(
             raise Failure(Status.USAGE, f"--says: {error.detail}", reason=error.reason) from None
     texts = [each.to_text() for each in made]
     until = min(each.claimed.expires for each in made)
-    out.note(f"confirmed by {identity.name}, good until {when_from(until, at)}")
+    out.note(f"confirmed by {identity.name}, valid until {when_from(until, at)}")
     out.result({"discharges": texts, "by": identity.name, "says": said}, texts)
 
 
 @click.command(epilog=example("delegate staple worker.token --key alice.key --revocations alice.dlgr --ttl 1h"))
 @token_argument
 @click.option("--key", "key_file", type=FILE, required=True, metavar="FILE", help="A revoker's private key.")
-@click.option("--ttl", type=duration, default="1h", metavar="DURATION", help="How long it is good: 1h if absent.")
-@click.option("--yes", is_flag=True, help="Sign although no list of this key was looked at, or it is old.")
+@click.option("--ttl", type=duration, default="1h", metavar="DURATION", help="How long it is valid. Default: 1h.")
+@click.option("--yes", is_flag=True, help="Sign even if no list of this key was checked, or it is old.")
 @revocation_options
 @passphrase_options
 @now_option
@@ -157,36 +160,36 @@ def staple(
     revoker_files: tuple[str, ...],
     max_age_s: int | None,
     state_url: str | None,
-    ask: bool,  # noqa: FBT001
+    prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Say that nothing of a chain has been revoked, as of now.
+    """Certify that nothing in a chain has been revoked as of now.
 
-    The holder brings it where a service has no fresh list. It is looked up in --revocations or --state first, where
-    the newest list of this key, and of each --revoker, must be.
+    The holder presents it to a service that has no fresh list. The chain is first looked up in --revocations or
+    --state, which must hold the newest list of this key and of each --revoker.
     """
     out = Output("staple", as_json=as_json)
     check_stdin(token, list_files)
     at = clock(now)
     given = read_token(token, out)
-    identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
-    with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
-        if on.revocations is None and not yes:
-            message = "where was it looked up? --revocations FILE or --state URL; or --yes"
+    identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
+    with open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing:
+        if backing.revocations is None and not yes:
+            message = "say where to look it up: --revocations FILE or --state URL; or sign unchecked with --yes"
             raise click.UsageError(message)
         records: Sequence[Record] = ()
-        if on.revocations is not None:
+        if backing.revocations is not None:
             if not yes:
-                _check_own(on.revocations.feeds(), (identity.principal, *on.revokers), max_age_s, at)
-            records = on.revocations.look_up(_subjects(given), now=at)
+                _check_own(backing.revocations.feeds(), (identity.principal, *backing.revokers), max_age_s, at)
+            records = backing.revocations.look_up(_subjects(given), now=at)
     if records:
         why = f": {escaped(records[0].why)}" if records[0].why else ""
         line = f"the {'key' if records[0].is_key else 'block'} {records[0].subject[:8].hex()}… was revoked{why}"
         raise Failure(Status.REFUSED, line, reason=Reason.REVOKED)
     made = identity.staple(Token(given.blocks), ttl=ttl, now=at).to_text()
-    out.note(f"{identity.name}: as of now nothing of it was revoked, down to {given.link.block.holder}")
+    out.note(f"{identity.name}: nothing in it is revoked as of now, down to {given.link.block.holder}")
     out.result({"discharges": [made], "by": identity.name}, [made])
 
 
@@ -196,14 +199,14 @@ def _check_own(feeds: Iterable[Feed], revokers: Iterable[Principal], max_age_s: 
     for each in revokers:
         feed = found.get(each.public_key.thumbprint)
         if feed is None:
-            words = f"no list by {each.name} was looked at"
+            words = f"no list by {each.name} was checked"
         elif feed.expires <= at:
             words = f"the list by {each.name} expired {span(at - feed.expires)} ago"
         elif max_age_s is not None and at - feed.issued > max_age_s:
             words = f"the list by {each.name} is {span(at - feed.issued)} old"
         else:
             continue
-        raise Failure(Status.FILES, f"{words}: sign a newer one first; or --yes", reason=Reason.REVOCATION_STALE)
+        raise Failure(Status.FILES, f"{words}; sign a newer one first, or use --yes", reason=Reason.REVOCATION_STALE)
 
 
 def read_discharges(files: Iterable[str]) -> list[Discharge]:
@@ -218,70 +221,70 @@ def _lines_of(source: str, prefix: str) -> list[str]:
     elif source == "-":
         text = sys.stdin.buffer.read(_FILE_BYTES).decode("latin-1")
     else:
-        hint = f" (it would begin with {prefix})"
+        hint = f" (text begins with {prefix})"
         text = read_file(source, _FILE_BYTES, hint=hint).decode("latin-1")
     lines = text.split()
     if not lines:
-        raise Failure(Status.NOT_GENUINE, f"nothing there that begins with {prefix}", reason=Reason.TRUNCATED)
+        raise Failure(Status.NOT_GENUINE, f"the input is empty; it should begin with {prefix}", reason=Reason.TRUNCATED)
     return lines
 
 
-def _confirmed(out: Output, asked: Ask) -> bool:
+def _confirmed(out: Output, wanted: Ask) -> bool:
     """Ask whoever is there; raises Failure where nobody is, and click.Abort for Ctrl-C."""
     try:
-        return click.confirm(f"Confirm {_in_short(asked)}?", err=True)
+        return click.confirm(f"Confirm {_in_short(wanted)}?", err=True)
     except click.Abort as error:
         if isinstance(error.__context__, EOFError):  # click makes one of both
-            out.ask("")
-            raise Failure(Status.REFUSED, "not confirmed; --yes for scripts") from None
+            out.prompt("")
+            raise Failure(Status.REFUSED, "not confirmed; a script can use --yes") from None
         raise
 
 
-def _in_short(asked: Ask) -> str:
+def _in_short(wanted: Ask) -> str:
     """Say again what is confirmed: what was said of it above may have scrolled away."""
-    if asked.request is None:
-        return f"all below block {asked.block_id[:8].hex()}…"
-    on = "" if asked.request.resource is None else f" on {spaced(shown(asked.request.resource))}"
-    return f"{shown(asked.request.action)}{on} with {counted(len(asked.request.args), 'argument')}"
+    if wanted.request is None:
+        return f"everything below block {wanted.block_id[:8].hex()}…"
+    on = "" if wanted.request.resource is None else f" on {spaced(shown(wanted.request.resource))}"
+    return f"{shown(wanted.request.action)}{on} with {counted(len(wanted.request.args), 'argument')}"
 
 
-def _question(asked: Ask, says: dict[str, object], name: str, ttl_s: int) -> list[str]:
+def _question(wanted: Ask, says: dict[str, object], name: str, ttl_s: int) -> list[str]:
     """Write all that is asked, for whoever is to confirm it."""
-    lines = [f"{name} is asked to confirm, as 1 of {asked.of} still wanted:"]
-    if asked.request is None:
+    lines = [f"{name} is asked for one of {counted(wanted.of, 'confirmation')} that the holder still needs:"]
+    if wanted.request is None:
         lines += titled("  Binds", ["this need of this block, and every request below it until it expires"])
     else:
         lines += titled("  Binds", ["this one request, under this one chain, once:"])
-        lines += titled("    action", wrapped(escaped(asked.request.action), WIDTH - _ARGUMENT_COLUMN))
-        if asked.request.resource is not None:
-            lines += titled("    on", wrapped(spaced(escaped(asked.request.resource)), WIDTH - _ARGUMENT_COLUMN))
-        shape = asked.request.to_json()["args"]
+        lines += titled("    action", wrapped(escaped(wanted.request.action), WIDTH - _ARGUMENT_COLUMN))
+        if wanted.request.resource is not None:
+            lines += titled("    on", wrapped(spaced(escaped(wanted.request.resource)), WIDTH - _ARGUMENT_COLUMN))
+        shape = wanted.request.to_json()["args"]
         for key, value in shape.items() if isinstance(shape, dict) else ():
             text = f"{escaped(json.dumps(key, ensure_ascii=False))}: {escaped(json.dumps(value, ensure_ascii=False))}"
             lines += titled("    with", wrapped(spaced(text), WIDTH - _ARGUMENT_COLUMN))
-    lines += titled("    block", [f"{asked.block_id[:8].hex()}…, its need {asked.place + 1}"])
-    lines += titled("  Claims", ["who asks, in whose name and why: the word of whoever brought this"])
-    lines += titled("    holder", [f"{asked.holder}, key {asked.holder_key[:8].hex()}…"])
-    lines += titled("    for", [asked.originator])
-    if asked.why:
-        lines += titled("    why", wrapped(spaced(f'"{escaped(asked.why)}"'), WIDTH - _ARGUMENT_COLUMN))
-    lines += titled("  Wants", wrapped(spaced(escaped(str(asked.condition))), WIDTH - _ARGUMENT_COLUMN))
-    if asked.max_age_s is not None:
-        lines += titled("", [f"and not older than {span(asked.max_age_s)}"])
+    lines += titled("    block", [f"{wanted.block_id[:8].hex()}…, need {wanted.place + 1} of that block"])
+    lines += titled("  Claims", ["who asks, on whose behalf and why: only claimed, and not checked"])
+    lines += titled("    holder", [f"{wanted.holder}, key {wanted.holder_key[:8].hex()}…"])
+    lines += titled("    for", [wanted.originator])
+    if wanted.why:
+        lines += titled("    why", wrapped(spaced(f'"{escaped(wanted.why)}"'), WIDTH - _ARGUMENT_COLUMN))
+    lines += titled("  Wants", wrapped(spaced(escaped(str(wanted.condition))), WIDTH - _ARGUMENT_COLUMN))
+    if wanted.max_age_s is not None:
+        lines += titled("", [f"and no older than {span(wanted.max_age_s)}"])
     text = escaped(json.dumps(says, ensure_ascii=False))
-    lines += titled("  You say", [*wrapped(text, WIDTH - _ARGUMENT_COLUMN), f"good for {span(ttl_s)}"])
+    lines += titled("  You say", [*wrapped(text, WIDTH - _ARGUMENT_COLUMN), f"valid for {span(ttl_s)}"])
     return lines
 
 
-def _ask_json(asked: Ask) -> dict[str, object]:
+def _ask_json(wanted: Ask) -> dict[str, object]:
     return {
-        "block_id": asked.block_id.hex(),
-        "place": asked.place,
-        "by": [each.hex() for each in asked.by],
-        "of": asked.of,
-        "condition": str(asked.condition),
-        "each": asked.request is not None,
-        "max_age": asked.max_age_s,
+        "block_id": wanted.block_id.hex(),
+        "place": wanted.place,
+        "by": [each.hex() for each in wanted.by],
+        "of": wanted.of,
+        "condition": str(wanted.condition),
+        "each": wanted.request is not None,
+        "max_age": wanted.max_age_s,
     }
 
 

@@ -41,13 +41,13 @@ T = TypeVar("T")
 
 @click.command(epilog=example("delegate mint --key alice.key --to planner.pub --can 'files.read /reports/**' --ttl 8h"))
 @click.option(
-    "--key", "key_file", type=FILE, required=True, metavar="FILE", help="The private key that signs: alice.key."
+    "--key", "key_file", type=FILE, required=True, metavar="FILE", help="Private key to sign with: alice.key."
 )
-@click.option("--to", "to_file", type=FILE, metavar="FILE", help="The public key of who gets it: planner.pub.")
-@click.option("--bearer", is_flag=True, help="For whoever has it, instead of --to. Needs --audience.")
+@click.option("--to", "to_file", type=FILE, metavar="FILE", help="Public key of the receiver: planner.pub.")
+@click.option("--bearer", is_flag=True, help="Instead of --to: usable by whoever has it. Needs --audience.")
 @narrowing_options
-@click.option("--on-behalf-of", metavar="NAME", help="Whose authority this is, where it is not the key's own.")
-@click.option("--tenant", metavar="TENANT", help="The one tenant where it is good.")
+@click.option("--on-behalf-of", metavar="NAME", help="Whose authority this is, if not the key owner's own.")
+@click.option("--tenant", metavar="TENANT", help="The only tenant where the token is valid.")
 @journal_option
 @passphrase_options
 @now_option
@@ -59,7 +59,7 @@ def mint(
     on_behalf_of: str | None,
     tenant: str | None,
     noted: bool,  # noqa: FBT001
-    ask: bool,  # noqa: FBT001
+    prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
@@ -68,18 +68,20 @@ def mint(
     """Start a chain: hand a piece of your authority to an agent."""
     out = Output("mint", as_json=as_json)
     if bearer == (to_file is not None):
-        message = "either --to or --bearer" if bearer else "for whom? --to planner.pub, or --bearer"
+        message = (
+            "give either --to or --bearer, not both" if bearer else "say who receives it: --to planner.pub, or --bearer"
+        )
         raise click.UsageError(message)
     if (narrowing["ttl"] is None) == (narrowing["until"] is None):
-        message = "for how long? --ttl 8h or --until 2026-12-01T12:00Z"
+        message = "say how long it is valid: either --ttl 8h or --until 2026-12-01T12:00Z"
         raise click.UsageError(message)
     if not narrowing["cans"]:
-        message = "what is permitted? --can 'files.read /reports/**'"
+        message = "say what it permits: --can 'files.read /reports/**'"
         raise click.UsageError(message)
     at = clock(now)
     terms = _terms(narrowing, at)
     holder = None if to_file is None else read_principal(to_file)
-    identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
+    identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
     shared: Authority = {**terms, "on_behalf_of": on_behalf_of, "tenant": tenant}
     token: Token | BearerToken
     if holder is None:
@@ -99,11 +101,11 @@ def mint(
 )
 @token_argument
 @click.option(
-    "--key", "key_file", type=FILE, metavar="FILE", help="The holder's private key; a bearer token needs none."
+    "--key", "key_file", type=FILE, metavar="FILE", help="The holder's private key; not needed for a bearer token."
 )
-@click.option("--to", "to_file", type=FILE, metavar="FILE", help="Hand it on: the public key of who gets it.")
+@click.option("--to", "to_file", type=FILE, metavar="FILE", help="Also hand it on, to this public key: worker.pub.")
 @narrowing_options
-@click.option("--dry-run", is_flag=True, help="Show what would come of it; print no token.")
+@click.option("--dry-run", is_flag=True, help="Show the result, but make no token.")
 @journal_option
 @passphrase_options
 @now_option
@@ -114,7 +116,7 @@ def attenuate(
     to_file: str | None,
     dry_run: bool,  # noqa: FBT001
     noted: bool,  # noqa: FBT001
-    ask: bool,  # noqa: FBT001
+    prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
@@ -123,7 +125,7 @@ def attenuate(
     """Narrow a chain that you hold; with --to, also hand it on. Needs no server."""
     out = Output("attenuate", as_json=as_json)
     if narrowing["ttl"] is not None and narrowing["until"] is not None:
-        message = "either --ttl or --until"
+        message = "give either --ttl or --until, not both"
         raise click.UsageError(message)
     at = clock(now)
     terms = _terms(narrowing, at)
@@ -140,7 +142,7 @@ def attenuate(
         else:
             longer = _authored(lambda: bearer.attenuate(to=holder, **terms))
     else:
-        identity = read_identity(_needed(key_file), out, ask=ask, passphrase_file=passphrase_file)
+        identity = read_identity(_needed(key_file), out, prompt=prompt, passphrase_file=passphrase_file)
         named = held
         longer = _authored(lambda: identity.attenuate(named, to=holder, **terms))
     if dry_run:
@@ -156,11 +158,11 @@ def attenuate(
 @now_option
 @json_option
 def seal(token: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT001
-    """Seal a bearer token: usable as before, not to be extended."""
+    """Seal a bearer token: it stays usable, but cannot be extended."""
     out = Output("seal", as_json=as_json)
     held = chain_only(read_token(token, out))
     if not isinstance(held, BearerToken):
-        message = "only a bearer token is sealed; for another, attenuate --hops 0"
+        message = "only a bearer token can be sealed; for any other, use attenuate --hops 0"
         raise click.UsageError(message)
     at = clock(now)
     _print_token(out, _authored(lambda: held.seal(now=at)), at)
@@ -174,16 +176,18 @@ def seal(token: str | None, now: int | None, as_json: bool) -> None:  # noqa: FB
 )
 @token_argument
 @click.option(
-    "--key", "key_file", type=FILE, metavar="FILE", help="The holder's private key; a bearer token needs none."
+    "--key", "key_file", type=FILE, metavar="FILE", help="The holder's private key; not needed for a bearer token."
 )
-@click.option("--audience", required=True, metavar="NAME", help="The service, as it calls itself: files.example.com.")
+@click.option(
+    "--audience", required=True, metavar="NAME", help="Name of the service, as it calls itself: files.example.com."
+)
 @click.option(
     "--discharge",
     "discharge_files",
     type=FILE,
     multiple=True,
     metavar="FILE",
-    help="What others confirmed: approve and staple print it. Repeat.",
+    help="A confirmation that approve or staple printed. May be repeated.",
 )
 @request_options
 @passphrase_options
@@ -194,17 +198,17 @@ def prove(
     key_file: str | None,
     audience: str,
     discharge_files: tuple[str, ...],
-    ask: bool,  # noqa: FBT001
+    prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
-    **asked: Any,  # noqa: ANN401
+    **request_parts: Any,  # noqa: ANN401
 ) -> None:
     """Prove that you hold a chain, for one request to one service."""
     out = Output("prove", as_json=as_json)
-    request = read_request(**asked)
+    request = read_request(**request_parts)
     if request is None:
-        message = "for which request? --action files.read --resource /reports/q3.csv, or --request FILE"
+        message = "say which request: --action files.read --resource /reports/q3.csv, or --request FILE"
         raise click.UsageError(message)
     at = clock(now)
     held = chain_only(read_token(token, out))
@@ -213,10 +217,10 @@ def prove(
         bearer = held
         presentation = _authored(lambda: bearer.prove(request, audience, discharges=brought, now=at))
     else:
-        identity = read_identity(_needed(key_file), out, ask=ask, passphrase_file=passphrase_file)
+        identity = read_identity(_needed(key_file), out, prompt=prompt, passphrase_file=passphrase_file)
         named = held
         presentation = _authored(lambda: identity.prove(named, request, audience, discharges=brought, now=at))
-    out.note(f"proof: {shown(request.action)} at {audience}, good for about a minute")
+    out.note(f"proof: {shown(request.action)} at {audience}, valid for about a minute")
     out.result(
         {"token": presentation.to_text(), "kind": "presentation", "audience": audience, "request": request.to_json()},
         [presentation.to_text()],
@@ -255,7 +259,7 @@ def _authored(make: Callable[[], T]) -> T:
 
 def _needed(key_file: str | None) -> str:
     if key_file is None:
-        message = "whose key? --key, the holder's private key; only a bearer token needs none"
+        message = "give the holder's private key with --key; only a bearer token needs none"
         raise click.UsageError(message)
     return key_file
 
@@ -263,7 +267,7 @@ def _needed(key_file: str | None) -> str:
 def _print_token(out: Output, token: Token | BearerToken, at: int) -> None:
     found = view(token.link)
     kind = "bearer token, a secret" if isinstance(token, BearerToken) else "token"
-    out.note(f"{kind}: {_last(found)}, good until {when_from(found.expires, at)}")
+    out.note(f"{kind}: {_last(found)}, valid until {when_from(found.expires, at)}")
     word = "bearer" if isinstance(token, BearerToken) else "token"
     out.result({"token": token.to_text(), "kind": word, "chain": found.to_json()}, [token.to_text()])
 
@@ -276,7 +280,7 @@ def _print_dry_run(out: Output, link: Link, at: int) -> None:
         "WOULD append this block; no token was made",
         *last.lines(at),
         "",
-        "The chain would then be, each hop by what it takes away",
+        "The chain would then be as follows; each hop shows what it takes away",
         *change_lines(found.head, hops, at),
         "",
         *found.sum_lines(at),
@@ -288,7 +292,7 @@ def _print_dry_run(out: Output, link: Link, at: int) -> None:
 def _last(found: ChainView) -> str:
     hop = found.hops[-1].hop
     if not hop.handed_on:
-        return f"{hop.holder} narrows its own"
+        return f"{hop.holder} narrows its own chain"
     return f"{_party(hop.signer)} → {_party(hop.holder)}"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from delegate.cli.checks import Looked, affordable, charged, checks, items_json
+from delegate.cli.checks import Inspection, affordable, charged, checks, items_json
 from delegate.cli.options import (
     FILE,
     amount_pair,
@@ -34,8 +34,8 @@ from delegate.cli.verifiers import (
     NO_REQUEST,
     check_stdin,
     claimed_audience,
-    footing,
     make_verifier,
+    open_backing,
     revocation_options,
     third_party_option,
 )
@@ -54,7 +54,7 @@ cost_option = click.option(
     type=amount_pair,
     multiple=True,
     metavar="UNIT=AMOUNT",
-    help="What the request costs its budgets: usd_cents=320. Repeat.",
+    help="What the request costs its budgets: usd_cents=320. May be repeated.",
 )
 
 
@@ -67,22 +67,27 @@ cost_option = click.option(
 @token_argument
 @root_options
 @revocation_options
-@click.option("--audience", metavar="NAME", help="This service, as it calls itself: files.example.com.")
+@click.option("--audience", metavar="NAME", help="Name of this service, as it calls itself: files.example.com.")
 @request_options
 @click.option(
-    "--env", type=json_pair, multiple=True, metavar="K=V", help="A fact that the service vouches for. Repeat."
+    "--env", type=json_pair, multiple=True, metavar="K=V", help="Fact that the service vouches for. May be repeated."
 )
 @cost_option
 @third_party_option
-@click.option("--tenant", metavar="TENANT", help="The tenant that the service serves.")
-@click.option("--bearer", is_flag=True, help="Take bearer chains too.")
+@click.option("--tenant", metavar="TENANT", help="Tenant that the service serves.")
+@click.option("--bearer", is_flag=True, help="Accept bearer chains too.")
 @click.option(
-    "--principal", "principals", type=FILE, multiple=True, metavar="FILE", help="A .pub whose name to believe. Repeat."
+    "--principal",
+    "principals",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Public key whose name you vouch for: worker.pub. May be repeated.",
 )
 @click.option(
-    "--policy", "policies", multiple=True, metavar="CONDITION", help="A condition of the service's own. Repeat."
+    "--policy", "policies", multiple=True, metavar="CONDITION", help="Condition of the service's own. May be repeated."
 )
-@click.option("--explain", is_flag=True, help="Show what every hop says to the request, and who could grant it.")
+@click.option("--explain", is_flag=True, help="Show what each hop says to the request, and who could grant it.")
 @now_option
 @json_option
 def verify(
@@ -104,24 +109,24 @@ def verify(
     explain: bool,  # noqa: FBT001
     now: int | None,
     as_json: bool,  # noqa: FBT001
-    **asked: Any,  # noqa: ANN401
+    **request_parts: Any,  # noqa: ANN401
 ) -> None:
     """Decide a request as a service would: allowed or refused.
 
-    Without a request it checks the chain alone, and says so.
+    Without a request, only the chain is checked.
     """
     out = Output("verify", as_json=as_json)
     at = clock(now)
     check_stdin(token, list_files)
-    request = read_request(**asked)
+    request = read_request(**request_parts)
     if request is not None and audience is None:
-        message = "which service is asked? --audience files.example.com"
+        message = "say which service decides: --audience files.example.com"
         raise click.UsageError(message)
     if request is None and costs:
-        message = "--cost is of a request: --action files.read --resource /reports/q3.csv"
+        message = "--cost needs a request: --action files.read --resource /reports/q3.csv"
         raise click.UsageError(message)
     if request is not None and state_url and now is not None:
-        message = "leave out --now or --state: what verifiers share goes by the system's clock"
+        message = "--now cannot be used with --state: shared stores go by the system's clock"
         raise click.UsageError(message)
     trusted = _needed_roots(roots, speaks_for)
     vouched = tuple(map(read_principal, principals))
@@ -129,12 +134,12 @@ def verify(
     cost = unique(costs, "--cost")
     facts = _facts(env)
     given = read_token(token, out)
-    place = audience if audience is not None else claimed_audience(given)
+    service = audience if audience is not None else claimed_audience(given)
     may_make = request is not None
-    with footing(list_files, revoker_files, max_age_s, state_url, now=at, may_make=may_make) as on:
-        looked = Looked(
+    with open_backing(list_files, revoker_files, max_age_s, state_url, now=at, may_make=may_make) as backing:
+        inspection = Inspection(
             given=given,
-            on=on,
+            backing=backing,
             now=at,
             audience=audience,
             vouched=vouched,
@@ -144,8 +149,8 @@ def verify(
         )
         verifier = make_verifier(
             trusted,
-            on,
-            audience=place,
+            backing,
+            audience=service,
             now=at,
             tenant=tenant,
             bearer=bearer,
@@ -157,11 +162,11 @@ def verify(
             decision = verifier.preview(given, NO_REQUEST)
         else:
             decision = verifier.decide(given, request, env=facts, cost=cost)
-        items = checks(decision, looked)
+        items = checks(decision, inspection)
     if request is None:
-        _tell_chain(out, decision, looked, items)
+        _print_chain(out, decision, inspection, items)
     else:
-        _tell(out, decision, looked, items, explain=explain)
+        _print_decision(out, decision, inspection, items, explain=explain)
 
 
 @click.command(
@@ -170,16 +175,25 @@ def verify(
 @token_argument
 @root_options
 @revocation_options
-@click.option("--audience", metavar="NAME", help="The service to ask as; if absent, one that the chain names.")
+@click.option("--audience", metavar="NAME", help="Name of the service that decides. Default: one that the chain names.")
 @request_options
 @click.option(
-    "--env", type=json_pair, multiple=True, metavar="K=V", help="A fact that the service would vouch for. Repeat."
+    "--env",
+    type=json_pair,
+    multiple=True,
+    metavar="K=V",
+    help="Fact that the service would vouch for. May be repeated.",
 )
 @cost_option
 @third_party_option
-@click.option("--tenant", metavar="TENANT", help="The tenant to ask for.")
+@click.option("--tenant", metavar="TENANT", help="Tenant that the service serves.")
 @click.option(
-    "--principal", "principals", type=FILE, multiple=True, metavar="FILE", help="A .pub whose name to believe. Repeat."
+    "--principal",
+    "principals",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Public key whose name you vouch for: worker.pub. May be repeated.",
 )
 @now_option
 @json_option
@@ -199,15 +213,15 @@ def check(
     principals: tuple[str, ...],
     now: int | None,
     as_json: bool,  # noqa: FBT001
-    **asked: Any,  # noqa: ANN401
+    **request_parts: Any,  # noqa: ANN401
 ) -> None:
-    """Say what a chain would allow, without a proof. No service acts on this."""
+    """Show what a chain would allow, without a proof. No service acts on this."""
     out = Output("check", as_json=as_json)
     at = clock(now)
     check_stdin(token, list_files)
-    request = read_request(**asked)
+    request = read_request(**request_parts)
     if request is None:
-        message = "which request? --action files.read --resource /reports/q3.csv, or --request FILE"
+        message = "say which request: --action files.read --resource /reports/q3.csv, or --request FILE"
         raise click.UsageError(message)
     trusted = _needed_roots(roots, speaks_for)
     vouched = tuple(map(read_principal, principals))
@@ -215,27 +229,27 @@ def check(
     cost = unique(costs, "--cost")
     facts = _facts(env)
     given = read_token(token, out)
-    place = audience if audience is not None else claimed_audience(given)
-    with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
-        looked = Looked(given=given, on=on, now=at, audience=audience, vouched=vouched, cost=cost)
+    service = audience if audience is not None else claimed_audience(given)
+    with open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing:
+        inspection = Inspection(given=given, backing=backing, now=at, audience=audience, vouched=vouched, cost=cost)
         verifier = make_verifier(
             trusted,
-            on,
-            audience=place,
+            backing,
+            audience=service,
             now=at,
             tenant=tenant,
             bearer=True,
             principals=vouched,
             third_parties=parties,
         )
-        decision = affordable(verifier.preview(given, request, env=facts), cost, on.state)
-        items = checks(decision, looked)
-    _tell(out, decision, looked, items, explain=True)
+        decision = affordable(verifier.preview(given, request, env=facts), cost, backing.state)
+        items = checks(decision, inspection)
+    _print_decision(out, decision, inspection, items, explain=True)
 
 
 def _needed_roots(paths: tuple[str, ...], speaks_for: tuple[str, ...]) -> tuple[Root, ...]:
     if not paths:
-        message = "whom do you trust? --root alice.pub"
+        message = "say whom you trust: --root alice.pub"
         raise click.UsageError(message)
     return read_roots(paths, speaks_for)
 
@@ -247,57 +261,60 @@ def _facts(env: tuple[tuple[str, object], ...]) -> dict[str, object]:
         raise Failure(Status.USAGE, error.detail, reason=error.reason) from None
 
 
-def _tell_chain(out: Output, decision: Decision, looked: Looked, items: Sequence[Checked]) -> None:
+def _print_chain(out: Output, decision: Decision, inspection: Inspection, items: Sequence[Checked]) -> None:
     """Print what came of the chain, and say plainly that nothing more was decided."""
     chain = decision.chain
     data = {"genuine": chain is not None, "allowed": None, "checked": items_json(items)}
     # What this one said to the request that nobody made is of no interest; anything before that is.
     if decision.error is not None and not isinstance(decision.error, Denied):
-        _hint(out, decision, looked)
+        _hint(out, decision, inspection)
         raise failure_of(decision.error, chain, data)
-    found = view(looked.given.link, b"" if chain is None else chain.root.can)
+    found = view(inspection.given.link, b"" if chain is None else chain.root.can)
     lines = [
-        "GENUINE  the chain is genuine; holder not proven; no request decided",
+        "GENUINE  the chain is genuine; the holder is not proven; no request was decided",
         "",
-        *found.hop_lines(looked.now),
+        *found.hop_lines(inspection.now),
         "",
-        *found.sum_lines(looked.now),
+        *found.sum_lines(inspection.now),
         *titled_items("Checked", map(str, items)),
     ]
     out.result({**data, "chain": found.to_json()}, lines)
 
 
-def _tell(out: Output, decision: Decision, looked: Looked, items: Sequence[Checked], *, explain: bool) -> None:
+def _print_decision(
+    out: Output, decision: Decision, inspection: Inspection, items: Sequence[Checked], *, explain: bool
+) -> None:
     """Print a decision, and fail where it refuses."""
-    lines = [*decision_lines(decision, looked.now, hops=explain), *titled_items("Checked", map(str, items))]
-    data = {**decision.to_json(), "charged": charged(decision, looked.cost or {}), "checked": items_json(items)}
+    lines = [*decision_lines(decision, inspection.now, hops=explain), *titled_items("Checked", map(str, items))]
+    data = {**decision.to_json(), "charged": charged(decision, inspection.cost or {}), "checked": items_json(items)}
     if decision.error is None:
         out.result(data, lines)
         return
     if explain:
         out.show(lines)
-    _hint(out, decision, looked)
+    _hint(out, decision, inspection)
     raise failure_of(decision.error, decision.chain, data)
 
 
-def _hint(out: Output, decision: Decision, looked: Looked) -> None:
+def _hint(out: Output, decision: Decision, inspection: Inspection) -> None:
     """Say which option helps against a refusal that is not the token's fault."""
-    on = looked.on
+    backing = inspection.backing
     if decision.reason is Reason.BUDGET_UNAVAILABLE:
         out.note("budgets are charged in a store: --state sqlite:///state.db, redis://… or postgresql://…")
     elif decision.reason is Reason.BUDGET_UNPRICED:
-        out.note("what does the request cost? --cost UNIT=AMOUNT")
-    elif decision.reason is Reason.REVOCATION_STALE and not on.revokers:
-        out.note("whose lists must be fresh? --revoker alice.pub, with --revocations or --state")
-    elif decision.reason is Reason.REVOCATION_STALE and on.revocations is None:
-        out.note("where are their lists? --revocations FILE or --state URL")
-    elif decision.reason is Reason.DISCHARGE_UNEXPECTED and not looked.parties and _has_needs(decision):
-        out.note("name whom you believe: --third-party bob.pub")
-    elif decision.reason is Reason.DISCHARGE_UNEXPECTED and not on.revokers:
-        out.note("whose staple counts? --revoker alice.pub")
+        out.note("say what the request costs: --cost UNIT=AMOUNT")
+    elif decision.reason is Reason.REVOCATION_STALE and not backing.revokers:
+        out.note("say whose lists must be fresh: --revoker alice.pub, with --revocations or --state")
+    elif decision.reason is Reason.REVOCATION_STALE and backing.revocations is None:
+        out.note("say where their lists are: --revocations FILE or --state URL")
+    elif decision.reason is Reason.DISCHARGE_UNEXPECTED and not inspection.parties and _has_needs(decision):
+        out.note("say whose confirmations count: --third-party bob.pub")
+    elif decision.reason is Reason.DISCHARGE_UNEXPECTED and not backing.revokers:
+        out.note("say whose staples count: --revoker alice.pub")
     elif decision.reason is Reason.DISCHARGE_MISSING:
         out.note(
-            "whoever must confirm it: delegate ask writes what to send them, and approve answers; --third-party here"
+            "others must confirm this: delegate ask writes what to send them, delegate approve answers it, "
+            "--third-party says whose answers count"
         )
 
 

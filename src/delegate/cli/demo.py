@@ -30,7 +30,7 @@ from delegate.language.conditions import when
 from delegate.verifier.decision import Decision
 from delegate.verifier.verifier import Verifier
 from delegate.views.chain import view
-from delegate.views.decision import asked
+from delegate.views.decision import request_line
 from delegate.views.difference import change_lines, changes
 from delegate.views.layout import WIDTH
 
@@ -66,26 +66,26 @@ SCENES: Final = (
         file="read.proof",
     ),
     Scene(
-        title="It tries to write one: Alice let the planner, and the planner did not let the worker",
+        title="It tries to write one: Alice permitted the planner to, but the planner did not pass that on",
         request=Request("files.write", "/reports/q3.csv", {"size": 48_000}),
         reason=Reason.CAPABILITY_MISSING,
         file="write.proof",
     ),
     Scene(
-        title="It reads one that is too large: Alice's condition holds all the way down",
+        title="It tries to read one that is too large: Alice's condition holds all the way down",
         request=Request("files.read", "/reports/all.csv", {"size": 5_000_000}),
         reason=Reason.CAVEAT_FAILED,
         file="large.proof",
     ),
     Scene(
-        title="A thief copied the worker's token, and has no key to prove with",
+        title="A thief has copied the worker's token, but has no key to prove it with",
         request=Request("files.read", "/reports/q3.csv", {"size": 48_000}),
         reason=Reason.PROOF_MISSING,
         file="worker.token",
         proven=False,
     ),
     Scene(
-        title="The worker asks once more for what it was allowed at first",
+        title="The worker repeats the request that was allowed at first",
         request=Request("files.read", "/reports/q3.csv", {"size": 48_000}),
         reason=Reason.REVOKED,
         file="again.proof",
@@ -95,7 +95,7 @@ SCENES: Final = (
 
 
 @click.command(epilog=example("delegate demo --keep story"))
-@click.option("--keep", type=FILE, metavar="DIR", help="Keep the keys and tokens in this new folder, to go on with.")
+@click.option("--keep", type=FILE, metavar="DIR", help="Keep the keys and tokens in this new folder.")
 @now_option
 @json_option
 def demo(keep: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT001
@@ -123,17 +123,17 @@ def demo(keep: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT
         ],
     }
     if not right:
-        raise Failure(Status.REFUSED, "the demo did not end as it should", label="fault of delegate", data=data)
-    kept = [f"Everything is in {keep}: go on from there."] if keep is not None else [
-        "Keys and tokens are gone again; --keep DIR keeps them."
+        raise Failure(Status.REFUSED, "the demo did not end as it should", label="internal error", data=data)
+    kept = [f"The keys and tokens are in {keep}."] if keep is not None else [
+        "The keys and tokens were deleted; --keep DIR keeps them."
     ]  # fmt: skip
-    out.result(data, ["One request allowed, four refused, no server asked.", *kept])
+    out.result(data, ["One request allowed, four refused, no server involved.", *kept])
 
 
 def _play(out: Output, folder: Path, at: int) -> list[Decision]:
     """Make the keys and the chain, ask, take it back, and tell it all."""
     people = {stem: Identity.generate(name) for stem, name in NAMES.items()}
-    out.show(["1  Three parties, each with a key of its own. The files service knows Alice's public key alone."])
+    out.show(["1  Three parties, each with its own key. The file service knows only Alice's public key."])
     for stem, identity in people.items():
         identity.save(folder / f"{stem}.key")
         identity.principal.save(folder / f"{stem}.pub")
@@ -151,7 +151,7 @@ def _play(out: Output, folder: Path, at: int) -> list[Decision]:
     _write(folder / "planner.token", token.to_text())
     out.show([
         "",
-        "2  Alice gives the planner a piece of her authority, for a working day.",
+        "2  Alice gives the planner a piece of her authority for a working day.",
         "   $ delegate mint --key alice.key --to planner.pub --ttl 8h --hops 1 --why 'quarterly report' \\",
         "       --can 'files.read /reports/**' --can 'files.write /reports/**' \\",
         f"       --if 'args.size <= limit' --let limit={LIMIT} > planner.token",
@@ -168,7 +168,7 @@ def _play(out: Output, folder: Path, at: int) -> list[Decision]:
     _write(folder / "worker.token", narrowed.to_text())
     out.show([
         "",
-        "3  The planner narrows it and hands it to a worker: offline, nobody is asked.",
+        "3  The planner narrows it and hands it to a worker, offline: no server is involved.",
         "   $ delegate attenuate planner.token --key planner.key --to worker.pub --ttl 10m \\",
         "       --can 'files.read /reports/**' --if 'resource.endsWith(\".csv\")' > worker.token",
         "",
@@ -198,7 +198,7 @@ def _take_back(out: Output, folder: Path, alice: Identity, token: Token, at: int
     _write(folder / _LIST, made.to_text())
     out.show([
         "",
-        "5  Alice takes it back, by a signed list: wherever that arrives, all below her block falls.",
+        "5  Alice takes it back with a signed list. Wherever that arrives, all below her block is refused.",
         f"   $ delegate revoke planner.token --key alice.key --list {_LIST} --why '{_WHY}'",
     ])  # fmt: skip
     return made
@@ -227,7 +227,7 @@ def _commands(scene: Scene) -> list[str]:
 
 def _outcome(decision: Decision) -> list[str]:
     if decision.allowed:
-        return [f"   ✓ allowed: {asked(decision.request)}"]
+        return [f"   ✓ allowed: {request_line(decision.request)}"]
     return [f"   ✗ refused: {decision.reason} at {decision.hop_label()}", f"     {shown(decision.detail, _LINE)}"]
 
 

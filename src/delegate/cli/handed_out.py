@@ -11,6 +11,7 @@ from delegate.cli.journal import Entry, handing_on, is_revoked
 from delegate.cli.options import FILE, clock, example, json_option, now_option
 from delegate.cli.output import Output
 from delegate.cli.revocation_files import read_list
+from delegate.core.chain.printable import counted
 from delegate.views.layout import WIDTH, escaped, hung, wrapped
 from delegate.views.moments import when_from
 
@@ -20,9 +21,9 @@ _ID_DIGITS: Final = 8
 
 @click.command(name="list", epilog=example("delegate list --revocations revoked.dlgr"))
 @click.option(
-    "--revocations", "list_files", type=FILE, multiple=True, metavar="FILE", help="A list of what was revoked. Repeat."
+    "--revocations", "list_files", type=FILE, multiple=True, metavar="FILE", help="Revocation list. May be repeated."
 )
-@click.option("--live", "live_only", is_flag=True, help="Leave out what is over or revoked.")
+@click.option("--live", "live_only", is_flag=True, help="Leave out what has expired or was revoked.")
 @now_option
 @json_option
 def handed_out(
@@ -33,8 +34,8 @@ def handed_out(
 ) -> None:
     """List what was handed out from here.
 
-    It is what mint, attenuate and revoke noted: which block, to whom, what it permits, until when and why, and whether
-    it was revoked. The journal is in your data folder; DELEGATE_DATA moves it.
+    Shows what mint, attenuate and revoke noted in the journal: each block, who holds it, what it permits, until when
+    and why, and whether it was revoked. The journal is in your data folder; DELEGATE_DATA moves it.
     """
     out = Output("list", as_json=as_json)
     at = clock(now)
@@ -42,25 +43,25 @@ def handed_out(
     entries, revoked, skipped = journal.read()
     records = [*given, *(each.record for each in revoked)]
     if skipped:
-        out.warn(f"skipped what is no line of a journal: {skipped} in {journal.journal_path().name}")
+        out.warn(f"skipped {counted(skipped, 'line')} of {journal.journal_path().name} that cannot be read")
     found = [(entry, _state(entry, at, revoked=is_revoked(entry, records, at))) for entry in entries]
     if live_only:
         found = [(entry, state) for entry, state in found if state == "live"]
     if not found:
-        out.note("nothing of it is live" if entries else "the journal is empty")
+        out.note("nothing is live" if entries else "the journal is empty")
     data = {"entries": [{**entry.to_json(), "state": state} for entry, state in found], "skipped": skipped}
     out.result(data, [line for entry, state in found for line in _lines(entry, state, at)])
     if not list_files and any(state == "live" for _, state in found):
-        out.note("revocations: as noted here; others' lists with --revocations FILE")
+        out.note("revocations are those noted here; add other lists with --revocations FILE")
 
 
 def _state(entry: Entry, at: int, *, revoked: bool) -> str:
-    return "revoked" if revoked else "over" if entry.until <= at else "live"
+    return "revoked" if revoked else "expired" if entry.until <= at else "live"
 
 
 def _lines(entry: Entry, state: str, at: int) -> list[str]:
     """Write one entry: which, to whom, until when, what and why."""
-    until = f"{state} {'since' if state == 'over' else 'until'} {when_from(entry.until, at)}"
+    until = f"{state} {'on' if state == 'expired' else 'until'} {when_from(entry.until, at)}"
     texts = [
         handing_on(entry.by, entry.to),
         until if state != "revoked" else state,

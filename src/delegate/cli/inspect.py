@@ -7,11 +7,18 @@ from typing import Final
 
 import click
 
-from delegate.cli.checks import Looked, checks, items_json
+from delegate.cli.checks import Inspection, checks, items_json
 from delegate.cli.options import clock, example, json_option, now_option, root_options, token_argument
 from delegate.cli.output import Output, failure_of
 from delegate.cli.sources import read_roots, read_token
-from delegate.cli.verifiers import NO_REQUEST, check_stdin, claimed_audience, footing, make_verifier, revocation_options
+from delegate.cli.verifiers import (
+    NO_REQUEST,
+    check_stdin,
+    claimed_audience,
+    make_verifier,
+    open_backing,
+    revocation_options,
+)
 from delegate.core.wire.envelope import Kind
 from delegate.errors import DelegateError, Reason
 from delegate.explain.unverified import AnyToken, UnverifiedToken
@@ -39,7 +46,7 @@ _DEAD: Final = frozenset(
 @token_argument
 @root_options
 @revocation_options
-@click.option("--diff", is_flag=True, help="Show of every hop what it took away, one line each.")
+@click.option("--diff", is_flag=True, help="Show what each hop took away, one line per hop.")
 @now_option
 @json_option
 def inspect(
@@ -56,14 +63,14 @@ def inspect(
 ) -> None:
     """Show a chain: who handed what to whom, and what it grants.
 
-    Without --root nothing is checked: it shows what is claimed.
+    Without --root, nothing is checked: what you see is only claimed.
     """
     out = Output("inspect", as_json=as_json)
     at = clock(now)
     check_stdin(token, list_files)
     trusted = read_roots(roots, speaks_for)
     if not trusted and (list_files or revoker_files or max_age_s is not None):
-        message = "without a root nothing is checked, revocations neither: give --root alice.pub"
+        message = "without a root nothing is checked, not even revocations: give --root alice.pub"
         raise click.UsageError(message)
     given = read_token(token, out)
     link = UnverifiedToken.parse(given).token.link
@@ -71,10 +78,10 @@ def inspect(
     chain: VerifiedChain | None = None
     items: Sequence[Checked] = (_nothing_checked(given),)
     if trusted:
-        with footing(list_files, revoker_files, max_age_s, state_url, now=at) as on:
-            looked = Looked(given=given, on=on, now=at)
-            decision = _looked_at(looked, trusted, tenant=link.up()[0].block.tenant)
-            items = checks(decision, looked)
+        with open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing:
+            inspection = Inspection(given=given, backing=backing, now=at)
+            decision = _preview(inspection, trusted, tenant=link.up()[0].block.tenant)
+            items = checks(decision, inspection)
         chain = decision.chain
         failure = decision.error if chain is None or decision.reason in _DEAD else None
     bound = b"" if chain is None else chain.root.can
@@ -100,16 +107,20 @@ def inspect(
     out.result(data, lines)
 
 
-def _looked_at(looked: Looked, roots: Sequence[Root], *, tenant: str) -> Decision:
+def _preview(inspection: Inspection, roots: Sequence[Root], *, tenant: str) -> Decision:
     """Ask as whatever service and tenant the chain claims to be for."""
-    place = claimed_audience(looked.given)
-    verifier = make_verifier(roots, looked.on, audience=place, now=looked.now, tenant=tenant, bearer=True)
-    return verifier.preview(looked.given, NO_REQUEST)
+    service = claimed_audience(inspection.given)
+    verifier = make_verifier(
+        roots, inspection.backing, audience=service, now=inspection.now, tenant=tenant, bearer=True
+    )
+    return verifier.preview(inspection.given, NO_REQUEST)
 
 
 def _nothing_checked(given: AnyToken) -> Checked:
-    proof = "" if given.kind is not Kind.PRESENTATION else "; verify checks its proof"
-    return Checked(what="all", mark=Mark.NOT_CHECKED, words=f"nothing: give --root, the .pub of whom you trust{proof}")
+    proof = "" if given.kind is not Kind.PRESENTATION else "; to check the proof, use verify"
+    return Checked(
+        what="all", mark=Mark.NOT_CHECKED, words=f"nothing; give --root, the public key of somebody you trust{proof}"
+    )
 
 
 def _title(given: AnyToken, chain: VerifiedChain | None, roots: tuple[str, ...]) -> str:
@@ -118,4 +129,4 @@ def _title(given: AnyToken, chain: VerifiedChain | None, roots: tuple[str, ...])
     size = f"{kind} of {count} hop{'s' if count > 1 else ''}, {len(given.to_bytes())} bytes"
     if not roots:
         return f"CLAIMED, not checked: anyone could have written this. {size}"
-    return f"GENUINE  {size}" if chain is not None else f"CLAIMED, and it does not hold. {size}"
+    return f"GENUINE  {size}" if chain is not None else f"CLAIMED, but the check failed. {size}"

@@ -31,7 +31,7 @@ from delegate.core.wire import cose
 from delegate.errors import DelegateError
 from delegate.explain.hops import Hop, hops_of
 from delegate.limits import BLOCKS, TIME_MAX
-from delegate.views.grants import freshness, handing, spending
+from delegate.views.grants import budget_text, freshness_text, hops_text
 from delegate.views.layout import escaped
 from delegate.views.moments import moment
 
@@ -48,11 +48,11 @@ journal_option = click.option(
     "--journal/--no-journal",
     "noted",
     default=True,
-    help=f"Note it for delegate list, never the token, in your data folder; {DATA_VARIABLE} moves that.",
+    help=f"Note this in the journal that delegate list shows, without the token. {DATA_VARIABLE} moves the journal.",
 )
 
 
-class Place(NamedTuple):
+class SignedBlock(NamedTuple):
     """One block of a chain, and whose signature it has.
 
     Attributes:
@@ -69,7 +69,7 @@ class Entry:
     """One block that was handed out.
 
     Attributes:
-        places: every block down to this one.
+        blocks: every block down to this one.
         by, to: names of its signer and its holder; a bearer block's holder is `bearer:`.
         key: thumbprint of the holder's key.
         may, conditions: what it permits and what must hold, as text; empty where it says nothing.
@@ -79,7 +79,7 @@ class Entry:
         made: when it was signed.
     """
 
-    places: tuple[Place, ...]
+    blocks: tuple[SignedBlock, ...]
     by: str
     to: str
     key: bytes
@@ -93,12 +93,12 @@ class Entry:
     @property
     def block_id(self) -> bytes:
         """The block's id."""
-        return self.places[-1].block_id
+        return self.blocks[-1].block_id
 
     @property
     def hop(self) -> int:
         """Which block of its chain it is."""
-        return len(self.places) - 1
+        return len(self.blocks) - 1
 
     def to_json(self) -> dict[str, object]:
         """Give the entry as its line has it."""
@@ -107,7 +107,7 @@ class Entry:
             "id": self.block_id.hex(),
             "hop": self.hop,
             "by": self.by,
-            "signer": self.places[-1].signer.hex(),
+            "signer": self.blocks[-1].signer.hex(),
             "to": self.to,
             "key": self.key.hex(),
             "may": list(self.may),
@@ -116,7 +116,7 @@ class Entry:
             "until": self.until,
             "why": self.why,
             "made": self.made,
-            "above": [[place.block_id.hex(), place.signer.hex()] for place in self.places[:-1]],
+            "above": [[each.block_id.hex(), each.signer.hex()] for each in self.blocks[:-1]],
         }
 
 
@@ -169,22 +169,22 @@ def journal_path() -> Path:
     return (Path(folder) if folder else platformdirs.user_data_path("delegate", appauthor=False)) / _FILE
 
 
-def places_of(token: ChainEnvelope) -> tuple[Place, ...]:
+def signed_blocks(token: ChainEnvelope) -> tuple[SignedBlock, ...]:
     """List the blocks of a chain with who signed each, as the chain claims."""
     links = token.link.up()
     signers = [cose.open_signed(token.blocks[0]).kid, *(link.block.key.thumbprint for link in links)]
-    return tuple(Place(link.id, signer) for link, signer in zip(links, signers, strict=False))
+    return tuple(SignedBlock(link.id, signer) for link, signer in zip(links, signers, strict=False))
 
 
-def has_say(signer: bytes, places: Iterable[Place]) -> bool:
+def has_say(signer: bytes, blocks: Iterable[SignedBlock]) -> bool:
     """Say whether a key has a say over the last of these blocks: it signed that block or one above it."""
-    return any(place.signer == signer for place in places)
+    return any(each.signer == signer for each in blocks)
 
 
 def handing_on(signer: str, holder: str) -> str:
     """Name who handed to whom."""
     if signer == holder != BEARER:
-        return f"{shown(holder)}, narrowing its own"
+        return f"{shown(holder)}, narrowing its own chain"
     return " → ".join("whoever has it" if name == BEARER else shown(name) for name in (signer, holder))
 
 
@@ -193,7 +193,7 @@ def entry_of(token: ChainEnvelope) -> Entry:
     link = token.link
     hop = hops_of(link)[-1]
     return Entry(
-        places=places_of(token),
+        blocks=signed_blocks(token),
         by=hop.signer,
         to=hop.holder,
         key=hop.key.thumbprint,
@@ -207,8 +207,8 @@ def entry_of(token: ChainEnvelope) -> Entry:
 
 
 def is_revoked(entry: Entry, records: Iterable[Record], at: int) -> bool:
-    """Say whether a record that has a say over it takes a block back; what a verifier's revokers say is not known."""
-    keys = {place.signer for place in entry.places}
+    """Say whether a record that has a say over it takes a block back; revokers of verifiers are unknown here."""
+    keys = {each.signer for each in entry.blocks}
     for record in records:
         if record.is_key:
             if record.subject == record.signer and (
@@ -217,8 +217,8 @@ def is_revoked(entry: Entry, records: Iterable[Record], at: int) -> bool:
             ):
                 return True
         else:
-            for number, place in enumerate(entry.places, start=1):
-                if place.block_id == record.subject and has_say(record.signer, entry.places[:number]):
+            for number, each in enumerate(entry.blocks, start=1):
+                if each.block_id == record.subject and has_say(record.signer, entry.blocks[:number]):
                     return True
     return False
 
@@ -228,11 +228,11 @@ def _limits(hop: Hop) -> tuple[str, ...]:
     if hop.not_before is not None:
         limits.append(f"from {moment(hop.not_before)}")
     if hop.hops is not None:
-        limits.append(f"hands on {handing(hop.hops)}")
+        limits.append(f"hands on {hops_text(hop.hops)}")
     if hop.budget:
-        limits.append(f"spends {spending(hop.budget)}")
+        limits.append(f"spends {budget_text(hop.budget)}")
     if hop.fresh is not None:
-        limits.append(freshness(hop.fresh))
+        limits.append(freshness_text(hop.fresh))
     return (*limits, *(f"needs {text}" for text in hop.needs))
 
 
@@ -254,7 +254,7 @@ def _note(out: Output, said: Mapping[str, object]) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _append(path, line.encode() + b"\n")
     except OSError as error:
-        out.warn(f"not in the journal: {shown(str(path))}: {(error.strerror or 'failed').lower()}")
+        out.warn(f"the journal could not be written: {shown(str(path))}: {(error.strerror or 'failed').lower()}")
 
 
 def _append(path: Path, line: bytes) -> None:
@@ -285,8 +285,8 @@ def read() -> Journal:
             for line in iter(lambda: file.readline(_LINE_BYTES), b""):
                 found = _line(line)
                 if isinstance(found, Entry):
-                    known = entries.get(found.block_id)
-                    if known is None or known.until < found.until:  # a line of less must not end it early
+                    earlier = entries.get(found.block_id)
+                    if earlier is None or earlier.until < found.until:  # a line of less must not end it early
                         entries[found.block_id] = found
                 elif found is not None:
                     revoked.append(found)
@@ -318,11 +318,11 @@ def _revoked(said: Mapping[str, Any]) -> Revoked:
 
 
 def _entry(said: Mapping[str, Any]) -> Entry | None:
-    above = [Place(_id(block_id), _id(signer)) for block_id, signer in said["above"]]
+    above = [SignedBlock(_id(block_id), _id(signer)) for block_id, signer in said["above"]]
     by, to, why = (_checked(said[name], str) for name in _TEXTS)
     may, conditions, limits = (tuple(_checked(each, str) for each in _checked(said[name], list)) for name in _LISTS)
     entry = Entry(
-        places=(*above, Place(_id(said["id"]), _id(said["signer"]))),
+        blocks=(*above, SignedBlock(_id(said["id"]), _id(said["signer"]))),
         by=by,
         to=to,
         key=_id(said["key"]),
@@ -333,7 +333,7 @@ def _entry(said: Mapping[str, Any]) -> Entry | None:
         why=why,
         made=_time(said["made"]),
     )
-    return entry if len(entry.places) <= BLOCKS else None
+    return entry if len(entry.blocks) <= BLOCKS else None
 
 
 def _time(value: Any) -> int:  # noqa: ANN401 - JSON is any of its types

@@ -27,10 +27,10 @@ def key() -> None:
 @click.option("-o", "--output", "stem", type=FILE, metavar="STEM", help="Write STEM.key and STEM.pub.")
 @passphrase_options
 @json_option
-def new(name: str, stem: str | None, ask: bool, passphrase_file: str | None, as_json: bool) -> None:  # noqa: FBT001
+def new(name: str, stem: str | None, prompt: bool, passphrase_file: str | None, as_json: bool) -> None:  # noqa: FBT001
     """Make a key for NAME, such as agent:planner.
 
-    Writes a private file (0600) and a public one. Neither is ever overwritten.
+    Writes a private key file (mode 0600) and a public one. Existing files are never overwritten.
     """
     out = Output("key new", as_json=as_json)
     try:
@@ -40,12 +40,14 @@ def new(name: str, stem: str | None, ask: bool, passphrase_file: str | None, as_
         raise click.UsageError(message) from None
     base = _stem(name) if stem is None else stem
     private, public = Path(f"{base}.key"), Path(f"{base}.pub")
-    words = passphrase_of(ask=ask, path=passphrase_file, confirm=True)
+    words = passphrase_of(prompt=prompt, path=passphrase_file, confirm=True)
     for path in (private, public):
         if path.is_symlink() or path.exists():
-            raise Failure(Status.FILES, f"{shown(str(path))} exists, and is never overwritten; use -o")
+            raise Failure(
+                Status.FILES, f"{shown(str(path))} exists and is never overwritten; choose another name with -o"
+            )
     _save(identity, private, public, words)
-    out.note(f"{name}: {shown(str(private))} is secret, {shown(str(public))} is for everybody")
+    out.note(f"{name}: keep {shown(str(private))} secret; {shown(str(public))} is for everybody")
     out.result(
         {
             "name": name,
@@ -62,10 +64,10 @@ def new(name: str, stem: str | None, ask: bool, passphrase_file: str | None, as_
 @click.argument("file", type=FILE)
 @passphrase_options
 @json_option
-def public(file: str, ask: bool, passphrase_file: str | None, as_json: bool) -> None:  # noqa: FBT001
-    """Print what goes into the .pub of a private key FILE."""
+def public(file: str, prompt: bool, passphrase_file: str | None, as_json: bool) -> None:  # noqa: FBT001
+    """Print the public key that belongs to a private key FILE."""
     out = Output("key public", as_json=as_json)
-    principal = read_identity(file, out, ask=ask, passphrase_file=passphrase_file).principal
+    principal = read_identity(file, out, prompt=prompt, passphrase_file=passphrase_file).principal
     out.result({"name": principal.name, "public": principal.to_text()}, [principal.to_text()])
 
 
@@ -73,7 +75,7 @@ def public(file: str, ask: bool, passphrase_file: str | None, as_json: bool) -> 
 @click.argument("file", type=FILE)
 @json_option
 def show(file: str, as_json: bool) -> None:  # noqa: FBT001
-    """Show a public key FILE: whose, and its thumbprint."""
+    """Show a public key FILE: whose it is, and its thumbprint."""
     out = Output("key show", as_json=as_json)
     principal = read_principal(file)
     found = principal.public_key
@@ -93,7 +95,7 @@ def _stem(name: str) -> str:
     last = re.split(r"[:/]", name.rstrip("/"))[-1].split("@")[0]
     stem = _UNFIT.sub("-", last).strip("-")
     if not stem:
-        message = "this name makes no file's name; use -o"
+        message = "no file name can be made of this name; choose one with -o"
         raise click.UsageError(message)
     return stem
 

@@ -37,7 +37,9 @@ def read_needs(texts: Iterable[str]) -> tuple[Need, ...]:
 def _read_need(text: str) -> Need:
     found = _NEED.fullmatch(text)
     if found is None:
-        message = f"--need `{shown(text)}`: not like '2 of bob.pub,carol.pub each within 15m if said.approved == true'"
+        message = (
+            f"--need `{shown(text)}`: write it like '2 of bob.pub,carol.pub each within 15m if said.approved == true'"
+        )
         raise click.UsageError(message)
     try:
         return need(

@@ -36,10 +36,12 @@ def moment(given: str) -> int:
             return instant(int(text))
         at = datetime.fromisoformat(f"{text.removesuffix(' UTC')}Z" if text.endswith(" UTC") else text)
         if at.tzinfo is None:
-            raise click.BadParameter(f"`{shown(text)}` has no time zone; for UTC write {shown(text)}Z")
+            raise click.BadParameter(f"`{shown(text)}` has no time zone; for UTC, write {shown(text)}Z")
         return instant(at.astimezone(UTC))
     except (ValueError, OverflowError):
-        raise click.BadParameter(f"`{shown(text)}` is no time such as 2026-12-01T12:00Z or 1796126400") from None
+        raise click.BadParameter(
+            f"`{shown(text)}` is not a time; write it like 2026-12-01T12:00Z or 1796126400"
+        ) from None
 
 
 def duration(given: str) -> int:
@@ -47,14 +49,14 @@ def duration(given: str) -> int:
     try:
         return seconds(given)
     except ValueError:
-        raise click.BadParameter(f"`{shown(given)}` is no duration such as 90s, 15m, 8h or 7d") from None
+        raise click.BadParameter(f"`{shown(given)}` is not a duration; write it like 90s, 15m, 8h or 7d") from None
 
 
 def text_pair(given: str) -> tuple[str, str]:
     """Read `name=value`, the value as text."""
     name, sign, text = given.partition("=")
     if not sign or not name:
-        raise click.BadParameter(f"`{shown(given)}` is not name=value")
+        raise click.BadParameter(f"`{shown(given)}` is not of the form name=value")
     return name, text
 
 
@@ -71,7 +73,7 @@ def amount_pair(given: str) -> tuple[str, int]:
     """Read `unit=amount`, the amount as an integer from 0: `usd_cents=320`."""
     unit, text = text_pair(given)
     if not _AMOUNT.fullmatch(text) or int(text) > INTEGER_MAX:
-        raise click.BadParameter(f"`{shown(text)}` is no amount: an integer from 0, such as usd_cents=320")
+        raise click.BadParameter(f"`{shown(text)}` is not an amount; write a whole number, as in usd_cents=320")
     return unit, int(text)
 
 
@@ -79,7 +81,7 @@ def amount_pair(given: str) -> tuple[str, int]:
 FILE: Final = click.Path()
 
 
-def together(
+def combined(
     *decorators: Callable[[Callable[..., R]], Callable[..., R]],
 ) -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Join options into one decorator, shown in the order given."""
@@ -92,44 +94,59 @@ def together(
     return decorate
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 now_option = click.option(
-    "--now", type=moment, metavar="TIME", help="Take this as the time: 2026-12-01T12:00Z or Unix seconds."
+    "--now", type=moment, metavar="TIME", help="Use this as the current time: 2026-12-01T12:00Z, or Unix seconds."
 )
 token_argument = click.argument("token", required=False)
-passphrase_options = together(
-    click.option("--passphrase", "ask", is_flag=True, help="Ask for the key's passphrase."),
-    click.option("--passphrase-file", type=FILE, metavar="FILE", help="Read the passphrase from a file's first line."),
+passphrase_options = combined(
+    click.option("--passphrase", "prompt", is_flag=True, help="Prompt for the key's passphrase."),
+    click.option(
+        "--passphrase-file", type=FILE, metavar="FILE", help="Read the passphrase from the first line of FILE."
+    ),
 )
-request_options = together(
-    click.option("--action", metavar="ACTION", help="What is asked for: files.read."),
-    click.option("--resource", metavar="RESOURCE", help="What it is asked of: /reports/q3.csv."),
+request_options = combined(
+    click.option("--action", metavar="ACTION", help="Action of the request: files.read."),
+    click.option("--resource", metavar="RESOURCE", help="Resource of the request: /reports/q3.csv."),
     click.option(
         "--arg",
         "json_args",
         type=json_pair,
         multiple=True,
         metavar="K=V",
-        help="An argument: JSON if it parses, else text.",
+        help="Argument of the request: JSON if it parses as such, else text.",
     ),
     click.option(
-        "--arg-text", "text_args", type=text_pair, multiple=True, metavar="K=V", help="An argument that is text."
+        "--arg-text",
+        "text_args",
+        type=text_pair,
+        multiple=True,
+        metavar="K=V",
+        help="Argument of the request, always text.",
     ),
-    click.option("--args", "args_file", type=FILE, metavar="FILE", help="The arguments: a JSON object."),
+    click.option("--args", "args_file", type=FILE, metavar="FILE", help="File with all arguments: a JSON object."),
     click.option(
-        "--request", "request_file", type=FILE, metavar="FILE", help="The request: JSON with action, resource, args."
+        "--request",
+        "request_file",
+        type=FILE,
+        metavar="FILE",
+        help="File with the whole request: JSON with action, resource and args.",
     ),
 )
-narrowing_options = together(
+narrowing_options = combined(
     click.option(
         "--can",
         "cans",
         multiple=True,
         metavar="CAPABILITY",
-        help="What is permitted: 'files.read /reports/**'. Repeat.",
+        help="What is permitted: 'files.read /reports/**'. May be repeated.",
     ),
     click.option(
-        "--if", "ifs", multiple=True, metavar="CONDITION", help="What must hold: 'args.size < limit'. Repeat."
+        "--if",
+        "ifs",
+        multiple=True,
+        metavar="CONDITION",
+        help="What every request must meet: 'args.size < limit'. May be repeated.",
     ),
     click.option(
         "--let",
@@ -137,19 +154,23 @@ narrowing_options = together(
         type=json_pair,
         multiple=True,
         metavar="K=V",
-        help="Bind a value for --can and --if: limit=1000. Repeat.",
+        help="Value for a name in --can or --if: limit=1000. May be repeated.",
     ),
-    click.option("--ttl", type=duration, metavar="DURATION", help="For how long from now: 90s 15m 8h 7d."),
-    click.option("--until", type=moment, metavar="TIME", help="Until when: 2026-12-01T12:00Z."),
-    click.option("--not-before", type=moment, metavar="TIME", help="Not valid before."),
+    click.option("--ttl", type=duration, metavar="DURATION", help="How long it is valid from now: 90s, 15m, 8h, 7d."),
+    click.option("--until", type=moment, metavar="TIME", help="When it expires: 2026-12-01T12:00Z."),
+    click.option("--not-before", type=moment, metavar="TIME", help="When it becomes valid."),
     click.option(
-        "--audience", "audiences", multiple=True, metavar="NAME", help="A service where it may be used. Repeat."
+        "--audience",
+        "audiences",
+        multiple=True,
+        metavar="NAME",
+        help="Name of a service where it may be used. May be repeated.",
     ),
     click.option(
         "--hops",
         type=int,
         metavar="N",
-        help="How many more times it may be handed on; if absent: 0 in mint, else what is left.",
+        help="How many more times it may be handed on. Default: 0 for mint, else all that are left.",
     ),
     click.option(
         "--budget",
@@ -157,31 +178,37 @@ narrowing_options = together(
         type=amount_pair,
         multiple=True,
         metavar="UNIT=AMOUNT",
-        help="What all below may spend of it together: usd_cents=10000, calls=50. Repeat.",
+        help="What everything below may spend in total: usd_cents=10000, calls=50. May be repeated.",
     ),
-    click.option(
-        "--fresh", type=duration, metavar="DURATION", help="How old a service's word on revocations may be: 1h."
-    ),
+    click.option("--fresh", type=duration, metavar="DURATION", help="How old a service's revocation data may be: 1h."),
     click.option(
         "--need",
         "needs",
         multiple=True,
         metavar="NEED",
-        help="Who must confirm: bob.pub, or '2 of bob.pub,eve.pub each within 15m if said.approved == true'. Repeat.",
+        help="Who must confirm: bob.pub, or '2 of bob.pub,eve.pub each within 15m if said.approved == true'. "
+        "May be repeated.",
     ),
-    click.option("--who", "who", type=text_pair, multiple=True, metavar="K=V", help="A fact about the holder. Repeat."),
-    click.option("--why", metavar="TEXT", help="The purpose, for people and the audit trail."),
-)
-root_options = together(
     click.option(
-        "--root", "roots", type=FILE, multiple=True, metavar="FILE", help="The .pub of who may start chains. Repeat."
+        "--who", "who", type=text_pair, multiple=True, metavar="K=V", help="Fact about the holder. May be repeated."
+    ),
+    click.option("--why", metavar="TEXT", help="Purpose, for people and the audit trail."),
+)
+root_options = combined(
+    click.option(
+        "--root",
+        "roots",
+        type=FILE,
+        multiple=True,
+        metavar="FILE",
+        help="Public key that may start chains: alice.pub. May be repeated.",
     ),
     click.option(
         "--speaks-for",
         "speaks_for",
         multiple=True,
         metavar="PATTERN",
-        help="For whom the roots may sign: 'user:*@example.com'. Repeat.",
+        help="For whom the roots may sign: 'user:*@example.com'. May be repeated.",
     ),
 )
 
@@ -218,9 +245,8 @@ class Bindings:
         self._unused = set(self._values)
         for name in self._values:
             if not _NAME.fullmatch(name) or name in _READ_NAMES:
-                message = f"--let `{shown(name)}`: not a name to bind" + (
-                    "; conditions read it from the request" if name in _READ_NAMES else ""
-                )
+                why = "conditions read it from the request" if name in _READ_NAMES else "it is not a name"
+                message = f"--let: `{shown(name)}` cannot be given a value: {why}"
                 raise click.UsageError(message)
 
     def read(self, texts: Iterable[str], parse: Callable[..., T]) -> tuple[T, ...]:
@@ -252,7 +278,7 @@ class Bindings:
         """Refuse values that nothing used: a typing error, most likely in a condition that now says too little."""
         if self._unused:
             names = ", ".join(sorted(self._unused))
-            message = f"--let {names}: no --can or --if uses it"
+            message = f"--let {names}: not used by any --can or --if"
             raise click.UsageError(message)
 
 

@@ -131,7 +131,7 @@ class Output:
         if not self.json:
             _write(sys.stderr, line)
 
-    def ask(self, line: str) -> None:
+    def prompt(self, line: str) -> None:
         """Write a line of a question that somebody is to answer, on stderr, with `--json` too."""
         _write(sys.stderr, line)
 

@@ -41,7 +41,7 @@ def read_list(path: str) -> RevocationList:
         raise Failure(
             Status.NOT_GENUINE,
             f"{'stdin' if path == '-' else shown(path)}: {error.detail} [{error.reason}]",
-            label="not a list",
+            label="not a revocation list",
             reason=error.reason,
             detail=error.detail,
         ) from None

@@ -10,7 +10,7 @@ import click
 from delegate.cli.options import FILE, clock, duration, example, json_option, now_option, passphrase_options
 from delegate.cli.output import Failure, Output
 from delegate.cli.revocation_files import locked, read_list, write_list
-from delegate.cli.revoke import apply
+from delegate.cli.revoke import add_to_store
 from delegate.cli.sources import read_identity, read_principal
 from delegate.cli.status import Status
 from delegate.cli.stores import state_option
@@ -27,7 +27,7 @@ file_argument = click.argument("file", type=FILE)
 
 @click.group(no_args_is_help=False)
 def revocations() -> None:
-    """Look at revocation lists: show, verify, merge, import."""
+    """Work with revocation lists: show, verify, merge, import."""
 
 
 @revocations.command(epilog=example("delegate revocations show revoked.dlgr"))
@@ -35,7 +35,7 @@ def revocations() -> None:
 @now_option
 @json_option
 def show(file: str, now: int | None, as_json: bool) -> None:  # noqa: FBT001
-    """Show a list FILE: whose, how old, and its records. Its signature was checked."""
+    """Show a list FILE: who signed it, how old it is, and its records. Checks the signature."""
     out = Output("revocations show", as_json=as_json)
     at = clock(now)
     found = read_list(file)
@@ -45,13 +45,15 @@ def show(file: str, now: int | None, as_json: bool) -> None:  # noqa: FBT001
 
 @revocations.command(epilog=example("delegate revocations verify revoked.dlgr --signer alice.pub"))
 @file_argument
-@click.option("--signer", "signer_file", type=FILE, metavar="FILE", help="The .pub of who must have signed it.")
+@click.option(
+    "--signer", "signer_file", type=FILE, metavar="FILE", help="Public key that must have signed it: alice.pub."
+)
 @now_option
 @json_option
 def verify(file: str, signer_file: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT001
     """Check the signature and the freshness of a list FILE.
 
-    With --signer also whose it is.
+    With --signer, also check who signed it.
     """
     out = Output("revocations verify", as_json=as_json)
     at = clock(now)
@@ -59,14 +61,14 @@ def verify(file: str, signer_file: str | None, now: int | None, as_json: bool) -
     found = read_list(file)
     data = {**_json(found), "signer_checked": signer is not None}
     if signer is not None and signer.public_key != found.public_key:
-        raise Failure(Status.UNTRUSTED, f"signed by another key than that of {signer.name}", data=data)
+        raise Failure(Status.UNTRUSTED, f"not signed by the key of {signer.name}", data=data)
     if found.expires <= at:
-        over = f"the list is over since {when_from(found.expires, at)}; its records stay"
+        over = f"the list expired on {when_from(found.expires, at)}; its records still count"
         raise Failure(Status.REFUSED, over, reason=Reason.EXPIRED, data=data)
     if found.issued > at:
-        early = f"the list is dated ahead: {when_from(found.issued, at)}"
+        early = f"the list is dated in the future: {when_from(found.issued, at)}"
         raise Failure(Status.REFUSED, early, reason=Reason.NOT_YET_VALID, data=data)
-    whose = "whose key that is was not checked: --signer" if signer is None else f"the key is that of {signer.name}"
+    whose = "who signed it was not checked; use --signer" if signer is None else f"signed by {signer.name}"
     out.result(
         data,
         [
@@ -80,9 +82,13 @@ def verify(file: str, signer_file: str | None, now: int | None, as_json: bool) -
     epilog=example("delegate revocations merge laptop.dlgr phone.dlgr --key alice.key --list all.dlgr")
 )
 @click.argument("files", type=FILE, nargs=-1, required=True)
-@click.option("--key", "key_file", type=FILE, required=True, metavar="FILE", help="The key that signed all of them.")
-@click.option("--list", "list_file", type=FILE, metavar="FILE", help="Write it there; if absent, it is printed.")
-@click.option("--ttl", type=duration, default="24h", metavar="DURATION", help="How long the list is fresh: 24h.")
+@click.option(
+    "--key", "key_file", type=FILE, required=True, metavar="FILE", help="Private key that signed all of them."
+)
+@click.option("--list", "list_file", type=FILE, metavar="FILE", help="File to write; without it, the list is printed.")
+@click.option(
+    "--ttl", type=duration, default="24h", metavar="DURATION", help="How long the list counts as fresh. Default: 24h."
+)
 @passphrase_options
 @now_option
 @json_option
@@ -91,15 +97,18 @@ def merge(
     key_file: str,
     list_file: str | None,
     ttl: int,
-    ask: bool,  # noqa: FBT001
+    prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Sign one list with the records of several of one key's. With one FILE: sign it again, to keep it fresh."""
+    """Merge several lists of one key into one, and sign it.
+
+    With one FILE, it is signed again, to keep it fresh.
+    """
     out = Output("revocations merge", as_json=as_json)
     at = clock(now)
-    identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
+    identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
     with nullcontext() if list_file is None else locked(list_file):
         earlier = []
         for path in files:
@@ -107,7 +116,7 @@ def merge(
             if found.public_key != identity.public_key:
                 raise Failure(
                     Status.UNTRUSTED,
-                    f"{shown(path)} is signed by another key, {shown(found.issuer)}; its records are that key's to say",
+                    f"{shown(path)} is signed by another key, {shown(found.issuer)}, which alone can sign its records",
                     label="missing key",
                 )
             earlier.append(found)
@@ -120,7 +129,7 @@ def merge(
     where = f"{shown(list_file)}, " if list_file is not None else ""
     out.note(
         f"list: {where}number {made.sequence}, {counted(len(made.records), 'record')}; "
-        f"to be signed again before {when_from(made.expires, at)}"
+        f"sign it again before {when_from(made.expires, at)}"
     )
     out.result(
         {**_json(made), "list": made.to_text(), "records": len(made.records)},
@@ -136,14 +145,16 @@ def merge(
 @now_option
 @json_option
 def import_(file: str, state_url: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT001
-    """Add a list FILE to the verifiers' store, for good."""
+    """Add a list FILE to the verifiers' store. This cannot be undone."""
     out = Output("revocations import", as_json=as_json)
     at = clock(now)
     found = read_list(file)
     if found.expires <= at:
-        out.warn(f"the list is over since {when_from(found.expires, at)}: its records count, and are not fresh")
+        out.warn(
+            f"the list expired on {when_from(found.expires, at)}: its records count, but newer ones may be missing"
+        )
     data = _json(found)
-    new = apply(out, state_url or "", found, data)
+    new = add_to_store(out, state_url or "", found, data)
     out.result({**data, "new_in_state": new}, ())
 
 

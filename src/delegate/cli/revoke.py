@@ -13,7 +13,7 @@ import click
 from delegate.authoring.identity import Identity
 from delegate.authoring.revoke import RevokedBlock, RevokedKey
 from delegate.cli import journal
-from delegate.cli.journal import Place, handing_on, has_say, journal_option, note_revoked, places_of
+from delegate.cli.journal import SignedBlock, handing_on, has_say, journal_option, note_revoked, signed_blocks
 from delegate.cli.options import FILE, clock, duration, example, json_option, moment, now_option, passphrase_options
 from delegate.cli.output import Failure, Output, failure_of
 from delegate.cli.revocation_files import locked, read_earlier, write_list
@@ -41,13 +41,13 @@ class Target:
         block_id: 32 bytes.
         until: when its chain is over anyway.
         words: who handed to whom; empty where nothing but the id is known.
-        places: the blocks down to this one; `None` where nothing but the id is known.
+        blocks: the blocks down to this one; `None` where nothing but the id is known.
     """
 
     block_id: bytes
     until: int
     words: str
-    places: tuple[Place, ...] | None
+    blocks: tuple[SignedBlock, ...] | None
 
 
 @click.command(
@@ -58,17 +58,26 @@ class Target:
 )
 @click.argument("what", metavar="[ID|TOKEN]", required=False)
 @click.option(
-    "--hop", type=click.IntRange(min=0), metavar="N", help="Which block of TOKEN; if absent, the key's first."
+    "--hop",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Which block of TOKEN. Default: the first that the key signed.",
 )
-@click.option("--key", "key_file", type=FILE, required=True, metavar="FILE", help="The private key that revokes.")
+@click.option("--key", "key_file", type=FILE, required=True, metavar="FILE", help="Private key that revokes.")
 @click.option(
-    "--list", "list_file", type=FILE, required=True, metavar="FILE", help="The key's list: extended, or made if absent."
+    "--list", "list_file", type=FILE, required=True, metavar="FILE", help="This key's list; made if there is none yet."
 )
-@click.option("--holder", "holder_file", type=FILE, metavar="FILE", help="Revoke this key: worker.pub.")
-@click.option("--since", type=moment, metavar="TIME", help="Spare what --holder signed before: it could be back-dated.")
-@click.option("--until", type=moment, metavar="TIME", help="When the chain is over, for an ID that no journal knows.")
-@click.option("--why", metavar="TEXT", help="For people.")
-@click.option("--ttl", type=duration, default="24h", metavar="DURATION", help="How long the list is fresh: 24h.")
+@click.option("--holder", "holder_file", type=FILE, metavar="FILE", help="Revoke this public key: worker.pub.")
+@click.option(
+    "--since", type=moment, metavar="TIME", help="Spare what --holder signed before then; a thief can back-date."
+)
+@click.option(
+    "--until", type=moment, metavar="TIME", help="When the chain expires, for an ID that is not in the journal."
+)
+@click.option("--why", metavar="TEXT", help="Reason, for people.")
+@click.option(
+    "--ttl", type=duration, default="24h", metavar="DURATION", help="How long the list counts as fresh. Default: 24h."
+)
 @state_option
 @journal_option
 @passphrase_options
@@ -86,38 +95,38 @@ def revoke(
     ttl: int,
     state_url: str | None,
     noted: bool,  # noqa: FBT001
-    ask: bool,  # noqa: FBT001
+    prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Take back a block and all below it, or a key.
+    """Take back a block and everything below it, or a key.
 
-    ID is the beginning of one that delegate list shows, or a whole one. The list takes effect where it is imported;
-    with --state at once.
+    ID is the beginning of a block's id, as delegate list shows it, or the whole id. The revocation takes effect
+    wherever the list is imported; with --state, at once.
     """
     out = Output("revoke", as_json=as_json)
     at = clock(now)
     if since is not None and holder_file is None:
-        message = "--since is about a key: --holder worker.pub"
+        message = "--since needs a key: --holder worker.pub"
         raise click.UsageError(message)
     holder = None if holder_file is None else read_principal(holder_file)
-    identity = read_identity(key_file, out, ask=ask, passphrase_file=passphrase_file)
+    identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
     target = None if what is None and holder is not None else _target(what, hop, until, identity, out)
     blocks = [] if target is None else [RevokedBlock(target.block_id, target.until, why or "")]
     keys = [] if holder is None else [RevokedKey(holder.public_key.thumbprint, since or 0, why or "")]
-    seen = 0 if state_url is None else _seen(state_url, identity)
+    seen = 0 if state_url is None else _newest_number(state_url, identity)
     with locked(list_file):
         earlier = read_earlier(list_file)
-        made = _next(identity, list_file, earlier, blocks, keys, seen, ttl, at)
+        made = _sign_next(identity, list_file, earlier, blocks, keys, seen, ttl, at)
         write_list(list_file, made)
-    _tell(out, identity, target, holder, made)
+    _report(out, identity, target, holder, made)
     if noted:
         subjects = {each.id for each in blocks} | {each.thumbprint for each in keys}
         note_revoked(out, [each for each in made.records if each.subject in subjects], list_file, at)
     out.note(
         f"list: {shown(list_file)}, number {made.sequence}, {counted(len(made.records), 'record')}; "
-        f"to be signed again before {when_from(made.expires, at)}"
+        f"sign it again before {when_from(made.expires, at)}"
     )
     data: dict[str, object] = {
         "block": None if target is None else _target_json(target, identity),
@@ -131,11 +140,11 @@ def revoke(
         "new_in_state": None,
     }
     if state_url is not None:
-        data["new_in_state"] = apply(out, state_url, made, data)
+        data["new_in_state"] = add_to_store(out, state_url, made, data)
     out.result(data, ())
 
 
-def apply(out: Output, url: str, made: RevocationList, data: dict[str, object]) -> int:
+def add_to_store(out: Output, url: str, made: RevocationList, data: dict[str, object]) -> int:
     """Add a list to the verifiers' store; gives how many of its records are new there.
 
     By the system's clock, whatever `--now` says: a store forgets what is over, and must not do so early.
@@ -145,11 +154,11 @@ def apply(out: Output, url: str, made: RevocationList, data: dict[str, object]) 
             new = state.revocations.add(made.feed, made.records, now=clock(None))
     except DelegateError as error:
         raise failure_of(error, None, data) from None
-    out.note(f"state: {counted(new, 'record')} that {'was' if new == 1 else 'were'} not there before")
+    out.note(f"state: {counted(new, 'new record')}")
     return new
 
 
-def _seen(url: str, identity: Identity) -> int:
+def _newest_number(url: str, identity: Identity) -> int:
     """Say which number verifiers have seen of a signer. A store that is down must not keep the list from being made."""
     try:
         with opened(url, may_make=True) as state:
@@ -159,7 +168,7 @@ def _seen(url: str, identity: Identity) -> int:
     return max((feed.sequence for feed in feeds if feed.signer == identity.public_key.thumbprint), default=0)
 
 
-def _next(
+def _sign_next(
     identity: Identity,
     path: str,
     earlier: RevocationList | None,
@@ -185,59 +194,59 @@ def _target(what: str | None, hop: int | None, until: int | None, identity: Iden
     """Find the block that is meant."""
     if what is not None and _ID.fullmatch(what) and not Path(what).exists():
         if hop is not None:
-            message = "--hop is for a token: an id is that of one block"
+            message = "--hop cannot be used with an id, which names one block already"
             raise click.UsageError(message)
         return _target_of_id(what.lower(), until, out)
     token = read_token(what, out)
     hops = hops_of(token.link)
-    places = places_of(token)
+    blocks = signed_blocks(token)
     if hop is None:
         mine = identity.public_key.thumbprint
-        hop = next((number for number, place in enumerate(places) if place.signer == mine), None)
+        hop = next((number for number, each in enumerate(blocks) if each.signer == mine), None)
         if hop is None:
-            message = f"{identity.name} signed no block of it; say which with --hop"
+            message = f"{identity.name} signed no block of this chain; say which block with --hop"
             raise click.UsageError(message)
     if hop >= len(hops):
-        message = f"--hop {hop}: its last block is {len(hops) - 1}"
+        message = f"--hop {hop}: the last block of this chain is {len(hops) - 1}"
         raise click.UsageError(message)
     chosen = hops[hop]
     expires = token.link.up()[hop].expires
     _check_until(until, expires)
     words = handing_on(chosen.signer, chosen.holder)
-    return Target(block_id=chosen.block_id, until=until or expires, words=words, places=places[: hop + 1])
+    return Target(block_id=chosen.block_id, until=until or expires, words=words, blocks=blocks[: hop + 1])
 
 
 def _target_of_id(digits: str, until: int | None, out: Output) -> Target:
     if len(digits) < _LEAST_DIGITS:
-        message = f"an id begins with at least {_LEAST_DIGITS} digits, as delegate list shows them"
+        message = f"give at least {_LEAST_DIGITS} digits of the id, as delegate list shows them"
         raise click.UsageError(message)
     entries = journal.read().entries
     found = [entry for entry in entries if entry.block_id.hex().startswith(digits)]
     if len(found) > 1:
-        message = f"{len(found)} ids begin with {digits}; delegate list --json shows them whole"
+        message = f"{len(found)} ids begin with {digits}; delegate list --json shows them in full"
         raise click.UsageError(message)
     if found:
         entry = found[0]
         _check_until(until, entry.until)
         words = handing_on(entry.by, entry.to)
-        return Target(block_id=entry.block_id, until=until or entry.until, words=words, places=entry.places)
+        return Target(block_id=entry.block_id, until=until or entry.until, words=words, blocks=entry.blocks)
     if len(digits) < _ID_DIGITS:
-        message = "no id in the journal begins so; give the whole id, or the token"
+        message = f"no id in the journal begins with {digits}; give the whole id, or the token"
         raise click.UsageError(message)
     if until is None:
-        message = "the journal does not know it: when is its chain over? --until TIME"
+        message = "this id is not in the journal; say when its chain expires: --until TIME"
         raise click.UsageError(message)
-    out.warn("the journal does not know it: whether this key has a say over it is not known")
-    return Target(block_id=bytes.fromhex(digits), until=until, words="", places=None)
+    out.warn("this id is not in the journal, so whether this key can revoke it is unknown")
+    return Target(block_id=bytes.fromhex(digits), until=until, words="", blocks=None)
 
 
 def _check_until(until: int | None, expires: int) -> None:
     if until is not None and until < expires:
-        message = "--until is before the chain is over: it would live again"
+        message = "--until is before the chain expires: it would become valid again"
         raise click.UsageError(message)
 
 
-def _tell(
+def _report(
     out: Output, identity: Identity, target: Target | None, holder: Principal | None, made: RevocationList
 ) -> None:
     """Say what was revoked, and warn where it counts for less than it may seem."""
@@ -245,27 +254,27 @@ def _tell(
         words = f" {target.words}" if target.words else ""
         block = f"{target.block_id.hex()[:_SHORT_DIGITS]}{words}"
         if all(record.subject != target.block_id for record in made.records):
-            out.warn(f"not in the list, since its chain is over: {block}")
+            out.warn(f"not in the list, because its chain has expired: {block}")
         else:
-            out.note(f"revoked: {block}, and all below it")
+            out.note(f"revoked: {block}, and everything below it")
             if target.until <= made.issued:
-                out.warn("its chain is over anyway")
-        if target.places is not None and not has_say(identity.public_key.thumbprint, target.places):
+                out.warn("its chain has expired anyway")
+        if target.blocks is not None and not has_say(identity.public_key.thumbprint, target.blocks):
             out.warn(
                 f"{identity.name} signed neither that block nor one above it: "
-                "it counts only where this key is among the revokers"
+                f"this counts only where {identity.name} is a revoker"
             )
     if holder is not None:
         out.note(f"revoked: the key {holder.public_key.thumbprint.hex()[:_SHORT_DIGITS]} of {holder.name}")
         if holder.public_key != identity.public_key:
-            out.warn(f"the key of another: it counts only where {identity.name} is among the revokers")
+            out.warn(f"this is another's key: this counts only where {identity.name} is a revoker")
 
 
 def _target_json(target: Target, identity: Identity) -> dict[str, object]:
-    say = None if target.places is None else has_say(identity.public_key.thumbprint, target.places)
+    say = None if target.blocks is None else has_say(identity.public_key.thumbprint, target.blocks)
     return {
         "id": target.block_id.hex(),
-        "hop": None if target.places is None else len(target.places) - 1,
+        "hop": None if target.blocks is None else len(target.blocks) - 1,
         "until": target.until,
         "has_say": say,
     }

@@ -50,13 +50,13 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
     if argument is None:
         argument = os.environ.get(TOKEN_VARIABLE) or None
         if argument is None:
-            message = f"no token: give it as an argument, a file, - for stdin, or in {TOKEN_VARIABLE}"
+            message = f"no token: give it as an argument, a file or - for standard input, or set {TOKEN_VARIABLE}"
             raise click.UsageError(message)
         return parse(argument)
     if _TOKEN_TEXT.match(argument):
         token = parse(argument)
         if isinstance(token, BearerToken):
-            out.warn("a bearer token in an argument is seen by every process here; use a file, - or " + TOKEN_VARIABLE)
+            out.warn(f"every process here can see a bearer token in an argument; use a file, - or {TOKEN_VARIABLE}")
         return token
     if argument == "-":
         content = sys.stdin.buffer.read(_TOKEN_FILE_BYTES + 1)
@@ -70,7 +70,7 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
             )
         content = read_file(argument, _TOKEN_FILE_BYTES, hint=" (a token begins with dlgt_, dlgb_ or dlgp_)")
     if not content.strip():
-        raise Failure(Status.NOT_GENUINE, "nothing there", label="not a token", reason=Reason.TRUNCATED)
+        raise Failure(Status.NOT_GENUINE, "the input is empty", label="not a token", reason=Reason.TRUNCATED)
     return _token_in(content)
 
 
@@ -83,7 +83,7 @@ def _token_in(content: bytes) -> AnyToken:
     if within is not None and (within.start() > 0 or len(text.split()) > 1):
         raise Failure(
             Status.NOT_GENUINE,
-            "has more in it than a token: quotes, another line or other words",
+            "the input holds more than a token: quotes, another line or other words",
             label="not a token",
             reason=Reason.MALFORMED,
         )
@@ -108,7 +108,7 @@ def chain_only(token: AnyToken) -> Token | BearerToken:
     if isinstance(token, Presentation):
         raise Failure(
             Status.NOT_GENUINE,
-            "a presentation, where a token is wanted",
+            "this is a presentation; a token is wanted here",
             label="not a token",
             reason=Reason.MALFORMED,
         )
@@ -125,28 +125,28 @@ def read_file(path: str, most_bytes: int, *, hint: str = "") -> bytes:
     except OSError as error:
         raise file_failure(path, error) from None
     if len(content) > most_bytes:
-        raise Failure(Status.FILES, f"{shown(path)}: more than {most_bytes} bytes")
+        raise Failure(Status.FILES, f"{shown(path)}: larger than {most_bytes} bytes")
     return content
 
 
-def passphrase_of(*, ask: bool, path: str | None, confirm: bool = False) -> str | None:
-    """Get a passphrase from a prompt or a file's first line; `None` where neither was asked for."""
+def passphrase_of(*, prompt: bool, path: str | None, confirm: bool = False) -> str | None:
+    """Get a passphrase from a prompt or a file's first line; `None` where neither was wanted."""
     if path is not None:
         try:
             words = read_file(path, _PASSPHRASE_BYTES).decode().split("\n")[0].removesuffix("\r")
         except UnicodeDecodeError:
-            raise Failure(Status.FILES, f"{shown(path)}: not text") from None
+            raise Failure(Status.FILES, f"{shown(path)}: this is not text") from None
         if not words:
             raise Failure(Status.FILES, f"{shown(path)}: no passphrase on the first line")
         return words
-    if ask:
+    if prompt:
         words = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
         return str(words)
     return None
 
 
-def read_identity(path: str, out: Output, *, ask: bool, passphrase_file: str | None) -> Identity:
-    """Read a private key file; asks for a passphrase where one is needed and there is somebody to ask.
+def read_identity(path: str, out: Output, *, prompt: bool, passphrase_file: str | None) -> Identity:
+    """Read a private key file; prompts for a passphrase where one is needed and somebody is there.
 
     Raises:
         Failure: FILES for the file, UNTRUSTED where the passphrase is missing or wrong.
@@ -155,11 +155,15 @@ def read_identity(path: str, out: Output, *, ask: bool, passphrase_file: str | N
     try:
         encrypted = needs_passphrase(path)
         words = (
-            passphrase_of(ask=ask or (encrypted and sys.stdin.isatty()), path=passphrase_file) if encrypted else None
+            passphrase_of(prompt=prompt or (encrypted and sys.stdin.isatty()), path=passphrase_file)
+            if encrypted
+            else None
         )
         if encrypted and words is None:
             raise Failure(
-                Status.UNTRUSTED, f"{shown(path)} has a passphrase; give --passphrase-file", label="missing key"
+                Status.UNTRUSTED,
+                f"{shown(path)} has a passphrase; use --passphrase or --passphrase-file",
+                label="missing key",
             )
         identity = Identity.load(path, words)
         if not is_private(path):
@@ -210,7 +214,7 @@ def read_request(
     pairs = [*json_args, *text_args]
     if request_file is not None:
         if action is not None or resource is not None or pairs or args_file is not None:
-            message = "--request is the whole request: leave out --action, --resource and arguments"
+            message = "--request gives the whole request: leave out --action, --resource and arguments"
             raise click.UsageError(message)
         content = read_file(request_file, _REQUEST_FILE_BYTES)
         try:
@@ -242,11 +246,11 @@ def _args_of_file(path: str | None) -> dict[str, Any]:
     return values
 
 
-def _distinct(pairs: Iterable[tuple[str, object]], known: dict[str, Any]) -> dict[str, object]:
+def _distinct(pairs: Iterable[tuple[str, object]], already: dict[str, Any]) -> dict[str, object]:
     values = unique(pairs, "--arg")
-    twice = sorted(values.keys() & known.keys())
+    twice = sorted(values.keys() & already.keys())
     if twice:
-        message = f"--arg gives `{shown(twice[0])}`, which --args gives too"
+        message = f"--arg gives `{shown(twice[0])}`, and so does --args"
         raise click.UsageError(message)
     return values
 
@@ -255,7 +259,7 @@ def _hint(path: str, *, private: bool) -> str:
     """Say so where the other file of the pair was given."""
     begin = read_file(path, 1 << 20)[:20]
     if not private and begin.startswith(b"principal: "):
-        return "a private key; give the .pub"
+        return "this is a private key; give the .pub file"
     if private and begin.startswith((b"ed25519:", b"esp256:")):
-        return "a public key; give the .key"
+        return "this is a public key; give the .key file"
     return ""

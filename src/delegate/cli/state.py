@@ -10,13 +10,13 @@ from delegate.cli.output import Failure, Output
 from delegate.cli.sources import read_token
 from delegate.cli.status import Status
 from delegate.cli.stores import opened, state_option
-from delegate.core.chain.printable import shown
+from delegate.core.chain.printable import counted, shown
 from delegate.explain.hops import hops_of
 
 
 @click.group(no_args_is_help=False)
 def budget() -> None:
-    """Look at budgets: show."""
+    """Work with budgets: show."""
 
 
 @budget.command(epilog=example("delegate budget show worker.token --state sqlite:///state.db"))
@@ -24,7 +24,7 @@ def budget() -> None:
 @state_option
 @json_option
 def show(token: str | None, state_url: str | None, as_json: bool) -> None:  # noqa: FBT001
-    """Show what is spent of each budget of a chain, and what is left."""
+    """Show what is spent and what is left of each budget of a chain."""
     out = Output("budget show", as_json=as_json)
     given = read_token(token, out)
     hops = [hop for hop in hops_of(given.link) if hop.budget]
@@ -37,10 +37,10 @@ def show(token: str | None, state_url: str | None, as_json: bool) -> None:  # no
         for unit, limit in hop.budget:
             used = spent.get((hop.block_id, unit), 0)
             lines.append(f"    {shown(unit)}: {used} of {limit} spent, {limit - used} left")
-            place = {"hop": hop.index, "block_id": hop.block_id.hex(), "unit": unit}
-            pools.append({**place, "spent": used, "limit": limit, "left": limit - used})
+            pool = {"hop": hop.index, "block_id": hop.block_id.hex(), "unit": unit}
+            pools.append({**pool, "spent": used, "limit": limit, "left": limit - used})
     if not pools:
-        out.note("no block of it has a budget")
+        out.note("no block of this chain has a budget")
     out.result({"pools": pools}, lines)
 
 
@@ -48,9 +48,9 @@ def show(token: str | None, state_url: str | None, as_json: bool) -> None:  # no
 @state_option
 @json_option
 def doctor(state_url: str | None, as_json: bool) -> None:  # noqa: FBT001
-    """Look at the settings of a store.
+    """Check the settings of a store.
 
-    It names those that could lose a revocation or a charge.
+    Shows which of them could lose a revocation or a charge.
     """
     out = Output("doctor", as_json=as_json)
     with opened(state_url) as state:
@@ -62,5 +62,5 @@ def doctor(state_url: str | None, as_json: bool) -> None:  # noqa: FBT001
     bad = sum(not finding.ok for finding in findings)
     if bad:
         out.show(lines)
-        raise Failure(Status.FILES, f"{bad} of {len(findings)} not as it should be", data=data)
+        raise Failure(Status.FILES, f"{bad} of {counted(len(findings), 'setting')} should be changed", data=data)
     out.result(data, lines)

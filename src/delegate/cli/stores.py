@@ -25,7 +25,7 @@ _OF_A_PROCESS: Final = "memory:"
 _DEADLINE_S: Final = 2.0  # a person waits longer than a request, and a revocation is not to fail for a slow disk
 
 state_option = click.option(
-    "--state", "state_url", envvar=STATE_VARIABLE, metavar="URL", help="The verifiers' store; or DELEGATE_STATE."
+    "--state", "state_url", envvar=STATE_VARIABLE, metavar="URL", help="The verifiers' store. Default: DELEGATE_STATE."
 )
 
 
@@ -43,18 +43,18 @@ def opened(url: str | None, *, may_make: bool = False) -> Iterator[State]:
         StateError: it does not answer.
     """
     if not url:
-        message = f"which state? --state sqlite:///…, redis://… or postgresql://…, or {STATE_VARIABLE}"
+        message = f"no store: give --state sqlite:///…, redis://… or postgresql://…, or set {STATE_VARIABLE}"
         raise click.UsageError(message)
     if url.startswith(_OF_A_PROCESS):
-        message = "--state: what is in memory ends with this command; for one machine, sqlite:///state.db"
+        message = "--state: what is in memory ends with this command; for one machine, use sqlite:///state.db"
         raise click.UsageError(message)
     file = file_of(url)
     if file and not may_make and not os.path.lexists(file):
-        raise Failure(Status.FILES, f"no such state: {shown(file)}")
+        raise Failure(Status.FILES, f"no such state file: {shown(file)}")
     try:
         state = connect(url, deadline=_DEADLINE_S)
     except ValueError:
-        message = "--state: no URL such as sqlite:///…, redis://… or postgresql://…"
+        message = "--state: not a URL like sqlite:///…, redis://… or postgresql://…"
         raise click.UsageError(message) from None
     except ImportError as error:
         raise Failure(Status.FILES, shown(str(error), 300)) from None

@@ -1,4 +1,4 @@
-"""The verifier that a command asks, and what it rests on: roots, revocation lists, whose word counts, the stores.
+"""The verifier that a command uses, and what it rests on: roots, revocation lists, whose word counts, the stores.
 
 The rules of this file:
 
@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 
-from delegate.cli.options import FILE, duration, together
+from delegate.cli.options import FILE, combined, duration
 from delegate.cli.revocation_files import read_list
 from delegate.cli.sources import read_principal
 from delegate.cli.stores import opened, state_option
@@ -32,18 +32,18 @@ from delegate.state.memory_revocations import MemoryRevocations
 from delegate.verifier.roots import Root
 from delegate.verifier.verifier import Verifier
 
-# Asked where nothing else was: its answer is never shown, only what was found out about the chain before it.
+# Put to a verifier where there is no request: of the answer only what it found out about the chain is shown.
 NO_REQUEST: Final = Request("inspect")
 _NO_AUDIENCE: Final = "any"  # a name to go by where the chain names no service and the user none
 
-revocation_options = together(
+revocation_options = combined(
     click.option(
         "--revocations",
         "list_files",
         type=FILE,
         multiple=True,
         metavar="FILE",
-        help="A list of what was revoked; - for stdin. Repeat.",
+        help="Revocation list; - for standard input. May be repeated.",
     ),
     click.option(
         "--revoker",
@@ -51,7 +51,7 @@ revocation_options = together(
         type=FILE,
         multiple=True,
         metavar="FILE",
-        help="The .pub of whose lists count against any chain. Repeat.",
+        help="Public key whose revocations count for any chain. May be repeated.",
     ),
     click.option(
         "--max-revocation-age",
@@ -70,12 +70,12 @@ third_party_option = click.option(
     type=FILE,
     multiple=True,
     metavar="FILE",
-    help="The .pub of whose discharges count, where a need names it. Repeat.",
+    help="Public key whose confirmations count where a need names it. May be repeated.",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Footing:
+class Backing:
     """What a verifier rests on besides its roots.
 
     Attributes:
@@ -114,8 +114,8 @@ class _Joined:
         """Give of every signer the newer of two."""
         newest: dict[bytes, Feed] = {}
         for feed in (*self._store.feeds(signers), *self._files.feeds(signers)):
-            known = newest.get(feed.signer)
-            if known is None or known.sequence < feed.sequence:
+            earlier = newest.get(feed.signer)
+            if earlier is None or earlier.sequence < feed.sequence:
                 newest[feed.signer] = feed
         return list(newest.values())
 
@@ -123,12 +123,12 @@ class _Joined:
 def check_stdin(token: str | None, list_files: Sequence[str]) -> None:
     """Refuse stdin for two things, before either is read."""
     if (token, *list_files).count("-") > 1:
-        message = "stdin can be one thing: the token or one list"
+        message = "standard input can hold only one thing: the token or one list"
         raise click.UsageError(message)
 
 
 @contextmanager
-def footing(
+def open_backing(
     list_files: Sequence[str],
     revoker_files: Iterable[str],
     max_age_s: int | None,
@@ -136,7 +136,7 @@ def footing(
     *,
     now: int,
     may_make: bool = False,
-) -> Iterator[Footing]:
+) -> Iterator[Backing]:
     """Read what a verifier rests on; the stores stay open until the command is done.
 
     With `may_make` a state file that is not there is made: for who decides, and not for who only looks.
@@ -147,7 +147,7 @@ def footing(
     """
     revokers = tuple(map(read_principal, revoker_files))
     if max_age_s is not None and not revokers:
-        message = "--max-revocation-age: whose lists? --revoker alice.pub"
+        message = "--max-revocation-age: say whose lists: --revoker alice.pub"
         raise click.UsageError(message)
     lists = list(map(read_list, list_files))
     with opened(state_url, may_make=may_make) if state_url else nullcontext() as state:
@@ -156,12 +156,12 @@ def footing(
             found = MemoryRevocations() if found is None else _Joined(found, MemoryRevocations())
             for each in lists:
                 found.add(each.feed, each.records, now=now)
-        yield Footing(revocations=found, revokers=revokers, max_age_s=max_age_s, state=state)
+        yield Backing(revocations=found, revokers=revokers, max_age_s=max_age_s, state=state)
 
 
 def make_verifier(
     roots: Sequence[Root],
-    on: Footing,
+    backing: Backing,
     *,
     audience: str,
     now: int,
@@ -173,7 +173,7 @@ def make_verifier(
 ) -> Verifier:
     """Make the verifier; what it finds wrong with its settings is a usage error here."""
     # One run remembers nothing of the one before, unless there is a state; and says so.
-    replay = MemoryReplay(since=0) if on.state is None else on.state.replay
+    replay = MemoryReplay(since=0) if backing.state is None else backing.state.replay
     try:
         return Verifier(
             roots,
@@ -184,10 +184,10 @@ def make_verifier(
             policy=tuple(policies),
             clock=lambda: now,
             replay=replay,
-            revocations=on.revocations,
-            revokers=on.revokers,
-            max_revocation_age=on.max_age_s,
-            ledger=None if on.state is None else on.state.ledger,
+            revocations=backing.revocations,
+            revokers=backing.revokers,
+            max_revocation_age=backing.max_age_s,
+            ledger=None if backing.state is None else backing.state.ledger,
             third_parties=third_parties,
         )
     except CaveatSyntaxError:

@@ -1,4 +1,4 @@
-"""What to ask of whom where a discharge is missing (SPEC §14.3). Worked out when it is asked for; decides nothing."""
+"""What to ask, and whom, where a discharge is missing (SPEC §14.3). Worked out when it is wanted; decides nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lacking(chain: VerifiedChain, inputs: Inputs) -> tuple[Ask, ...]:
 
 
 def _confirming(need: NeedAt, inputs: Inputs) -> frozenset[bytes]:
-    """Give the keys whose discharge meets the condition, each asked alone."""
+    """Give the keys whose discharge meets the condition, each judged alone."""
     found = set()
     for each in inputs.confirmed:
         if each.need is need:

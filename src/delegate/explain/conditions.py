@@ -76,12 +76,12 @@ def explain_failure(expression: Expression, variables: Mapping[str, object]) -> 
 
 
 def explain_failure_in(expression: Expression, scope: Scope) -> str:
-    """Give the same within the steps of a scope, for a caller that asks of several conditions."""
+    """Give the same within the steps of a scope, for a caller that wants several conditions explained."""
     parts = conjuncts(expression)
     outcomes = [value for _, value in trace(expression, scope)]
     failing = [
-        *(place for place, value in enumerate(outcomes) if value is False),
-        *(place for place, value in enumerate(outcomes) if type(value) is not bool),
+        *(number for number, value in enumerate(outcomes) if value is False),
+        *(number for number, value in enumerate(outcomes) if type(value) is not bool),
     ]
     if not failing:
         return ""
@@ -107,9 +107,9 @@ def unnamed_arguments(expression: Expression, variables: Mapping[str, object]) -
         return ""
     extra = [f"`{show_path((key,))}`" for key in given if isinstance(key, str) and key not in names]
     if len(extra) < 2:
-        return f"argument {extra[0]} is not named" if extra else ""
+        return f"argument {extra[0]} is not permitted" if extra else ""
     more = f" and {len(extra) - _SHOWN_ARGUMENTS} more" if len(extra) > _SHOWN_ARGUMENTS else ""
-    return f"arguments {', '.join(extra[:_SHOWN_ARGUMENTS])}{more} are not named"
+    return f"arguments {', '.join(extra[:_SHOWN_ARGUMENTS])}{more} are not permitted"
 
 
 def _found(path: tuple[str, ...], variables: dict[str, object]) -> str:
@@ -145,7 +145,7 @@ def _show(value: object, room: int) -> str:
             return f"[{_show_items([(item,) for item in value[:room]], room)}]"
         case dict():
             return f"{{{_show_items(list(value.items())[:room], room)}}}"
-    return "a value of no known type"
+    return "a value of unknown type"
 
 
 def _show_items(items: Sequence[tuple[object, ...]], room: int) -> str:

@@ -1,8 +1,8 @@
-"""Why a request was refused, hop by hop (SPEC §9.3). Built when it is asked for, from a decision already made.
+"""Why a request was refused, hop by hop (SPEC §9.3). Built when it is wanted, from a decision already made.
 
 The rules of this file:
 
-- Nothing here decides. Every hop is asked by itself, with steps of its own, so that those after the first refusal
+- Nothing here decides. Every hop is evaluated by itself, with steps of its own, so that those after the first refusal
   answer too; and as many again serve the words for what does not hold.
 - Whoever could grant the request is the signer of the first hop that refuses it, provided that all hops above permit
   it: a block can only narrow, so nobody below can.
@@ -36,7 +36,7 @@ _CONFIRMING: Final = frozenset({Reason.DISCHARGE_MISSING, Reason.DISCHARGE_REFUS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What one hop, asked alone, says to a request.
+    """What one hop, on its own, says to a request.
 
     Attributes:
         hop: index of the block.
@@ -75,8 +75,8 @@ class Explanation:
         hop: the first block that refuses; `None` where no single one does.
         detail: one line for the operator.
         verdicts: what every hop says, in order; empty where the chain did not verify or was not proven.
-        grantor: who can hand out a chain that would permit it, at once and without asking anybody above; `None` where
-            nobody in the chain can, or where asking more authority is not what is missing.
+        grantor: who can hand out a chain that would permit it, at once and without anybody above; `None` where
+            nobody in the chain can, or where more authority is not what is missing.
         cannot: holders further down, who hold too little to grant it.
     """
 
@@ -107,9 +107,9 @@ def explain(error: DelegateError | None, chain: VerifiedChain | None, inputs: In
         chain: the verified chain, where it got that far.
         inputs: what it was decided with, where it got that far.
     """
-    asked = error is None or isinstance(error, Denied)
+    judged = error is None or isinstance(error, Denied)
     verdicts: tuple[Verdict, ...] = ()
-    if asked and chain is not None and inputs is not None:
+    if judged and chain is not None and inputs is not None:
         verdicts = tuple(_verdict(chain, link, inputs) for link in chain.link.up())
     refusing = next((each for each in verdicts if not each.permits), None)
     grants = refusing is not None and error is not None and error.hop == refusing.hop and refusing.signer != BEARER

@@ -28,7 +28,7 @@ def in_words(evidence: Evidence, chain: VerifiedChain, request: Request, policy:
     Args:
         evidence: what the core found.
         chain: the chain that it found it in.
-        request: what was asked.
+        request: the request.
         policy: the service's own conditions, as text.
 
     Cost: evaluates the condition again, part by part, with steps of its own.
@@ -36,7 +36,7 @@ def in_words(evidence: Evidence, chain: VerifiedChain, request: Request, policy:
     hop, place, variables, error = evidence.hop, evidence.place, evidence.variables, evidence.error
     match evidence.where:
         case Where.ROOT:
-            return f"the root {chain.root.principal.name} is not trusted for it"
+            return f"the root {chain.root.principal.name} is not trusted for this request"
         case Where.CAPABILITIES:
             return missing(chain, hop, request, variables)
         case Where.CAVEAT:
@@ -49,15 +49,15 @@ def in_words(evidence: Evidence, chain: VerifiedChain, request: Request, policy:
 
 
 def missing(chain: VerifiedChain, index: int, request: Request, variables: Mapping[str, Any]) -> str:
-    """Say what was asked, under which capability of hop `index` it falls but for the condition, or what is there."""
+    """Name the request, and under which capability of hop `index` it falls but for the condition, or what is there."""
     can = chain.link.up()[index].block.can
-    known = Scope(dict(variables))
+    scope = Scope(dict(variables))
     near: list[str] = []
     with suppress(CaveatError):  # no steps are left to look at more of them
-        near += (unmet(capability, known) for capability in covering(can, request, known))
+        near += (unmet(capability, scope) for capability in covering(can, request, scope))
     if near:
-        return f"{asked(request)} is permitted by {'; and by '.join(near)}"
-    return f"{asked(request)} is not among what it permits: {', '.join(capability_texts(can))}"
+        return f"{request_name(request)} is permitted by {'; and by '.join(near)}"
+    return f"{request_name(request)} is not among what it permits: {', '.join(capability_texts(can))}"
 
 
 def covering(can: bytes, request: Request, scope: Scope) -> Iterator[Capability]:
@@ -95,8 +95,8 @@ def failed(chain: VerifiedChain, index: int, place: int, variables: Mapping[str,
     return explain_failure(expression, variables)
 
 
-def asked(request: Request) -> str:
-    """Name what was asked for, arguments aside."""
+def request_name(request: Request) -> str:
+    """Name the request, arguments aside."""
     if request.resource is None:
         return f"`{shown(request.action)}`"
     return f"`{shown(request.action)}` on `{shown(request.resource)}`"

@@ -158,7 +158,7 @@ def can(
         for name, constraint in args.items():
             conditions += constrain(name, constraint)
     elif more:
-        message = "more=True says something only beside args"
+        message = "more=True means something only together with args"
         raise ValueError(message)
     if when is not None:
         conditions.append(caveat(when).expression)

@@ -1,9 +1,9 @@
-r"""Text into tokens, by the lexical grammar of CEL (SPEC §6.7).
+r"""Text into lexemes, by the lexical grammar of CEL (SPEC §6.7).
 
 Rules of this file:
 
-- A token is found by one regular expression without nested repetition, so reading is linear.
-- Every token knows its place, so that an error can underline it.
+- A lexeme is found by one regular expression without nested repetition, so reading is linear.
+- Every lexeme knows where it stands, so that an error can underline it.
 - Escapes are decoded here. A code point beyond Unicode, half of a surrogate pair, or a character that a bytes
   literal cannot hold is an error, never replaced.
 """
@@ -17,7 +17,7 @@ from delegate.core.evaluator.opcodes import KEYWORDS
 from delegate.errors import CaveatSyntaxError
 from delegate.limits import EXPRESSION_CHARACTERS, INTEGER_MAX
 
-_TOKEN = re.compile(
+_LEXEME = re.compile(
     r"""
     (?P<space>   [\t\n\f\r ]+ | //[^\n]* )
   | (?P<raw>     (?:[rR]|[bB][rR]) (?: '{3}.*?'{3} | "{3}.*?"{3} | '[^'\n\r]*' | "[^"\n\r]*" ) )
@@ -40,8 +40,8 @@ _PLAIN_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\
 _UNICODE_MAX = 0x10FFFF
 
 
-class Token(NamedTuple):
-    """One token. `kind` is `int`, `double`, `text`, `name`, `quoted`, `end`, or the sign or keyword itself."""
+class Lexeme(NamedTuple):
+    """One lexeme. `kind` is `int`, `double`, `text`, `name`, `quoted`, `end`, or the sign or keyword itself."""
 
     kind: str
     value: int | float | str | bytes
@@ -52,65 +52,65 @@ class Token(NamedTuple):
 _new = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
 
 
-def tokens(source: str) -> list[Token]:
-    """The tokens of a caveat's text, ending in one of kind `end`.
+def lexemes(source: str) -> list[Lexeme]:
+    """The lexemes of a caveat's text, ending in one of kind `end`.
 
     Args:
         source: at most `limits.EXPRESSION_CHARACTERS` characters.
 
     Raises:
-        CaveatSyntaxError: MALFORMED, with the place.
+        CaveatSyntaxError: MALFORMED; its `span` is where.
     """
     if len(source) > EXPRESSION_CHARACTERS:
         detail = f"a caveat has at most {EXPRESSION_CHARACTERS} characters"
         raise CaveatSyntaxError(detail, source=source, span=(EXPRESSION_CHARACTERS, EXPRESSION_CHARACTERS + 1))
-    found: list[Token] = []
-    place = 0
-    for match in _TOKEN.finditer(source):
+    found: list[Lexeme] = []
+    position = 0
+    for match in _LEXEME.finditer(source):
         start, end = match.span()
-        if start != place:
+        if start != position:
             break
-        place = end
+        position = end
         group = match.lastgroup
         if group == "sign":  # what is commonest, without a further call
             text = match[0]
-            found.append(_new(Token, (text, text, start, end)))
+            found.append(_new(Lexeme, (text, text, start, end)))
         elif group == "name":
             text = match[0]
-            found.append(_new(Token, (text if text in KEYWORDS else "name", text, start, end)))
+            found.append(_new(Lexeme, (text if text in KEYWORDS else "name", text, start, end)))
         elif group != "space":
-            found.append(_token(source, match))
-    if place != len(source):
-        raise _stray(source, place)
-    found.append(Token("end", "", place, place))
+            found.append(_lexeme(source, match))
+    if position != len(source):
+        raise _stray(source, position)
+    found.append(Lexeme("end", "", position, position))
     return found
 
 
-def _stray(source: str, place: int) -> CaveatSyntaxError:
-    character = source[place]
+def _stray(source: str, position: int) -> CaveatSyntaxError:
+    character = source[position]
     if character in "'\"":
-        detail = "text that does not end on its line"
+        detail = "text without a closing quote"
     elif character == "`":
         detail = "a quoted field holds letters, digits, `_`, `.`, `-`, `/` and blanks"
     else:
-        detail = "a character that has no place here"
-    return CaveatSyntaxError(detail, source=source, span=(place, place + 1))
+        detail = "an unexpected character"
+    return CaveatSyntaxError(detail, source=source, span=(position, position + 1))
 
 
-def _token(source: str, match: re.Match[str]) -> Token:
+def _lexeme(source: str, match: re.Match[str]) -> Lexeme:
     start, end = match.span()
     text = match.group()
     match match.lastgroup:
         case "quoted":
-            return Token("quoted", text[1:-1], start, end)
+            return Lexeme("quoted", text[1:-1], start, end)
         case "int":
-            return Token("int", _integer(source, text, start, end), start, end)
+            return Lexeme("int", _integer(source, text, start, end), start, end)
         case "double":
             value = float(text)
             if value > _DOUBLE_MAX:
-                raise CaveatSyntaxError("a double out of range", source=source, span=(start, end))
-            return Token("double", value, start, end)
-    return Token("text", _text(source, text, start), start, end)
+                raise CaveatSyntaxError("a number beyond 64 bits", source=source, span=(start, end))
+            return Lexeme("double", value, start, end)
+    return Lexeme("text", _text(source, text, start), start, end)
 
 
 _DOUBLE_MAX = 1.7976931348623157e308
@@ -132,14 +132,14 @@ def _integer(source: str, text: str, start: int, end: int) -> int:
 
 
 def _text(source: str, literal: str, start: int) -> str | bytes:
-    quote = min(place for place in map(literal.find, ('"', "'")) if place >= 0)
+    quote = min(position for position in map(literal.find, ('"', "'")) if position >= 0)
     prefix = literal[:quote].lower()
     width = 3 if literal[quote : quote + 3] in {'"""', "'''"} and len(literal) >= quote + 6 else 1
     inner = literal[quote + width : -width]
     offset = start + quote + width
-    for place, character in enumerate(inner):
+    for position, character in enumerate(inner):
         if "\ud800" <= character <= "\udfff":
-            span = (offset + place, offset + place + 1)
+            span = (offset + position, offset + position + 1)
             raise CaveatSyntaxError("half of a surrogate pair", source=source, span=span)
     if "r" not in prefix and "\\" in inner:
         return _unescape(source, inner, offset, as_bytes="b" in prefix)
@@ -148,23 +148,23 @@ def _text(source: str, literal: str, start: int) -> str | bytes:
 
 def _unescape(source: str, inner: str, offset: int, *, as_bytes: bool) -> str | bytes:
     pieces: list[bytes] = []
-    place = 0
+    position = 0
     for match in _ESCAPE.finditer(inner):
-        pieces.append(inner[place : match.start()].encode())
-        place = match.end()
+        pieces.append(inner[position : match.start()].encode())
+        position = match.end()
         code = _code_point(match)
         span = (offset + match.start(), offset + match.end())
         if code is None:
-            raise CaveatSyntaxError("an escape that there is not", source=source, span=span)
+            raise CaveatSyntaxError("an unknown escape", source=source, span=span)
         if as_bytes and match.lastgroup in {"short", "long"}:
             raise CaveatSyntaxError("bytes have no Unicode escapes", source=source, span=span)
         if as_bytes:
             pieces.append(bytes([code]))
         elif code > _UNICODE_MAX or 0xD800 <= code <= 0xDFFF:
-            raise CaveatSyntaxError("an escape that is no character", source=source, span=span)
+            raise CaveatSyntaxError("an escape that is not a character", source=source, span=span)
         else:
             pieces.append(chr(code).encode())
-    pieces.append(inner[place:].encode())
+    pieces.append(inner[position:].encode())
     joined = b"".join(pieces)
     return joined if as_bytes else joined.decode()
 

@@ -20,7 +20,7 @@ from delegate.limits import EVALUATION_STEPS
 
 
 class _AnyName(frozenset[str]):
-    """Every name: in `evaluate`, a name that there is not is an error where it is read."""
+    """Every name: in `evaluate`, an unknown name is an error where it is read."""
 
     __slots__ = ()
 

@@ -5,8 +5,8 @@ Rules of this file:
 - Each `_parse_…` method's docstring is its grammar rule.
 - Nesting is bounded by `limits.SYNTAX_DEPTH` while reading, and the tree by the limits after: no text can exhaust the
   interpreter's stack.
-- Names and functions that there are not are refused here, at their place; only `evaluate` asks otherwise.
-- A bound value takes the place of its name as a tree of literals. It never becomes text, so nothing in it can
+- Unknown names and functions are refused here, where they stand; only `evaluate` wants otherwise.
+- A bound value replaces its name as a tree of literals. It never becomes text, so nothing in it can
   become an operator.
 """
 
@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from delegate.core.evaluator.opcodes import ARITIES, CAVEAT_NAMES, METHODS, RESERVED, Op
 from delegate.errors import CaveatSyntaxError
-from delegate.language.lexer import Token, tokens
+from delegate.language.lexer import Lexeme, lexemes
 from delegate.language.tree import (
     FUNCTIONS,
     MACROS,
@@ -67,7 +67,7 @@ def parse_expression(
     Args:
         source: CEL text, at most `limits.EXPRESSION_CHARACTERS` characters.
         names: which variables it may read.
-        constants: trees that take the place of names; they come before variables.
+        constants: trees that replace names; they come before variables.
         lenient: unknown names and functions are no errors here but when they are evaluated, and the tree may be
             up to `limits.SYNTAX_DEPTH` deep. Such a tree is for `evaluate` alone.
 
@@ -75,7 +75,7 @@ def parse_expression(
         The tree, and which constants occur in it.
 
     Raises:
-        CaveatSyntaxError: MALFORMED, with the place.
+        CaveatSyntaxError: MALFORMED; its `span` is where.
     """
     parser = _Parser(source, names, constants or {}, lenient=lenient)
     return parser.parse(), frozenset(parser.used)
@@ -86,8 +86,8 @@ class _Parser:
         self, source: str, names: frozenset[str], constants: Mapping[str, Expression], *, lenient: bool
     ) -> None:
         self.source = source
-        self.tokens = tokens(source)
-        self.place = 0
+        self.lexemes = lexemes(source)
+        self.position = 0
         self.names = names
         self.constants = constants
         self.lenient = lenient
@@ -97,10 +97,10 @@ class _Parser:
 
     def parse(self) -> Expression:
         tree = self._parse_expression()
-        if self.tokens[self.place].kind != "end":
+        if self.lexemes[self.position].kind != "end":
             self._fail("expected an operator or the end")
-        if len(self.tokens) <= EXPRESSION_DEPTH and not self.used:
-            return tree  # each level takes a token, a third comprehension more than these: saves 2 µs a caveat
+        if len(self.lexemes) <= EXPRESSION_DEPTH and not self.used:
+            return tree  # each level takes a lexeme, a third comprehension more than these: saves 2 µs a caveat
         depth, folds = (SYNTAX_DEPTH, SYNTAX_DEPTH) if self.lenient else (EXPRESSION_DEPTH, COMPREHENSION_DEPTH)
         problem = excess(tree, depth, folds)
         if problem:
@@ -127,23 +127,23 @@ class _Parser:
         """
         tree = self._parse_unary()
         while True:
-            binding, op = _BINDING.get(self.tokens[self.place].kind, _NONE)
+            binding, op = _BINDING.get(self.lexemes[self.position].kind, _NONE)
             if binding < level:
                 return tree
-            self.place += 1
+            self.position += 1
             right = self._parse_binary(binding + 1)
             tree = junction(op, (tree, right)) if binding < _JUNCTIONS else Call(op, (tree, right))
 
     def _parse_unary(self) -> Expression:
         """`unary` = member | "!" {"!"} member | "-" {"-"} member ;  an even number of either is none, as CEL says."""
-        sign = self.tokens[self.place].kind
+        sign = self.lexemes[self.position].kind
         if sign not in {"!", "-"}:
             return self._parse_member()
         count = 0
         while self._take(sign):
             count += 1
-        if sign == "-" and count == 1 and self.tokens[self.place].kind in {"int", "double"}:
-            self.place -= 1
+        if sign == "-" and count == 1 and self.lexemes[self.position].kind in {"int", "double"}:
+            self.position -= 1
             return self._parse_member()
         tree = self._parse_member()
         return tree if count % 2 == 0 else Call(Op.NOT if sign == "!" else Op.NEGATE, (tree,))
@@ -153,13 +153,13 @@ class _Parser:
         tree = self._parse_primary()
         while True:
             if self._take("."):
-                token = self._next()
-                if token.kind == "name" and self._take("("):
-                    tree = self._parse_method(tree, token)
-                elif token.kind in {"name", "quoted"}:
-                    tree = select(tree, str(token.value))
+                lexeme = self._next()
+                if lexeme.kind == "name" and self._take("("):
+                    tree = self._parse_method(tree, lexeme)
+                elif lexeme.kind in {"name", "quoted"}:
+                    tree = select(tree, str(lexeme.value))
                 else:
-                    self._fail("expected the name of a field or function", token)
+                    self._fail("expected the name of a field or function", lexeme)
             elif self._take("["):
                 tree = index(tree, self._parse_expression())
                 self._expect("]")
@@ -168,14 +168,14 @@ class _Parser:
 
     def _parse_primary(self) -> Expression:
         """`primary` = ["-"] NUMBER | TEXT | "true" | "false" | "null" | "(" expression ")" | list | map | named."""
-        token = self._next()
-        match token.kind:
+        lexeme = self._next()
+        match lexeme.kind:
             case "int" | "double" | "-":
-                return self._number(token)
+                return self._number(lexeme)
             case "text":
-                return Literal(token.value)
+                return Literal(lexeme.value)
             case "true" | "false" | "null":
-                return Literal(_KEYWORD_VALUES[token.kind])
+                return Literal(_KEYWORD_VALUES[lexeme.kind])
             case "(":
                 tree = self._parse_expression()
                 self._expect(")")
@@ -185,21 +185,21 @@ class _Parser:
             case "{":
                 return self._parse_map()
             case "name":
-                return self._parse_named(token)
-        self._fail("expected a value" if token.kind != "end" else "the text ends where a value is expected", token)
+                return self._parse_named(lexeme)
+        self._fail("expected a value" if lexeme.kind != "end" else "the text ends where a value is expected", lexeme)
 
-    def _number(self, token: Token) -> Expression:
-        negative = token.kind == "-"
-        number = self._next() if negative else token
+    def _number(self, lexeme: Lexeme) -> Expression:
+        negative = lexeme.kind == "-"
+        number = self._next() if negative else lexeme
         if number.kind not in {"int", "double"}:
-            self._fail("expected a value", token)
+            self._fail("expected a value", lexeme)
         value = number.value
         assert isinstance(value, (int, float))  # noqa: S101 - for the type checker
         value = -value if negative else value
         if isinstance(value, int) and value > INTEGER_MAX:
             self._fail("an integer beyond 64 bits", number)
-        if self.tokens[self.place].kind == "name" and self.tokens[self.place].start == number.end:
-            self._fail("a number is followed by an operator", self.tokens[self.place])
+        if self.lexemes[self.position].kind == "name" and self.lexemes[self.position].start == number.end:
+            self._fail("expected an operator after the number", self.lexemes[self.position])
         return Literal(value)
 
     def _parse_items(self, closing: str) -> list[Expression]:
@@ -210,7 +210,7 @@ class _Parser:
             if not self._take(","):
                 self._expect(closing)
                 break
-            if closing == ")" and self.tokens[self.place].kind == ")":
+            if closing == ")" and self.lexemes[self.position].kind == ")":
                 self._fail("expected a value")
         return items
 
@@ -226,96 +226,96 @@ class _Parser:
                 break
         return MapOf(tuple(entries))
 
-    def _parse_named(self, token: Token) -> Expression:
+    def _parse_named(self, lexeme: Lexeme) -> Expression:
         """`named` = NAME | NAME "(" arguments ")" | namespace "." NAME "(" arguments ")"."""
-        name = str(token.value)
+        name = str(lexeme.value)
         if name in RESERVED:
-            self._fail(f"`{name}` is a reserved word", token)
+            self._fail(f"`{name}` is a reserved word", lexeme)
         if self._take("("):
-            return self._parse_function(token)
-        if name in _NAMESPACES and self.tokens[self.place].kind == ".":
-            function = self.tokens[self.place + 1]
+            return self._parse_function(lexeme)
+        if name in _NAMESPACES and self.lexemes[self.position].kind == ".":
+            function = self.lexemes[self.position + 1]
             op = NAMESPACED.get((name, str(function.value)))
-            if op is not None and self.tokens[self.place + 2].kind == "(":
-                self.place += 3
+            if op is not None and self.lexemes[self.position + 2].kind == "(":
+                self.position += 3
                 return self._call(op, self._parse_items(")"), function)
         if name not in self.local:
             if name in self.constants:
                 self.used.add(name)
                 return self.constants[name]
             if name not in self.names and not self.lenient:
-                self._fail(f"there is no name `{name}` to read here", token)
+                self._fail(f"unknown name `{name}`", lexeme)
         return Path((name,))
 
-    def _parse_function(self, token: Token) -> Expression:
+    def _parse_function(self, lexeme: Lexeme) -> Expression:
         """`function` = "(" items ;  `has` takes a field, as `has(args.amount)`."""
-        name = str(token.value)
-        self._check_function(name, _FUNCTION_NAMES, token)
+        name = str(lexeme.value)
+        self._check_function(name, _FUNCTION_NAMES, lexeme)
         arguments = self._parse_items(")")
         if name == "has" and len(arguments) == 1:
-            return self._has(arguments[0], token)
+            return self._has(arguments[0], lexeme)
         if name == "matches":
-            return self._call(Op.MATCHES, arguments, token)
-        return self._call(FUNCTIONS.get(name), arguments, token)
+            return self._call(Op.MATCHES, arguments, lexeme)
+        return self._call(FUNCTIONS.get(name), arguments, lexeme)
 
-    def _has(self, argument: Expression, token: Token) -> Expression:
-        # `m["k"]` and `m.k` are one tree, yet `has` takes the second alone: the tokens tell.
-        dot, field, closing = self.tokens[self.place - 3 : self.place]
+    def _has(self, argument: Expression, lexeme: Lexeme) -> Expression:
+        # `m["k"]` and `m.k` are one tree, yet `has` takes the second alone: the lexemes tell.
+        dot, field, closing = self.lexemes[self.position - 3 : self.position]
         written = (dot.kind, closing.kind) == (".", ")") and field.kind in {"name", "quoted"}
         if not written or not isinstance(argument, (Path, Select)):
-            self._fail("`has` takes the field of something, as in `has(args.amount)`", token)
+            self._fail("`has` takes the field of something, as in `has(args.amount)`", lexeme)
         return Has(argument)
 
-    def _parse_method(self, receiver: Expression, token: Token) -> Expression:
+    def _parse_method(self, receiver: Expression, lexeme: Lexeme) -> Expression:
         """`method` = "(" items | fold ;  a comprehension has the name of its variable first."""
-        name = str(token.value)
-        variable = self.tokens[self.place]
-        named = variable.kind == "name" and self.tokens[self.place + 1].kind == ","
+        name = str(lexeme.value)
+        variable = self.lexemes[self.position]
+        named = variable.kind == "name" and self.lexemes[self.position + 1].kind == ","
         if named and any(macro == name for macro, _ in MACROS) and variable.value not in RESERVED:
-            return self._parse_fold(receiver, token, variable)
-        self._check_function(name, _METHOD_NAMES, token)
+            return self._parse_fold(receiver, lexeme, variable)
+        self._check_function(name, _METHOD_NAMES, lexeme)
         arguments = self._parse_items(")")
         if (name, len(arguments)) in MACROS:
             self._fail(f"`{name}` takes the name of a variable first", variable)
         if name == "size":
-            return self._call(Op.SIZE, [receiver, *arguments], token)
-        return self._call(METHODS.get(name), [receiver, *arguments], token)
+            return self._call(Op.SIZE, [receiver, *arguments], lexeme)
+        return self._call(METHODS.get(name), [receiver, *arguments], lexeme)
 
-    def _parse_fold(self, source: Expression, token: Token, variable: Token) -> Expression:
+    def _parse_fold(self, source: Expression, lexeme: Lexeme, variable: Lexeme) -> Expression:
         """`fold` = "(" NAME "," expression ["," expression] ")" ;  the variable hides whatever has its name."""
         name = str(variable.value)
         outer, self.local = self.local, (*self.local, name)
-        self.place += 2
+        self.position += 2
         bodies = self._parse_items(")")
         self.local = outer
-        op = MACROS.get((str(token.value), len(bodies) + 1))
+        op = MACROS.get((str(lexeme.value), len(bodies) + 1))
         if op is None:
-            return self._call(None, bodies, token)
+            return self._call(None, bodies, lexeme)
         return Fold(op, source, name, tuple(bodies))
 
-    def _check_function(self, name: str, known: frozenset[str], token: Token) -> None:
+    def _check_function(self, name: str, functions: frozenset[str], lexeme: Lexeme) -> None:
         # Before its arguments: an unknown name in these would else be blamed, as in `l.existsOne(x, x > 1)`.
-        if name not in known and not self.lenient:
-            self._fail(f"there is no function `{name}`", token)
+        if name not in functions and not self.lenient:
+            self._fail(f"unknown function `{name}`", lexeme)
 
-    def _call(self, op: Op | None, operands: list[Expression], token: Token) -> Expression:
+    def _call(self, op: Op | None, operands: list[Expression], lexeme: Lexeme) -> Expression:
         if op is not None:
             least, most = ARITIES[op]
             if least <= len(operands) <= most:
                 return Call(op, tuple(operands))
         if self.lenient:
-            return Unknown(str(token.value))
-        self._fail(f"`{token.value!s}` takes other arguments", token)
+            return Unknown(str(lexeme.value))
+        self._fail(f"`{lexeme.value!s}` does not take these arguments", lexeme)
 
-    def _next(self) -> Token:
-        token = self.tokens[self.place]
-        if token.kind != "end":
-            self.place += 1
-        return token
+    def _next(self) -> Lexeme:
+        lexeme = self.lexemes[self.position]
+        if lexeme.kind != "end":
+            self.position += 1
+        return lexeme
 
     def _take(self, kind: str) -> bool:
-        if self.tokens[self.place].kind == kind:
-            self.place += 1
+        if self.lexemes[self.position].kind == kind:
+            self.position += 1
             return True
         return False
 
@@ -323,6 +323,6 @@ class _Parser:
         if not self._take(kind):
             self._fail(f"expected `{kind}`")
 
-    def _fail(self, detail: str, token: Token | None = None) -> NoReturn:
-        at = token or self.tokens[self.place]
+    def _fail(self, detail: str, lexeme: Lexeme | None = None) -> NoReturn:
+        at = lexeme or self.lexemes[self.position]
         raise CaveatSyntaxError(detail, source=self.source, span=(at.start, max(at.end, at.start + 1)))

@@ -125,7 +125,7 @@ class Fold(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Unknown(Expression):
-    """A call of a function that there is not; only where `evaluate` is asked, and an error there."""
+    """A call of an unknown function; only where `evaluate` is asked, and an error there."""
 
     name: str
 

@@ -140,7 +140,7 @@ def _state(url: str, deadline: float, store: _Store) -> State:
 
 
 def _in_memory(url: str, deadline: float) -> State:
-    found = Finding(ok=False, what="memory", detail="of this process alone: a restart forgets revocations and budgets")
+    found = Finding(ok=False, what="memory", detail="only for this process: a restart forgets revocations and budgets")
     return State(
         url=url,
         revocations=MemoryRevocations(),

@@ -53,8 +53,8 @@ _CHARGE: Final = b"delegate:charge:"
 _REVOKED: Final = b"delegate:revoked:"
 _SILENCE_S: Final = 1.0  # after so long without an answer the feed's connection is given up
 _SETTINGS: Final = {
-    "appendonly": (("yes",), "without, a restart loses what came after the last snapshot"),
-    "appendfsync": (("always", "everysec"), "without, a crash loses what the kernel had not yet written"),
+    "appendonly": (("yes",), "without it, a restart loses what came after the last snapshot"),
+    "appendfsync": (("always", "everysec"), "without it, a crash loses what the kernel had not yet written"),
     "maxmemory-policy": (("noeviction",), "any other makes room by forgetting claims and revocations"),
 }
 

@@ -20,7 +20,7 @@ from delegate.core.chain.claims import BEARER
 from delegate.core.chain.links import Link
 from delegate.explain.hops import Hop, hops_of
 from delegate.language.capability import Capability, decode_capabilities
-from delegate.views.grants import freshness, grant_lines, grants_json, handing, open_note, spending
+from delegate.views.grants import budget_text, freshness_text, grant_lines, grants_json, hops_text, open_note
 from delegate.views.layout import WIDTH, escaped, hung, titled, wrapped
 from delegate.views.moments import when_from
 
@@ -58,20 +58,20 @@ class HopView:
         until = "" if hop.expires is None else f"until {when_from(hop.expires, now)}"
         lines = [f"{head:<{_ARROW_COLUMN}} {until}".rstrip()]
         lines += _permitted(self.capabilities)
-        for place, text in enumerate(hop.caveats):
-            lines += _said("if" if place == 0 else "", escaped(text))
+        for number, text in enumerate(hop.caveats):
+            lines += _said("if" if number == 0 else "", escaped(text))
         if hop.audience:
             lines += _said("at", ", ".join(hop.audience))
         if hop.not_before is not None:
             lines += _said("from", when_from(hop.not_before, now))
         if hop.hops is not None:
-            lines += _said("hands on", handing(hop.hops))
+            lines += _said("hands on", hops_text(hop.hops))
         if hop.budget:
-            lines += _said("spends", f"{spending(hop.budget)}, all below")
+            lines += _said("spends", f"{budget_text(hop.budget)}, by all below together")
         if hop.fresh is not None:
-            lines += _said("fresh", freshness(hop.fresh))
-        for place, text in enumerate(hop.needs):
-            lines += _said("needs" if place == 0 else "", escaped(text))
+            lines += _said("fresh", freshness_text(hop.fresh))
+        for number, text in enumerate(hop.needs):
+            lines += _said("needs" if number == 0 else "", escaped(text))
         if hop.who:
             lines += _said("who", ", ".join(f"{escaped(name)}: {escaped(fact)}" for name, fact in hop.who))
         if hop.why:
@@ -150,16 +150,16 @@ class ChainView:
         """Write what the hops add up to."""
         lines = grant_lines(self.effective, now)
         if self.budget:
-            lines += titled("Spends", wrapped(spending(self.budget), WIDTH - _TITLE_COLUMN))
+            lines += titled("Spends", wrapped(budget_text(self.budget), WIDTH - _TITLE_COLUMN))
         if self.fresh is not None:
-            lines += titled("Fresh", [freshness(self.fresh)])
+            lines += titled("Fresh", [freshness_text(self.fresh)])
         if self.needs:
             columns = WIDTH - _TITLE_COLUMN
             lines += titled("Needs", [line for text in self.needs for line in wrapped(escaped(text), columns)])
         if self.tenant:
             lines += titled("Tenant", [self.tenant])
         if self.bearer:
-            lines += titled("Bearer", ["whoever has it can use it; a service takes it only where told to"])
+            lines += titled("Bearer", ["whoever has it can use it; a service accepts it only if it is set up to"])
         return lines
 
     def to_json(self) -> dict[str, object]:
@@ -187,7 +187,7 @@ def view(link: Link, bound: bytes = b"") -> ChainView:
 
     Args:
         link: the last block.
-        bound: what its root is trusted for at most, where the chain was verified; `None`: anything.
+        bound: what its root is trusted for at most, encoded as in a block, of a verified chain; empty: anything.
     """
     links = link.up()
     first = links[0].block
@@ -229,7 +229,7 @@ def _head(hop: Hop) -> str:
     """Name a hop: its number, and who holds the chain from here on."""
     if hop.holder == BEARER:
         return f"{hop.index:>2} ─▶ whoever has it (a bearer block)"
-    return f"{hop.index:>2} ─▶ {hop.holder}{'' if hop.handed_on else ', narrowing its own'}"
+    return f"{hop.index:>2} ─▶ {hop.holder}{'' if hop.handed_on else ', narrowing its own chain'}"
 
 
 def _permitted(capabilities: Sequence[Capability]) -> list[str]:
@@ -237,9 +237,9 @@ def _permitted(capabilities: Sequence[Capability]) -> list[str]:
     texts = [escaped(str(capability)) for capability in capabilities]
     width = max((len(text) for text in texts if len(text) <= _SHORT), default=0)
     lines = []
-    for place, (text, capability) in enumerate(zip(texts, capabilities, strict=True)):
+    for number, (text, capability) in enumerate(zip(texts, capabilities, strict=True)):
         note = open_note(capability) if setting(capability) is Setting.OPEN else ""
-        lines += _said("may" if place == 0 else "", f"{text:<{width}}   {note}".rstrip())
+        lines += _said("may" if number == 0 else "", f"{text:<{width}}   {note}".rstrip())
     return lines
 
 

@@ -45,7 +45,7 @@ class Checked:
         return {"what": self.what, "result": str(self.mark), "words": self.words, "note": self.note or None}
 
 
-NAMES = Checked(what="names", mark=Mark.NOT_CHECKED, words="names: as handed down, no directory")
+NAMES = Checked(what="names", mark=Mark.NOT_CHECKED, words="names not checked (no directory)")
 HOLDER = Checked(what="holder", mark=Mark.NOT_CHECKED, words="holder not proven")
 
 
@@ -57,7 +57,7 @@ def signatures(held: int, total: int) -> Checked:
 
 def no_root() -> Checked:
     """Say that no trusted root signed the chain: then no signature was looked at."""
-    return Checked(what="root", mark=Mark.FAILED, words="root is none of those given")
+    return Checked(what="root", mark=Mark.FAILED, words="not signed by a given root")
 
 
 def root(name: str) -> Checked:
@@ -77,23 +77,23 @@ def not_revoked(count: int, age_s: int, *, overdue: bool) -> Checked:
     """Say by how many signers' lists nothing was taken back, how old the oldest is, and whether one has run out."""
     age = f"1 list, {span(age_s)} old" if count == 1 else f"{count} lists, the oldest {span(age_s)} old"
     note = f"{age}, overdue" if overdue else age
-    return Checked(what="revocation", mark=Mark.HELD, words="revocation", note=note)
+    return Checked(what="revocation", mark=Mark.HELD, words="not revoked", note=note)
 
 
 def stapled(name: str, age_s: int) -> Checked:
     """Say who said of this very chain that nothing of it was taken back, and how long ago."""
     note = f"stapled by {name}, {span(age_s)} old"
-    return Checked(what="revocation", mark=Mark.HELD, words="revocation", note=note)
+    return Checked(what="revocation", mark=Mark.HELD, words="not revoked", note=note)
 
 
 def revocation_failed(reason: Reason) -> Checked:
     """Say that a block or key was taken back, or that nobody's word on that is fresh enough."""
-    words = "revoked" if reason is Reason.REVOKED else "revocation stale"
+    words = "revoked" if reason is Reason.REVOKED else "revocation data is stale"
     return Checked(what="revocation", mark=Mark.FAILED, words=words)
 
 
 def revocation_unchecked(why: str = "") -> Checked:
-    """Say that nobody was asked whether something was taken back, and why."""
+    """Say that nobody looked up whether something was taken back, and why."""
     return Checked(what="revocation", mark=Mark.NOT_CHECKED, words="revocation not checked", note=why)
 
 

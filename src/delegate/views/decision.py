@@ -1,6 +1,6 @@
 """Why a request was refused, hop by hop: for the operator, from a decision that has been made (SPEC §9.3).
 
-Nothing here decides or asks again: what every hop says, and who could grant the request, is `Decision.explain`'s.
+Nothing here decides or evaluates again: what every hop says, and who could grant the request, is `Decision.explain`'s.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def refusal(error: DelegateError, chain: VerifiedChain | None) -> str:
 
 
 def decision_lines(decision: Decision, now: int, *, hops: bool) -> list[str]:
-    """Write a decision: what was asked, on whose authority, and with `hops` what every hop says and who could grant."""
+    """Write a decision: the request, on whose authority, and with `hops` what every hop says and who could grant."""
     explanation = decision.explain() if hops else None
     verdicts = () if explanation is None else explanation.verdicts
     by_policy = bool(verdicts) and decision.reason is Reason.POLICY_FAILED
     # Where every hop permits, something behind them refused: a budget, or a proof that was used before.
     told = by_policy or not all(each.permits for each in verdicts)
-    lines = [*wrapped(_headline(decision), WIDTH), *_inset("asked", asked(decision.request))]
+    lines = [*wrapped(_headline(decision), WIDTH), *_inset("request", request_line(decision.request))]
     if not decision.allowed and not told:
         lines += _inset("because", escaped(decision.detail))
     if decision.chain is not None:
@@ -50,7 +50,7 @@ def decision_lines(decision: Decision, now: int, *, hops: bool) -> list[str]:
         lines += _inset("holder", f"{holder}, on the authority of {decision.chain.originator}")
         lines += _inset("until", when_from(decision.chain.expires, now))
     if decision.confirmed_by:
-        lines += _inset("word of", ", ".join(decision.confirmed_by))
+        lines += _inset("confirmed", ", ".join(decision.confirmed_by))
     if explanation is not None:
         lines += _hop_lines(explanation)
         if by_policy:
@@ -59,7 +59,7 @@ def decision_lines(decision: Decision, now: int, *, hops: bool) -> list[str]:
     return lines
 
 
-def asked(request: Request) -> str:
+def request_line(request: Request) -> str:
     """Write a request on one line, its arguments shortened."""
     words = [shown(request.action)]
     if request.resource is not None:

@@ -4,7 +4,7 @@
     1 ─▶ agent:researcher   − mail.send   2h, 1h48m left
 
 `−` is gone, `→` became narrower, `+` is a condition that must hold besides; `… for pay` says that it is for those
-actions alone. `└─` in place of the arrow: the holder narrowed its own.
+actions alone. `└─` instead of the arrow: the holder narrowed its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from delegate.explain.hops import Hop, hops_of
 from delegate.language.capability import Capability
 from delegate.language.printer import format_expression as format_caveat
 from delegate.language.tree import conjunction, conjuncts
-from delegate.views.grants import freshness, handing, spending, why_nothing
+from delegate.views.grants import budget_text, freshness_text, hops_text, why_nothing
 from delegate.views.layout import CHANGE, WIDTH, escaped, flow, hung, wrapped
 from delegate.views.moments import when_from
 
@@ -86,13 +86,13 @@ class HopChange:
             limits.append(f"from {when_from(after.not_before, now)}")
         if before is None:
             if after.hops_left < UNLIMITED_HOPS:
-                limits.append(f"hands on {handing(after.hops_left)}")
+                limits.append(f"hands on {hops_text(after.hops_left)}")
         elif before.hops_left - after.hops_left > hop.handed_on:
-            limits.append(f"hands on {handing(after.hops_left)}")
+            limits.append(f"hands on {hops_text(after.hops_left)}")
         if hop.budget:
-            limits.append(f"spends {spending(hop.budget)}")
+            limits.append(f"spends {budget_text(hop.budget)}")
         if hop.fresh is not None:
-            limits.append(freshness(hop.fresh))
+            limits.append(freshness_text(hop.fresh))
         limits += [f"needs {escaped(text)}" for text in hop.needs]
         if before is None or after.expires < before.expires:
             limits.append(_life(hop.issued, after.expires, now))
@@ -139,9 +139,9 @@ def _given(after: Effective) -> list[str]:
     if len(after.grants) > 1:
         shared = _shared(after.grants)
     groups: dict[object, list[Capability]] = {}
-    for place, grant in enumerate(after.grants):
+    for number, grant in enumerate(after.grants):
         own = _without(grant, shared)
-        groups.setdefault(own.resource if own.condition is None else place, []).append(own)
+        groups.setdefault(own.resource if own.condition is None else number, []).append(own)
     together = (
         " ".join([*(str(Capability(action=each.action)) for each in group[:-1]), str(group[-1])])
         for group in groups.values()
@@ -183,5 +183,5 @@ def _life(issued: int, expires: int, now: int) -> str:
     """Write how long a hop lives and how much of it is left: `8h, 6h12m left`."""
     whole, left = span(expires - issued), span(abs(expires - now))
     if expires <= now:
-        return f"{whole}, over {left} ago"
+        return f"{whole}, expired {left} ago"
     return f"{left} left" if whole == left else f"{whole}, {left} left"

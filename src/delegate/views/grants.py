@@ -16,7 +16,7 @@ from delegate.views.layout import ITEM, WIDTH, escaped, flow, titled, titled_ite
 from delegate.views.moments import when_from
 
 _COLUMNS = WIDTH - 12
-_MORE = "shows more than the chain allows, since some patterns have no common form: `check` asks about one request"
+_MORE = "this shows more than the chain allows, as some patterns have no common form: use `check` for one request"
 
 
 def grant_lines(effective: Effective, now: int) -> list[str]:
@@ -25,7 +25,7 @@ def grant_lines(effective: Effective, now: int) -> list[str]:
     nothing = why_nothing(effective)
     if nothing:
         return titled("Grants", flow([f"nothing: {nothing}"], ITEM, _COLUMNS))
-    clashes = [f"nothing where {clash(text)}" for text in effective.clashes]
+    clashes = [f"{clash(text)}, so that part grants nothing" for text in effective.clashes]
     more = [] if effective.exact else [_MORE]
     if len(effective.grants) == 1 and not clashes and not more:
         return titled_items("Grants", [*_items(effective.grants[0]), *terms])
@@ -66,7 +66,7 @@ def clash(text: str) -> str:
     return f"{escaped(text)} cannot hold"
 
 
-def handing(hops: int) -> str:
+def hops_text(hops: int) -> str:
     """Say how often a chain may still be handed on."""
     if hops == 0:
         return "to nobody"
@@ -75,12 +75,12 @@ def handing(hops: int) -> str:
     return "once more" if hops == 1 else f"{hops} more times"
 
 
-def spending(budget: Iterable[tuple[str, int]]) -> str:
+def budget_text(budget: Iterable[tuple[str, int]]) -> str:
     """Say what may be spent: unit and amount of each pool."""
     return f"at most {', '.join(f'{amount} {unit}' for unit, amount in budget)}"
 
 
-def freshness(fresh_s: int) -> str:
+def freshness_text(fresh_s: int) -> str:
     """Say how old a verifier's revocation data may be."""
     return f"revocation data at most {span(fresh_s)} old"
 
@@ -104,5 +104,5 @@ def _terms(effective: Effective, now: int) -> list[str]:
         terms.insert(0, f"from {when_from(effective.not_before, now)}")
     terms.append("at any service" if effective.audience is None else f"at {', '.join(sorted(effective.audience))}")
     hops = effective.hops_left
-    terms.append("may not be handed on" if hops == 0 else f"may be handed on {handing(hops)}")
+    terms.append("may not be handed on" if hops == 0 else f"may be handed on {hops_text(hops)}")
     return terms

@@ -49,15 +49,15 @@ def wrapped(text: str, width: int) -> list[str]:
         lines.append(text[:cut])
         text = text[cut + skip :]
         room = width - len(_FURTHER)
-    return [line if place == 0 else _FURTHER + line for place, line in enumerate([*lines, text])]
+    return [line if number == 0 else _FURTHER + line for number, line in enumerate([*lines, text])]
 
 
 def _cut(text: str, room: int) -> tuple[int, int]:
     """Say where to break, and how many characters to leave out there."""
     for mark, kept in _BREAKS:
-        place = text.rfind(mark, room // 3, room + 1 - kept)
-        if place > 0:
-            return place + kept, 1
+        at = text.rfind(mark, room // 3, room + 1 - kept)
+        if at > 0:
+            return at + kept, 1
     return room, 0
 
 

@@ -157,13 +157,15 @@ class _Judge:
         if not self._asks(key.thumbprint):
             raise VerificationError(Reason.DISCHARGE_UNEXPECTED, f"nothing in this chain asks {party.name}")
         if signed.algorithm != key.algorithm or signed.algorithm not in self.settings.algorithms:
-            raise VerificationError(Reason.DISCHARGE_INVALID, f"{party.name}'s has alg {signed.algorithm}")
+            raise VerificationError(
+                Reason.DISCHARGE_INVALID, f"the discharge by {party.name} has alg {signed.algorithm}"
+            )
         structure = cose.sig_structure(signed.protected, discharge_aad(key.thumbprint), signed.payload_item)
         try:
             key.verify(structure, signed.signature)
             said = read_statement(signed.payload)
         except DelegateError as error:
-            detail = f"not {party.name}'s: {error.detail or error.reason}"
+            detail = f"not a discharge by {party.name}: {error.detail or error.reason}"
             raise VerificationError(Reason.DISCHARGE_INVALID, detail) from None
         if said.issuer != party.name:
             raise VerificationError(Reason.DISCHARGE_INVALID, f"signed by the key of {party.name} under another name")
@@ -181,34 +183,44 @@ class _Judge:
         if said.place is not None:
             need = self.needs.get((said.block_id, said.place))
             if need is None:
-                raise VerificationError(Reason.DISCHARGE_MISMATCH, f"{party.name}'s is for another block or need")
+                raise VerificationError(
+                    Reason.DISCHARGE_MISMATCH, f"the discharge by {party.name} is for another block or need"
+                )
             return need
         if not self.wants_staples or party.public_key.thumbprint not in self.settings.revokers:
-            raise VerificationError(Reason.DISCHARGE_UNEXPECTED, f"nobody asks {party.name} how fresh revocation is")
+            raise VerificationError(Reason.DISCHARGE_UNEXPECTED, f"nothing here needs a staple by {party.name}")
         if said.block_id != self.chain.link.id:
-            raise VerificationError(Reason.DISCHARGE_MISMATCH, f"{party.name}'s is for another chain")
+            raise VerificationError(Reason.DISCHARGE_MISMATCH, f"the staple by {party.name} is for another chain")
         return None
 
     def check(self, party: Principal, said: Statement, need: NeedAt | None) -> None:
         """Ask whether its signer may, whether it is good now, and whether it is for this request (steps 6 to 9)."""
         name, signer, now = party.name, party.public_key.thumbprint, self.now
         if need is not None and (signer not in need.rule.by or signer not in self.settings.third_parties):
-            raise VerificationError(Reason.DISCHARGE_MISMATCH, f"{name}'s is for a need that does not name it")
+            raise VerificationError(
+                Reason.DISCHARGE_MISMATCH, f"the discharge by {name} is for a need that does not name it"
+            )
         if any(each.subject == signer and said.issued >= each.since for each in self.records):
             raise VerificationError(Reason.REVOKED, f"the key of {name} was revoked")
         if now >= said.expires:
-            raise VerificationError(Reason.DISCHARGE_EXPIRED, f"{name}'s expired {span(now - said.expires)} ago")
+            raise VerificationError(
+                Reason.DISCHARGE_EXPIRED, f"the discharge by {name} expired {span(now - said.expires)} ago"
+            )
         if said.issued > now + self.settings.leeway_s:
-            raise VerificationError(Reason.DISCHARGE_EXPIRED, f"{name}'s is dated {span(said.issued - now)} ahead")
+            raise VerificationError(
+                Reason.DISCHARGE_EXPIRED, f"the discharge by {name} is dated {span(said.issued - now)} ahead"
+            )
         if need is not None and need.rule.age is not None and now - said.issued > need.rule.age:
-            old = f"{name}'s is {now - said.issued} s old, where {need.rule.age} s are the most"
+            old = f"the discharge by {name} is {now - said.issued} s old; the need takes {need.rule.age} s at most"
             raise VerificationError(Reason.DISCHARGE_EXPIRED, old)
         if need is not None and need.rule.each and (said.digest is None or said.last is None):
-            raise VerificationError(Reason.DISCHARGE_MISMATCH, f"{name}'s is bound to no request")
+            raise VerificationError(Reason.DISCHARGE_MISMATCH, f"the discharge by {name} is bound to no request")
         if said.digest is not None and said.digest != self.request.digest:
-            raise VerificationError(Reason.DISCHARGE_MISMATCH, f"{name}'s is for another request")
+            raise VerificationError(Reason.DISCHARGE_MISMATCH, f"the discharge by {name} is for another request")
         if said.last is not None and said.last != self.chain.link.id:
-            raise VerificationError(Reason.DISCHARGE_MISMATCH, f"{name}'s is for another holder, or another chain")
+            raise VerificationError(
+                Reason.DISCHARGE_MISMATCH, f"the discharge by {name} is for another holder or another chain"
+            )
 
 
 def staples(confirmed: Iterable[Confirmed]) -> list[Feed]:

@@ -65,7 +65,7 @@ def possession(
                 raise VerificationError(Reason.PROOF_MISSING, "discharges come with a proof; present it with prove")
             _check_secret(found.secret, chain)
             return SECRET_SHOWN
-        raise VerificationError(Reason.PROOF_MISSING, "a chain without a proof; present it with prove")
+        raise VerificationError(Reason.PROOF_MISSING, "the chain came without a proof; present it with prove")
     except DelegateError as error:
         raise at_hop(error, chain.link.hop) from None
 

@@ -52,7 +52,7 @@ class Recent(Generic[T]):
         return found
 
     def put(self, key: bytes | str, value: T) -> bool:
-        """Keep, put out whatever is too much, and say whether it was kept."""
+        """Keep it, evict whatever is too much, and say whether it was kept."""
         size = len(key)
         if size > KEY_BYTES or not self._size:
             return False

@@ -92,7 +92,7 @@ def check_fresh(
             continue
         feed = by_signer.get(signer)
         if feed is None:
-            raise StateError(Reason.REVOCATION_STALE, f"no list by {name} was ever seen", hop=hop)
+            raise StateError(Reason.REVOCATION_STALE, f"no list by {name} has been seen", hop=hop)
         words = _stale(feed, most, settings, now)
         if words:
             raise StateError(Reason.REVOCATION_STALE, f"the list by {name} {words}", hop=hop)
@@ -105,7 +105,7 @@ def _stale(feed: Feed, most: int | None, settings: Settings, now: int) -> str:
     if feed.issued > now + settings.leeway_s:
         return "is dated ahead"
     if most is not None and now - feed.issued > most:
-        return f"is {now - feed.issued} s old, where {most} s are the most"
+        return f"is {now - feed.issued} s old; {most} s is the most allowed"
     return ""
 
 

@@ -64,7 +64,9 @@ def charges(link: Link, cost: Mapping[str, int], *, has_ledger: bool) -> tuple[C
     origin = link.up()[0].id
     for pool in link.pools:
         if not has_ledger:
-            raise StateError(Reason.BUDGET_UNAVAILABLE, "this verifier has no ledger to charge", hop=pool.hop)
+            raise StateError(
+                Reason.BUDGET_UNAVAILABLE, "this verifier has no ledger to charge budgets in", hop=pool.hop
+            )
         amount = cost.get(pool.unit, 1 if pool.unit == CALLS else None)
         if amount is None:
             raise Denied(Reason.BUDGET_UNPRICED, f"the service gave no cost in {pool.unit}", hop=pool.hop)
@@ -82,5 +84,5 @@ def refusal(
     if refused.left is None:
         return VerificationError(Reason.REPLAYED, "this proof has been used", hop=link.hop)
     pool, charge = link.pools[refused.place], charged[refused.place]
-    detail = f"{pool.unit}: {charge.amount} asked, and {refused.left} of {pool.limit} left"
+    detail = f"{pool.unit}: {charge.amount} needed, and {refused.left} of {pool.limit} left"
     return Denied(Reason.BUDGET_EXHAUSTED, detail, hop=pool.hop)

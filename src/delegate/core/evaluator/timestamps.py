@@ -48,7 +48,7 @@ def parse_timestamp(text: str) -> Timestamp:
     """
     match = _TIMESTAMP.fullmatch(text) if len(text) <= _TEXT_MAX else None
     if match is None:
-        detail = "no timestamp like `2027-01-31T12:00:00Z`"
+        detail = "not a timestamp like `2027-01-31T12:00:00Z`"
         raise EvaluationError(detail)
     year, month, day, hour, minute, second = map(int, match.group(1, 2, 3, 4, 5, 6))
     fraction, sign, offset_hours, offset_minutes = match.group(7, 8, 9, 10)
@@ -56,7 +56,7 @@ def parse_timestamp(text: str) -> Timestamp:
         days = datetime(year, month, day, hour, minute, second, tzinfo=UTC).toordinal() - _EPOCH_DAY
         offset = _offset_seconds(sign, int(offset_hours), int(offset_minutes)) if sign else 0
     except ValueError:
-        detail = "a timestamp that there is not"
+        detail = "a timestamp that does not exist"
         raise EvaluationError(detail) from None
     seconds = days * DAY_S + hour * 3600 + minute * 60 + second - offset
     return timestamp(seconds * SECOND_NS + int((fraction or "").ljust(9, "0")))
@@ -81,7 +81,7 @@ def parse_duration(text: str) -> Duration:
     if text in {"0", "+0", "-0"}:
         return Duration(0)
     if len(text) > _TEXT_MAX or not _DURATION.fullmatch(text):
-        detail = "no duration like `1h30m` or `1.5s`"
+        detail = "not a duration like `1h30m` or `1.5s`"
         raise EvaluationError(detail)
     total = 0
     for whole, fraction, unit in _DURATION_PART.findall(text):
@@ -162,7 +162,7 @@ def _offset(name: str, seconds: int) -> int:
     if match:
         return _offset_seconds(match[1], int(match[2]), int(match[3]))
     if name not in _zone_names():
-        detail = "no time zone like `UTC`, `+05:30` or `Europe/Berlin`"
+        detail = "not a time zone like `UTC`, `+05:30` or `Europe/Berlin`"
         raise EvaluationError(detail)
     # A day from the ends of Python's calendar, where no zone changes its clocks.
     near = min(max(seconds, _FIRST_S), _LAST_S)

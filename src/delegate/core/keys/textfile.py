@@ -7,7 +7,7 @@ skip what precedes their first line, so other tools read the same file. A public
 - A file is made with its final mode from the start, and never overwrites another: what a key has signed
   would be lost with it.
 - The name in a private file is the word of whoever could write the file, and so is its key.
-- Troubles with the file itself are `OSError`; troubles with what it says are `DelegateError`.
+- Problems with the file itself are `OSError`; problems with what it says are `DelegateError`.
 """
 
 from __future__ import annotations
