@@ -65,10 +65,10 @@ def test_three_calls_and_no_fourth(clerk: Desk) -> None:
     ran = ask(clerk, *STATE)
     assert (ran.status, ran.out) == (1, "")
     assert ran.err == (
-        "refused: hop 0 (user:alice@example.com → agent:planner): calls: 1 asked, and 0 of 3 left [budget_exhausted]\n"
+        "refused: hop 0 (user:alice@example.com → agent:planner): calls: 1 needed, and 0 of 3 left [budget_exhausted]\n"
     )
     explained = clerk.run(*VERIFY, *STATE, "--explain", now=None).out
-    assert "\n  because   calls: 1 asked, and 0 of 3 left\n" in explained
+    assert "\n  because   calls: 1 needed, and 0 of 3 left\n" in explained
     assert " · budget exhausted ✗\n" in explained
 
 
@@ -103,7 +103,7 @@ def test_a_budget_needs_a_state(clerk: Desk) -> None:
     assert ran.err == (
         "budgets are charged in a store: --state sqlite:///state.db, redis://… or postgresql://…\n"
         "error: hop 0 (user:alice@example.com → agent:planner): "
-        "this verifier has no ledger to charge [budget_unavailable]\n"
+        "this verifier has no ledger to charge budgets in [budget_unavailable]\n"
     )
     assert "budget unavailable ✗" in clerk.run(*VERIFY, "--explain", now=None).out
     connect(STATE[1]).close()
@@ -128,10 +128,10 @@ def test_check_says_whether_enough_is_left(clerk: Desk) -> None:
     ran = clerk.run(*check, *STATE, now=None)
     assert ran.status == 1
     assert ran.err == (
-        "refused: hop 0 (user:alice@example.com → agent:planner): calls: 1 asked, and 0 of 1 left [budget_exhausted]\n"
+        "refused: hop 0 (user:alice@example.com → agent:planner): calls: 1 needed, and 0 of 1 left [budget_exhausted]\n"
     )
     said = clerk.run(*check, *STATE, "--cost", "usd_cents=681", "--cost", "calls=0", "--json", now=None).json
-    assert said["detail"] == "usd_cents: 681 asked, and 680 of 1000 left"
+    assert said["detail"] == "usd_cents: 681 needed, and 680 of 1000 left"
     assert clerk.run(*check, *STATE, "--cost", "usd_cents=680", "--cost", "calls=0", now=None).status == 0
     refused = clerk.run("check", "t", *TRUST, *asking("/elsewhere"), *STATE, now=None)
     assert "[capability_missing]" in refused.err
@@ -232,7 +232,7 @@ def test_an_imported_list_keeps_the_word_fresh(clerk: Desk, monkeypatch: pytest.
     assert clerk.run(*revoke, now="2026-12-01T10:00Z").status == 0
     bound = ("--revoker", "alice.pub", "--max-revocation-age", "1h")
     ran = ask(clerk, *STATE, *bound)
-    assert (ran.status, ran.err) == (5, "error: no list by user:alice@example.com was ever seen [revocation_stale]\n")
+    assert (ran.status, ran.err) == (5, "error: no list by user:alice@example.com has been seen [revocation_stale]\n")
     assert clerk.run("revocations", "import", "alice.dlgr", *STATE, now=None).status == 0
     assert clerk.run(*VERIFY, *STATE, *bound, now=None).status == 5
     merge = ("revocations", "merge", "alice.dlgr", "--key", "alice.key", "--list", "alice.dlgr")

@@ -48,7 +48,7 @@ def test_where_a_reason_arose_may_matter() -> None:
         ((*MINT, "--can", "a", "--ttl", "0s"), "not a duration"),
         ((*MINT, "--can", "a", "--until", "tomorrow"), "is not a time"),
         ((*MINT, "--can", "a", "--until", "2027-01-01T00:00"), "no time zone"),
-        ((*MINT, "--can", "a", "--until", "2020-01-01T00:00Z"), "over before it begins"),
+        ((*MINT, "--can", "a", "--until", "2020-01-01T00:00Z"), "expire before it begins"),
         ((*MINT, "--can", "a", "--ttl", "5m", "--hops", "99"), "hops"),
         ((*MINT, "--can", "a", "--ttl", "5m", "--tenant", "a b"), "tenant"),
         ((*MINT, "--can", "a", "--ttl", "5m", "--on-behalf-of", "alice"), "name"),

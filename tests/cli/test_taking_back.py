@@ -160,13 +160,13 @@ def test_stale(story: Desk, proven: Prove) -> None:
     assert (ran.status, ran.out, ran.err) == (
         5,
         "",
-        "error: the list by user:alice@example.com is 7200 s old, where 3600 s are the most [revocation_stale]\n",
+        "error: the list by user:alice@example.com is 7200 s old; 3600 s is the most allowed [revocation_stale]\n",
     )
     ran = story.run(*VERIFY, *bound, "1h")
     assert ran.status == 5
     assert ran.err == (
         "say where their lists are: --revocations FILE or --state URL\n"
-        "error: no list by user:alice@example.com was ever seen [revocation_stale]\n"
+        "error: no list by user:alice@example.com has been seen [revocation_stale]\n"
     )
     assert word(story, *listed, *bound, "1h") == "revocation data is stale, failed, None"
     assert story.run(*INSPECT, *listed, *bound, "1h").status == 5

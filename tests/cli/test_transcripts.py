@@ -218,7 +218,7 @@ def test_verify_of_a_request_without_a_proof(story: Desk) -> None:
     assert (ran.status, ran.out) == (1, "")
     assert ran.err == (
         "refused: hop 2 (agent:researcher → agent:summarizer): "
-        "a chain without a proof; present it with prove [proof_missing]\n"
+        "the chain came without a proof; present it with prove [proof_missing]\n"
     )
 
 
