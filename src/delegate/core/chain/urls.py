@@ -10,13 +10,14 @@ The rules of this file:
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address
-from typing import Final, NoReturn
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from delegate.core.chain.printable import has_space, is_plain, shown
 from delegate.core.patterns.plain_form import needlessly_encoded
 from delegate.errors import DelegateError, Reason
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
@@ -36,6 +37,8 @@ def split_url(url: str) -> tuple[str, dict[str, list[str]]]:
     Raises:
         DelegateError: MALFORMED.
     """
+    from urllib.parse import parse_qsl, urlsplit
+
     if not is_plain(url) or has_space(url) or "\\" in url or "#" in url:
         _refuse(f"not a URL without spaces, backslashes and fragment: `{shown(url)}`")
     try:
@@ -74,6 +77,8 @@ def _is_address(text: str) -> bool:
 
     Without a zone, which is the sender's own, and no IPv4 address in disguise: that has another text.
     """
+    from ipaddress import IPv6Address
+
     try:
         address = IPv6Address(text)
     except ValueError:

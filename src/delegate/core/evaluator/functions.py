@@ -13,7 +13,6 @@ import math
 import operator
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, TypeAlias
 
 from delegate.core.evaluator import timestamps as times
@@ -271,6 +270,8 @@ def format_double(value: float) -> str:
     """The shortest text that reads back as this double, as CEL's C++ and Go runtimes write it."""
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    from decimal import Decimal
+
     sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
     assert isinstance(exponent, int)  # noqa: S101 - for the type checker: the value is finite
     text = "".join(map(str, digits))

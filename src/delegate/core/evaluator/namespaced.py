@@ -14,14 +14,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from delegate.core.evaluator.scope import EvaluationError, Scope
 from delegate.core.evaluator.values import no_overload
 from delegate.core.patterns.matching import compile_pattern, match_steps
 from delegate.core.patterns.plain_form import plain_form
 from delegate.errors import TokenError
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 # The longest text of an address with a prefix length.
 _ADDRESS_MAX = 50
@@ -42,8 +44,8 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _PREFIX_LENGTH = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
 
-_Address: TypeAlias = IPv4Address | IPv6Address
-_Network: TypeAlias = IPv4Network | IPv6Network
+_Address: TypeAlias = "IPv4Address | IPv6Address"
+_Network: TypeAlias = "IPv4Network | IPv6Network"
 
 
 def _texts(name: str, scope: Scope, *values: object, base: int = _BASE_STEPS) -> list[str]:
@@ -126,6 +128,8 @@ def net_within(address: object, network: object, scope: Scope) -> bool:
 
 
 def _address(text: str) -> _Address:
+    from ipaddress import IPv6Address, ip_address
+
     try:
         address = ip_address(text) if len(text) <= _ADDRESS_MAX and "%" not in text else None
     except ValueError:
@@ -138,10 +142,12 @@ def _address(text: str) -> _Address:
     return address
 
 
-_MAPPED = IPv6Network("::ffff:0:0/96")
+_MAPPED_BITS = 96  # of ::ffff:0:0, before an IPv4 address
 
 
 def _network(text: str) -> _Network:
+    from ipaddress import IPv4Network, IPv6Network, ip_network
+
     network: _Network | None = None
     _, _, length = text.partition("/")
     if len(text) <= _ADDRESS_MAX and "%" not in text and _PREFIX_LENGTH.fullmatch(length):
@@ -152,9 +158,9 @@ def _network(text: str) -> _Network:
     if network is None:
         detail = "text that is no IP network like `10.0.0.0/8`"
         raise EvaluationError(detail)
-    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
-        mapped = network.network_address.ipv4_mapped
-        return IPv4Network((int(mapped or 0), network.prefixlen - 96))
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is not None and network.prefixlen >= _MAPPED_BITS:
+        return IPv4Network((int(mapped), network.prefixlen - _MAPPED_BITS))
     return network
 
 
