@@ -6,10 +6,10 @@ aware datetime. A naive datetime is refused: nobody can say which moment it mean
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from delegate.limits import TIME_MAX
+from delegate.regular import regular
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -18,9 +18,9 @@ Duration: TypeAlias = "int | str | timedelta"
 Instant: TypeAlias = "int | datetime"
 
 _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION: Final = re.compile(r"(?:[0-9]{1,9}[smhdw])+")
+_DURATION: Final = regular(r"(?:[0-9]{1,9}[smhdw])+")
 _SPANS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
-_PART: Final = re.compile(r"([0-9]+)([smhdw])")
+_PART: Final = regular(r"([0-9]+)([smhdw])")
 
 
 def seconds(duration: Duration) -> int:

@@ -9,18 +9,18 @@ The rules of this file:
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from delegate.core.chain.printable import has_space, is_plain, shown
 from delegate.core.patterns.plain_form import needlessly_encoded
 from delegate.errors import DelegateError, Reason
+from delegate.regular import regular
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
-_HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+_TOKEN: Final = regular(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
+_HOST: Final = regular(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 

@@ -34,6 +34,7 @@ from delegate.core.evaluator.values import (
     timestamp,
 )
 from delegate.limits import INTEGER_MAX, INTEGER_MIN
+from delegate.regular import regular
 
 Implementation: TypeAlias = Callable[..., object]
 
@@ -42,8 +43,8 @@ _SEARCH_BITS = 12
 # What writing a double, a timestamp or a duration costs.
 _WRITE_STEPS = 4
 
-_INTEGER = re.compile(r"-?[0-9]{1,64}", re.ASCII)
-_DOUBLE = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,400})?", re.ASCII)
+_INTEGER = regular(r"-?[0-9]{1,64}", re.ASCII)
+_DOUBLE = regular(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,400})?", re.ASCII)
 _SPECIAL_DOUBLES = {"inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity", "nan", "NaN"}
 _BOOLS = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),

@@ -21,6 +21,7 @@ from delegate.core.evaluator.values import no_overload
 from delegate.core.patterns.matching import compile_pattern, match_steps
 from delegate.core.patterns.plain_form import plain_form
 from delegate.errors import TokenError
+from delegate.regular import regular
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -33,16 +34,16 @@ _BASE_STEPS = 8
 # Two addresses of eight groups, or of six and four decimal numbers, take three times as long to read as a host.
 _NETWORK_STEPS = 24
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
-_AUTHORITY = re.compile(
+_SCHEME = regular(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
+_AUTHORITY = regular(
     r"[A-Za-z][A-Za-z0-9+.-]*://(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+))(?::([0-9]{1,5}))?(?=[/?#]|\Z)", re.ASCII
 )
 # What URL readers drop, or take for a slash.
-_UNFIT_IN_URL = re.compile(r"[\x00-\x20\x7f-\x9f\\\u2028\u2029\ufeff]")
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
+_UNFIT_IN_URL = regular(r"[\x00-\x20\x7f-\x9f\\\u2028\u2029\ufeff]")
+_LABEL = regular(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 # A last label that makes a host an IPv4 address in the eyes of a browser.
-_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
-_PREFIX_LENGTH = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
+_NUMERIC = regular(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
+_PREFIX_LENGTH = regular(r"0|[1-9][0-9]{0,2}", re.ASCII)
 
 _Address: TypeAlias = "IPv4Address | IPv6Address"
 _Network: TypeAlias = "IPv4Network | IPv6Network"

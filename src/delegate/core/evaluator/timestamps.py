@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from delegate.core.evaluator.scope import EvaluationError, Scope
 from delegate.core.evaluator.values import SECOND_NS, Duration, Timestamp, duration, no_overload, timestamp
+from delegate.regular import regular
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -29,13 +30,11 @@ PARSE_BITS = 2
 ZONE_STEPS = 4
 
 DAY_S = 86_400
-_TIMESTAMP = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
-)
-_DURATION = re.compile(r"[+-]?(?:(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:h|ms|m|s|us|ns))+", re.ASCII)
-_DURATION_PART = re.compile(r"(\d*)(?:\.(\d*))?(h|ms|m|s|us|ns)", re.ASCII)
+_TIMESTAMP = regular(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
+_DURATION = regular(r"[+-]?(?:(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:h|ms|m|s|us|ns))+", re.ASCII)
+_DURATION_PART = regular(r"(\d*)(?:\.(\d*))?(h|ms|m|s|us|ns)", re.ASCII)
 _UNIT_NS = {"h": 3600 * SECOND_NS, "m": 60 * SECOND_NS, "s": SECOND_NS, "ms": 1_000_000, "us": 1000, "ns": 1}
-_OFFSET = re.compile(r"([+-]?)([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
+_OFFSET = regular(r"([+-]?)([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 # The longest text that is read at all.
 _TEXT_MAX = 128
 

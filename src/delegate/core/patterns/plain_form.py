@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from delegate.regular import regular
 
 # What makes a resource unfit for patterns: a control character or a backslash; a percent sign without two hex
 # digits, or one that hides NUL, `%`, `/`, `\`, or what need not be hidden (a letter, a digit, `-`, `.`, `_`, `~`:
@@ -10,13 +10,13 @@ import re
 # parameters behind it, which URL parsers cut off first, as they are or in percent signs; bytes that UTF-8 never has
 # (RFC 3629), such as the long forms of `/` and `.`, which some servers take for these.
 _NEEDLESS = "%(?:2[DEde]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])"
-_NEEDLESSLY_ENCODED = re.compile(_NEEDLESS)
+_NEEDLESSLY_ENCODED = regular(_NEEDLESS)
 _NO_UTF8 = "%(?:[Cc][01]|[Ff][5-9A-Fa-f]|[Ee]0%[89]|[Ff]0%8)"
-_NOT_PLAIN = re.compile(
+_NOT_PLAIN = regular(
     rf"[\x00-\x1f\x7f-\x9f\\]|%(?![0-9A-Fa-f]{{2}})|%(?:00|25|2[Ff]|5[Cc])|{_NEEDLESS}|{_NO_UTF8}"
     r"|(?:\A|/)\.{1,2}(?=[/?#;]|%(?:23|3[BbFf])|\Z)"
 )
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?!/)")
+_SCHEME = regular(r"[A-Za-z][A-Za-z0-9+.-]*://(?!/)")
 
 
 def plain_form(resource: str) -> bool:
