@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from nacl._sodium import ffi, lib  # type: ignore[import-not-found] # compiled: the library as PyNaCl itself calls it
 
-if lib.sodium_init() < 0:  # once is enough, and again does no harm; `nacl.bindings` does it too, and much else
+# Once is enough, and again does no harm. `nacl.bindings` does it too, and loads much else.
+if lib.sodium_init() < 0:  # pragma: no cover - a machine without randomness
     message = "libsodium cannot be used: it found no source of randomness"
     raise RuntimeError(message)
 
