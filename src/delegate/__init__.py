@@ -6,9 +6,7 @@ sub-agent proves possession of its key over one request; a service checks the wh
 Importing this package loads none of it: each name is loaded when it is first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as `typing` has it, which need not be loaded for that
 if TYPE_CHECKING:
     from delegate.authoring.ask import Ask
     from delegate.authoring.bearer import BearerToken
@@ -63,43 +61,44 @@ if TYPE_CHECKING:
     from delegate.verifier.roots import Root
     from delegate.verifier.verified import VerifiedChain
     from delegate.verifier.verifier import AsyncVerifier, Verifier
+else:
+    from delegate.faces import face
 
-# Where each name stands; a test holds this list to the imports above.
-_HOMES = {
-    "authoring.ask": ("Ask",),
-    "authoring.bearer": ("BearerToken",),
-    "authoring.discharge": ("Discharge",),
-    "authoring.draft": ("Draft",),
-    "authoring.holder": ("Holder",),
-    "authoring.identity": ("Identity",),
-    "authoring.revoke": ("RevokedBlock", "RevokedKey"),
-    "authoring.signers": ("Signer",),
-    "authoring.token": ("Presentation", "Token"),
-    "core.chain.request": ("Request",),
-    "core.chain.revocations": ("RevocationList",),
-    "core.keys.principal": ("Principal",),
-    "core.keys.public": ("PublicKey",),
-    "errors": (
-        *("AttenuationError", "CaveatError", "CaveatSyntaxError", "DelegateError", "Denied", "Reason", "StateError"),
-        *("TokenError", "VerificationError"),
-    ),
-    "explain.hops": ("Hop",),
-    "explain.unverified": ("UnverifiedToken",),
-    "language.capability": ("Capability", "can", "exactly"),
-    "language.conditions": ("Caveat", "when"),
-    "language.constraints": (
-        *("Constraint", "any_value", "at_least", "at_most", "between", "each", "equals", "host_in", "ip_in", "length"),
-        *("matching", "none_of", "one_of", "regex", "some", "within"),
-    ),
-    "language.needs": ("Need", "need"),
-    "limits": ("Limits",),
-    "state.memory_replay": ("MemoryReplay",),
-    "verifier.decision": ("Authorization", "Decision"),
-    "verifier.roots": ("Root",),
-    "verifier.verified": ("VerifiedChain",),
-    "verifier.verifier": ("AsyncVerifier", "Verifier"),
-}
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+    _HOMES = {
+        "authoring.ask": ("Ask",),
+        "authoring.bearer": ("BearerToken",),
+        "authoring.discharge": ("Discharge",),
+        "authoring.draft": ("Draft",),
+        "authoring.holder": ("Holder",),
+        "authoring.identity": ("Identity",),
+        "authoring.revoke": ("RevokedBlock", "RevokedKey"),
+        "authoring.signers": ("Signer",),
+        "authoring.token": ("Presentation", "Token"),
+        "core.chain.request": ("Request",),
+        "core.chain.revocations": ("RevocationList",),
+        "core.keys.principal": ("Principal",),
+        "core.keys.public": ("PublicKey",),
+        "errors": (
+            *("AttenuationError", "CaveatError", "CaveatSyntaxError", "DelegateError", "Denied", "Reason"),
+            *("StateError", "TokenError", "VerificationError"),
+        ),
+        "explain.hops": ("Hop",),
+        "explain.unverified": ("UnverifiedToken",),
+        "language.capability": ("Capability", "can", "exactly"),
+        "language.conditions": ("Caveat", "when"),
+        "language.constraints": (
+            *("Constraint", "any_value", "at_least", "at_most", "between", "each", "equals", "host_in", "ip_in"),
+            *("length", "matching", "none_of", "one_of", "regex", "some", "within"),
+        ),
+        "language.needs": ("Need", "need"),
+        "limits": ("Limits",),
+        "state.memory_replay": ("MemoryReplay",),
+        "verifier.decision": ("Authorization", "Decision"),
+        "verifier.roots": ("Root",),
+        "verifier.verified": ("VerifiedChain",),
+        "verifier.verifier": ("AsyncVerifier", "Verifier"),
+    }
+    __getattr__, __dir__ = face(__name__, _HOMES)
 
 __all__ = [
     "Ask",
@@ -160,17 +159,3 @@ __all__ = [
     "when",
     "within",
 ]
-
-
-def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    found = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

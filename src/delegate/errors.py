@@ -12,16 +12,20 @@ Rules of this file:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from delegate.regular import regular
+
+if TYPE_CHECKING:
+    from re import Match
 
 # What a terminal or a log would act on (SPEC §4.2): control characters, surrogates, the format characters of Unicode
 # 15.1 (bidirectional overrides and zero-width ones among them), line and paragraph separators, and the whole plane-14
 # tag and selector block. The ranges are spelled out here, and not taken from Python's own Unicode tables: two verifiers
 # of different age must say the same of the same bytes.
-UNPRINTABLE: Final = re.compile(
+UNPRINTABLE: Final = regular(
     "[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd"
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
@@ -35,7 +39,7 @@ def one_line(text: str, most: int = DETAIL_CHARACTERS) -> str:
     return escaped if len(escaped) <= most else escaped[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def _escape(match: re.Match[str]) -> str:
+def _escape(match: Match[str]) -> str:
     return match[0].encode("unicode_escape", "surrogatepass").decode("ascii")
 
 

@@ -6,7 +6,7 @@ nowhere. A service may ask for less of the few in `Limits`, never for more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from delegate.frozen import Frozen, put
 
 # Envelopes. A header of 16 KiB is what common servers take at most; a presentation adds proof and discharges.
 TOKEN_BYTES = 16 * 1024
@@ -71,17 +71,21 @@ REVOCATIONS = 65_536
 CBOR_DEPTH = 40
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Frozen):
     """What one verifier accepts at most; each at most the format's own bound."""
 
-    blocks: int = BLOCKS
-    evaluation_steps: int = EVALUATION_STEPS
+    __slots__ = ("blocks", "evaluation_steps")
 
-    def __post_init__(self) -> None:
+    blocks: int
+    evaluation_steps: int
+
+    def __init__(self, *, blocks: int = BLOCKS, evaluation_steps: int = EVALUATION_STEPS) -> None:
         """Refuse a limit above the format's: it would accept what other verifiers do not."""
-        for field in fields(self):
-            value, most = getattr(self, field.name), int(str(field.default))
+        for name, value, most in (
+            ("blocks", blocks, BLOCKS),
+            ("evaluation_steps", evaluation_steps, EVALUATION_STEPS),
+        ):
             if type(value) is not int or not 0 < value <= most:
-                message = f"limits.{field.name} must be an int from 1 to {most}"
+                message = f"limits.{name} must be an int from 1 to {most}"
                 raise ValueError(message)
+            put(self, name, value)

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from delegate.authoring import key_files
 from delegate.authoring.key_files import is_private, load_private, needs_passphrase, save_private
 from delegate.authoring.signers import Ed25519Signer, Esp256Signer
 from delegate.core.keys.names import check_name, is_name
@@ -385,6 +386,79 @@ def test_a_private_key_that_no_library_knows(tmp_path: Path) -> None:
     with pytest.raises(TokenError) as caught:
         load_private(path)
     assert caught.value.reason is Reason.UNSUPPORTED_ALGORITHM
+
+
+PLAIN_PEM = SIGNER.to_pem().decode()
+
+
+def opened(pem: str) -> bytes | Reason:
+    """What the library makes of a PEM: the public key in it, or why there is none."""
+    try:
+        return key_files._open(pem, None).public_key.raw
+    except TokenError as error:
+        return error.reason
+
+
+def both_agree(pem: str) -> bool:
+    """Whether the quick reader read it; whatever it reads, the library reads as the same key."""
+    seed = key_files._plain_seed(pem)
+    if seed is None:
+        return False
+    assert Ed25519Signer(seed).public_key.raw == opened(pem)
+    return True
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_a_plain_key_is_read_without_the_library(seed: bytes) -> None:
+    """Every key that is saved without a passphrase is read by its known bytes, and is the one that was saved."""
+    pem = Ed25519Signer(seed).to_pem().decode()
+    assert key_files._plain_seed(pem) == seed
+    assert both_agree(pem)
+
+
+@pytest.mark.parametrize("place", range(len(PLAIN_PEM)))
+def test_the_two_readers_of_a_plain_key_agree(place: int) -> None:
+    """Another character anywhere, one left out, one more: the quick reader reads it as the library does, or not."""
+    before, after = PLAIN_PEM[:place], PLAIN_PEM[place + 1 :]
+    for between in ("", "A", "b", "=", "-", "_", "\n", " ", "\r", "\0", PLAIN_PEM[place] * 2):
+        both_agree(before + between + after)
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        PLAIN_PEM.removesuffix("\n"),
+        PLAIN_PEM + "\n",
+        PLAIN_PEM + PLAIN_PEM,
+        PLAIN_PEM + "and more",
+        PLAIN_PEM.replace("\n", "\n\n", 1),
+        PLAIN_PEM[:50] + "\n" + PLAIN_PEM[50:],
+        PLAIN_PEM.replace("PRIVATE", "ENCRYPTED PRIVATE"),
+        PLAIN_PEM.replace("PRIVATE", "EC PRIVATE"),
+        Esp256Signer.from_scalar(SEED).to_pem().decode(),
+        SIGNER.to_pem("secret").decode(),
+        "",
+    ],
+)
+def test_any_other_text_is_left_to_the_library(pem: str) -> None:
+    """The quick reader takes one text for one key, to the byte."""
+    assert not both_agree(pem)
+
+
+@pytest.mark.parametrize(
+    "der",
+    [
+        b"\x30\x2e\x02\x01\x01" + bytes.fromhex("300506032b6570 04220420") + SEED,  # version 1
+        bytes.fromhex("302e020100300506032b656f04220420") + SEED,  # X448
+        bytes.fromhex("302e020100300506032b657004210420") + SEED,
+        bytes.fromhex("302e020100300506032b65700422041f") + SEED,
+    ],
+)
+def test_forty_eight_bytes_of_another_kind_are_left_to_the_library(der: bytes) -> None:
+    """As long as a plain key, and none."""
+    pem = f"-----BEGIN PRIVATE KEY-----\n{b64encode(der).decode()}\n-----END PRIVATE KEY-----\n"
+    assert len(der) == 48
+    assert key_files._plain_seed(pem) is None
 
 
 class RemoteSigner:

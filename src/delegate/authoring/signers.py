@@ -8,21 +8,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from secrets import token_bytes
-from typing import NoReturn, Protocol, Self, runtime_checkable
+from os import urandom
+from typing import TYPE_CHECKING, NoReturn, Protocol, Self, runtime_checkable
 
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-)
-
-from delegate.core.keys import ed25519, esp256
+from delegate.core.keys import ed25519
 from delegate.core.keys.public import Algorithm, PublicKey
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 @runtime_checkable
@@ -58,7 +52,7 @@ class Ed25519Signer:
         self._public_key = PublicKey(Algorithm.ED25519, public_raw)
 
     @classmethod
-    def generate(cls, entropy: Callable[[int], bytes] = token_bytes) -> Self:
+    def generate(cls, entropy: Callable[[int], bytes] = urandom) -> Self:
         """Make a new key. `entropy` is asked for 32 bytes; tests give their own."""
         return cls(entropy(ed25519.SEED_BYTES))
 
@@ -81,8 +75,9 @@ class Ed25519Signer:
         Raises:
             ValueError: an empty passphrase, or one over 1023 bytes.
         """
-        key = Ed25519PrivateKey.from_private_bytes(self.seed_bytes())
-        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, _encryption(passphrase))
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        return _to_pem(Ed25519PrivateKey.from_private_bytes(self.seed_bytes()), passphrase)
 
     def __repr__(self) -> str:
         return f"Ed25519Signer({self._public_key})"
@@ -105,12 +100,16 @@ class Esp256Signer:
 
     __slots__ = ("_key", "_public_key")
 
-    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+    def __init__(self, key: EllipticCurvePrivateKey) -> None:
         """Take a private key of the `cryptography` library.
 
         Raises:
             TypeError, ValueError: not an elliptic-curve key, or not on P-256.
         """
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        from delegate.core.keys import esp256
+
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             message = f"an esp256 key is an EllipticCurvePrivateKey, not {type(key).__name__}"
             raise TypeError(message)
@@ -123,6 +122,8 @@ class Esp256Signer:
     @classmethod
     def generate(cls) -> Self:
         """Make a new key."""
+        from cryptography.hazmat.primitives.asymmetric import ec
+
         return cls(ec.generate_private_key(ec.SECP256R1()))
 
     @classmethod
@@ -132,6 +133,10 @@ class Esp256Signer:
         Raises:
             ValueError: not 32 bytes, zero, or not below the order of the group.
         """
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        from delegate.core.keys import esp256
+
         if len(scalar) != esp256.COORDINATE_BYTES:
             message = f"an esp256 secret is {esp256.COORDINATE_BYTES} bytes"
             raise ValueError(message)
@@ -144,6 +149,8 @@ class Esp256Signer:
 
     def sign(self, message: bytes) -> bytes:
         """The 64-byte signature r ‖ s; the same for the same message where OpenSSL is 3.2 or later."""
+        from delegate.core.keys import esp256
+
         return esp256.sign(self._key, message)
 
     def to_pem(self, passphrase: str | bytes | None = None) -> bytes:
@@ -152,7 +159,7 @@ class Esp256Signer:
         Raises:
             ValueError: an empty passphrase, or one over 1023 bytes.
         """
-        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, _encryption(passphrase))
+        return _to_pem(self._key, passphrase)
 
     def __repr__(self) -> str:
         return f"Esp256Signer({self._public_key})"
@@ -175,13 +182,20 @@ def passphrase_bytes(passphrase: str | bytes) -> bytes:
     return passphrase.encode() if isinstance(passphrase, str) else passphrase
 
 
-def _encryption(passphrase: str | bytes | None) -> KeySerializationEncryption:
+def _to_pem(key: Ed25519PrivateKey | EllipticCurvePrivateKey, passphrase: str | bytes | None) -> bytes:
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+
     if passphrase is None:
-        return NoEncryption()
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     if not passphrase:
         message = "an empty passphrase protects nothing; give none to leave the key unencrypted"
         raise ValueError(message)
-    return BestAvailableEncryption(passphrase_bytes(passphrase))
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase_bytes(passphrase)))
 
 
 def _refuse_to_leave() -> NoReturn:

@@ -9,28 +9,38 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import traceback
-from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Final
 
 import click
 
-from delegate.cli.approvals import approve, ask, staple
-from delegate.cli.author import attenuate, mint, prove, seal
-from delegate.cli.decide import check, verify
-from delegate.cli.demo import demo
-from delegate.cli.handed_out import handed_out
-from delegate.cli.inspect import inspect
-from delegate.cli.keys import key
 from delegate.cli.output import Failure, ReaderGone, failure_of, print_failure
-from delegate.cli.revocations import revocations
-from delegate.cli.revoke import revoke
-from delegate.cli.state import budget, doctor
 from delegate.cli.status import Status
 from delegate.core.chain.printable import shown
 from delegate.errors import DelegateError
+
+# Each command, in the order of the story: its module, its name there, and the first sentence of its help. A run loads
+# the module of the one command that it is about, and `--help` none; a test holds the sentences to the commands' own.
+_COMMANDS: Final = {
+    "key": ("keys", "key", "Make and show keys: new, public, show."),
+    "mint": ("author", "mint", "Start a chain: hand a piece of your authority to an agent."),
+    "attenuate": ("author", "attenuate", "Narrow a chain that you hold; with --to, also hand it on."),
+    "seal": ("author", "seal", "Seal a bearer token: it stays usable, but cannot be extended."),
+    "prove": ("author", "prove", "Prove that you hold a chain, for one request to one service."),
+    "inspect": ("inspect", "inspect", "Show a chain: who handed what to whom, and what it grants."),
+    "verify": ("decide", "verify", "Decide a request as a service would: allowed or refused."),
+    "check": ("decide", "check", "Show what a chain would allow, without a proof."),
+    "ask": ("approvals", "ask", "Write an ask for each need of a chain."),
+    "approve": ("approvals", "approve", "Confirm what somebody asks for, after reading it."),
+    "staple": ("approvals", "staple", "Certify that nothing in a chain has been revoked as of now."),
+    "list": ("handed_out", "handed_out", "List what was handed out from here."),
+    "revoke": ("revoke", "revoke", "Take back a block and everything below it, or a key."),
+    "revocations": ("revocations", "revocations", "Work with revocation lists: show, verify, merge, import."),
+    "budget": ("state", "budget", "Work with budgets: show."),
+    "doctor": ("state", "doctor", "Check the settings of a store."),
+    "demo": ("demo", "demo", "Play the story: one request allowed, four refused, and why."),
+}
 
 _EPILOG: Final = """\b
 TOKEN is the token itself, a file, or - for standard input; without it, DELEGATE_TOKEN is used.
@@ -40,49 +50,74 @@ To see the whole story at once: delegate demo
 """
 
 
-class _InOrder(click.Group):
-    """A group whose help lists commands in the order of the story, not of the alphabet."""
+class _Commands(Mapping[str, click.Command]):
+    """The commands by their names; each is loaded when it is asked for."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        module, attribute, _ = _COMMANDS[name]
+        command: click.Command = getattr(import_module(f"delegate.cli.{module}"), attribute)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_COMMANDS)
+
+    def __len__(self) -> int:
+        return len(_COMMANDS)
+
+
+class _OnDemand(click.Group):
+    """A group whose help lists commands in the order of the story, not of the alphabet, and loads none of them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the names."""
         del ctx
-        return list(self.commands)
+        return list(_COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what `click` would, out of the table."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
 
 
-def _version() -> str:
+def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
+    if not wanted or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
-        return version("delegate-token")
+        found = version("delegate-token")
     except PackageNotFoundError:  # run from a checkout
-        return "unreleased"
+        found = "unreleased"
+    click.echo(f"delegate {found}")
+    ctx.exit()
 
 
 @click.group(
-    cls=_InOrder,
+    cls=_OnDemand,
+    commands=_Commands(),
     epilog=_EPILOG,
     no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(_version(), prog_name="delegate", message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
 def delegate() -> None:
     """Give agents narrow, short-lived authority that any service can verify offline."""
-
-
-_AUTHORING = (key, mint, attenuate, seal, prove)
-_LOOKING = (inspect, verify, check)
-_CONFIRMING = (ask, approve, staple)
-_TAKING_BACK = (handed_out, revoke, revocations, budget, doctor)
-for _command in (*_AUTHORING, *_LOOKING, *_CONFIRMING, *_TAKING_BACK, demo):
-    delegate.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; give its exit status. Never raises."""
     _open_streams()
     given = sys.argv[1:] if arguments is None else list(arguments)
-    as_json = "--json" in given
-    command = " ".join(_words(given))
     try:
-        status = _run(given, command, as_json=as_json)
+        status = _run(given, as_json="--json" in given)
         sys.stdout.flush()
     except (BrokenPipeError, ReaderGone):
         return _quietly()
@@ -92,8 +127,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(status)
 
 
-def _run(given: list[str], command: str, *, as_json: bool) -> Status:
+def _run(given: list[str], *, as_json: bool) -> Status:
+    command = ""
     try:
+        if as_json:
+            command = " ".join(_words(given))
         if any("\0" in each for each in given):
             message = "an argument contains a NUL character"
             raise click.UsageError(message)
@@ -113,8 +151,11 @@ def _run(given: list[str], command: str, *, as_json: bool) -> Status:
             raise
         failure = Failure(Status.FILES, f"{shown(str(error.filename or 'input'))}: {(error.strerror or '').lower()}")
     except Exception as error:  # noqa: BLE001 - a fault of ours; a traceback would help nobody at a terminal
+        import traceback
+
         where = traceback.extract_tb(error.__traceback__)[-1]
-        line = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}; please report it"
+        file = os.path.basename(where.filename)  # noqa: PTH119 - no need of pathlib for that
+        line = f"{type(error).__name__} at {file}:{where.lineno}; please report it"
         failure = Failure(Status.FILES, line, label="internal error")
     else:
         return Status.DONE

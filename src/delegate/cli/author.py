@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from delegate.authoring.bearer import BearerToken
-from delegate.authoring.draft import Authority, Narrowing
-from delegate.authoring.token import Token
-from delegate.cli.approvals import read_discharges
-from delegate.cli.journal import journal_option, note
-from delegate.cli.needs import read_needs
 from delegate.cli.options import (
     FILE,
     clock,
     conditions,
     example,
+    journal_option,
     json_option,
     narrowing_options,
     now_option,
@@ -31,10 +27,11 @@ from delegate.cli.sources import chain_only, read_identity, read_principal, read
 from delegate.core.chain.claims import BEARER
 from delegate.core.chain.links import Link
 from delegate.core.chain.printable import shown
-from delegate.language.conditions import when
-from delegate.views.chain import ChainView, view
-from delegate.views.difference import change_lines, changes
-from delegate.views.moments import when_from
+
+if TYPE_CHECKING:
+    from delegate.authoring.discharge import Discharge
+    from delegate.authoring.draft import Authority, Narrowing
+    from delegate.authoring.token import Token
 
 T = TypeVar("T")
 
@@ -89,7 +86,7 @@ def mint(
     else:
         token = _authored(lambda: identity.mint(to=holder, **shared))
     if noted:
-        note(out, token)
+        _note(out, token)
     _print_token(out, token, at)
 
 
@@ -149,7 +146,7 @@ def attenuate(
         _print_dry_run(out, longer.link, at)
         return
     if noted:
-        note(out, longer)
+        _note(out, longer)
     _print_token(out, longer, at)
 
 
@@ -212,7 +209,7 @@ def prove(
         raise click.UsageError(message)
     at = clock(now)
     held = chain_only(read_token(token, out))
-    brought = read_discharges(discharge_files)
+    brought = _discharges(discharge_files)
     if isinstance(held, BearerToken):
         bearer = held
         presentation = _authored(lambda: bearer.prove(request, audience, discharges=brought, now=at))
@@ -229,6 +226,10 @@ def prove(
 
 def _terms(narrowing: dict[str, Any], at: int) -> Narrowing:
     """Turn the shared options into what `mint` and `attenuate` take."""
+    from delegate.authoring.draft import Narrowing
+    from delegate.cli.needs import read_needs
+    from delegate.language.conditions import when
+
     capabilities, caveats = conditions(narrowing["cans"], narrowing["ifs"], narrowing["lets"], when)
     facts: dict[str, str] = unique(narrowing["who"], "--who")
     pools: dict[str, int] = unique(narrowing["budgets"], "--budget")
@@ -249,6 +250,20 @@ def _terms(narrowing: dict[str, Any], at: int) -> Narrowing:
     )
 
 
+def _discharges(files: tuple[str, ...]) -> tuple[Discharge, ...]:
+    if not files:
+        return ()
+    from delegate.cli.approvals import read_discharges
+
+    return tuple(read_discharges(files))
+
+
+def _note(out: Output, token: Token | BearerToken) -> None:
+    from delegate.cli.journal import note
+
+    note(out, token)
+
+
 def _authored(make: Callable[[], T]) -> T:
     """Run what signs; what it finds wrong with its arguments is a usage error here."""
     try:
@@ -265,14 +280,23 @@ def _needed(key_file: str | None) -> str:
 
 
 def _print_token(out: Output, token: Token | BearerToken, at: int) -> None:
-    found = view(token.link)
+    from delegate.views.moments import when_from
+
     kind = "bearer token, a secret" if isinstance(token, BearerToken) else "token"
-    out.note(f"{kind}: {_last(found)}, valid until {when_from(found.expires, at)}")
-    word = "bearer" if isinstance(token, BearerToken) else "token"
-    out.result({"token": token.to_text(), "kind": word, "chain": found.to_json()}, [token.to_text()])
+    out.note(f"{kind}: {_last(token.link)}, valid until {when_from(token.link.expires, at)}")
+    data: dict[str, object] = {}
+    if out.json:
+        from delegate.views.chain import view
+
+        word = "bearer" if isinstance(token, BearerToken) else "token"
+        data = {"token": token.to_text(), "kind": word, "chain": view(token.link).to_json()}
+    out.result(data, [token.to_text()])
 
 
 def _print_dry_run(out: Output, link: Link, at: int) -> None:
+    from delegate.views.chain import view
+    from delegate.views.difference import change_lines, changes
+
     found = view(link)
     hops = changes(link)
     last = found.hops[-1]
@@ -289,11 +313,10 @@ def _print_dry_run(out: Output, link: Link, at: int) -> None:
     out.result(data, lines)
 
 
-def _last(found: ChainView) -> str:
-    hop = found.hops[-1].hop
-    if not hop.handed_on:
-        return f"{hop.holder} narrows its own chain"
-    return f"{_party(hop.signer)} → {_party(hop.holder)}"
+def _last(link: Link) -> str:
+    if not link.handed_on:
+        return f"{link.block.holder} narrows its own chain"
+    return f"{_party(link.signer)} → {_party(link.block.holder)}"
 
 
 def _party(name: str) -> str:

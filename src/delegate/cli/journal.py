@@ -18,10 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import click
-import platformdirs
-
 from delegate.authoring.token import ChainEnvelope
+from delegate.cli.options import DATA_VARIABLE
 from delegate.cli.output import Output, file_failure
 from delegate.core.chain.claims import BEARER
 from delegate.core.chain.printable import shown
@@ -35,7 +33,6 @@ from delegate.views.grants import budget_text, freshness_text, hops_text
 from delegate.views.layout import escaped
 from delegate.views.moments import moment
 
-DATA_VARIABLE: Final = "DELEGATE_DATA"
 _FILE: Final = "journal.jsonl"
 _VERSION: Final = 1
 _LINE_BYTES: Final = 1 << 19  # no token comes to as much text
@@ -43,13 +40,6 @@ _ID_BYTES: Final = 32
 _TEXTS: Final = ("by", "to", "why")
 _LISTS: Final = ("may", "if", "limits")
 _SUBJECTS: Final = ("block", "key")
-
-journal_option = click.option(
-    "--journal/--no-journal",
-    "noted",
-    default=True,
-    help=f"Note this in the journal that delegate list shows, without the token. {DATA_VARIABLE} moves the journal.",
-)
 
 
 class SignedBlock(NamedTuple):
@@ -166,7 +156,11 @@ class Journal(NamedTuple):
 def journal_path() -> Path:
     """Say where the journal is: `DELEGATE_DATA`, else the user's data folder."""
     folder = os.environ.get(DATA_VARIABLE)
-    return (Path(folder) if folder else platformdirs.user_data_path("delegate", appauthor=False)) / _FILE
+    if folder:
+        return Path(folder) / _FILE
+    import platformdirs
+
+    return platformdirs.user_data_path("delegate", appauthor=False) / _FILE
 
 
 def signed_blocks(token: ChainEnvelope) -> tuple[SignedBlock, ...]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -14,9 +13,13 @@ from delegate.core.chain.printable import shown
 from delegate.core.chain.request import parse_json
 from delegate.core.chain.spans import instant, seconds
 from delegate.errors import CaveatSyntaxError, DelegateError
-from delegate.language.capability import Capability
-from delegate.language.conditions import Caveat
 from delegate.limits import INTEGER_MAX
+
+if TYPE_CHECKING:
+    from delegate.language.capability import Capability
+    from delegate.language.conditions import Caveat
+
+DATA_VARIABLE: Final = "DELEGATE_DATA"
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -34,6 +37,8 @@ def moment(given: str) -> int:
     try:
         if _EPOCH.fullmatch(text):
             return instant(int(text))
+        from datetime import UTC, datetime
+
         at = datetime.fromisoformat(f"{text.removesuffix(' UTC')}Z" if text.endswith(" UTC") else text)
         if at.tzinfo is None:
             raise click.BadParameter(f"`{shown(text)}` has no time zone; for UTC, write {shown(text)}Z")
@@ -95,6 +100,12 @@ def combined(
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+journal_option = click.option(
+    "--journal/--no-journal",
+    "noted",
+    default=True,
+    help=f"Note this in the journal that delegate list shows, without the token. {DATA_VARIABLE} moves the journal.",
+)
 now_option = click.option(
     "--now", type=moment, metavar="TIME", help="Use this as the current time: 2026-12-01T12:00Z, or Unix seconds."
 )
@@ -291,6 +302,8 @@ def conditions(
         CaveatSyntaxError: with the place.
         click.UsageError: a value that nothing uses.
     """
+    from delegate.language.capability import Capability
+
     bindings = Bindings(lets)
     found = bindings.read(cans, Capability.parse), bindings.read(ifs, when)
     bindings.check_used()

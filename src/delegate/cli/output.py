@@ -8,20 +8,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
 from delegate.cli.status import LABELS, Status, status_of
 from delegate.core.chain.printable import shown
 from delegate.errors import AttenuationError, CaveatSyntaxError, DelegateError, Reason, TokenError
-from delegate.verifier.verified import VerifiedChain
-from delegate.views.decision import refusal
+
+if TYPE_CHECKING:
+    from delegate.verifier.verified import VerifiedChain
 
 JSON_VERSION: Final = 1
 _ENOUGH: Final = 1 << 20
@@ -82,6 +82,8 @@ def failure_of(
     error: DelegateError, chain: VerifiedChain | None = None, data: Mapping[str, object] | None = None
 ) -> Failure:
     """Make the failure that an error comes to; `chain`, where it verified, names the hop."""
+    from delegate.views.decision import refusal
+
     status = status_of(error)
     label = ""
     if isinstance(error, CaveatSyntaxError):
@@ -158,6 +160,8 @@ def print_failure(command: str, failure: Failure, *, as_json: bool) -> None:
 
 
 def _print_json(command: str, status: Status, data: Mapping[str, object]) -> None:
+    import json
+
     said = {name: value for name, value in data.items() if name != "version"}  # a decision has one of its own
     shape = {"version": JSON_VERSION, "command": command, "exit": int(status), **said}
     _put(sys.stdout, json.dumps(shape, indent=2))

@@ -13,8 +13,18 @@ import click
 from delegate.authoring.identity import Identity
 from delegate.authoring.revoke import RevokedBlock, RevokedKey
 from delegate.cli import journal
-from delegate.cli.journal import SignedBlock, handing_on, has_say, journal_option, note_revoked, signed_blocks
-from delegate.cli.options import FILE, clock, duration, example, json_option, moment, now_option, passphrase_options
+from delegate.cli.journal import SignedBlock, handing_on, has_say, note_revoked, signed_blocks
+from delegate.cli.options import (
+    FILE,
+    clock,
+    duration,
+    example,
+    journal_option,
+    json_option,
+    moment,
+    now_option,
+    passphrase_options,
+)
 from delegate.cli.output import Failure, Output, failure_of
 from delegate.cli.revocation_files import locked, read_earlier, write_list
 from delegate.cli.sources import read_identity, read_principal, read_token

@@ -4,23 +4,17 @@
 verifier goes from the wire to closures (`core.evaluator`).
 """
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as `typing` has it, which need not be loaded for that
 if TYPE_CHECKING:
     from delegate.language.meaning import evaluate, parse
     from delegate.language.printer import format_expression as format  # noqa: A004 - `language.format`, as `language.parse`
+else:
+    from delegate.faces import face
+
+    _HOMES = {
+        "language.meaning": ("evaluate", "parse"),
+        "language.printer": ("format_expression as format",),
+    }
+    __getattr__, __dir__ = face(__name__, _HOMES)
 
 __all__ = ["evaluate", "format", "parse"]
-
-
-def __getattr__(name: str) -> object:
-    if name in {"evaluate", "parse"}:
-        from delegate.language import meaning
-
-        return getattr(meaning, name)
-    if name == "format":
-        from delegate.language.printer import format_expression
-
-        return format_expression
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)

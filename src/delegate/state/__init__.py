@@ -3,9 +3,7 @@
 Each name is loaded when it is first used, so that a service loads the engine that it opens and no other.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as `typing` has it, which need not be loaded for that
 if TYPE_CHECKING:
     from delegate.core.decide.stores import (
         AsyncLedger,
@@ -26,21 +24,22 @@ if TYPE_CHECKING:
     from delegate.state.memory_ledger import MemoryLedger
     from delegate.state.memory_replay import MemoryReplay
     from delegate.state.memory_revocations import MemoryRevocations
+else:
+    from delegate.faces import face
 
-# Where each name stands; a test holds this list to the imports above.
-_HOMES = {
-    "core.decide.stores": (
-        *("AsyncLedger", "AsyncReplayStore", "AsyncRevocationStore", "Charge", "Claim", "Ledger", "Outcome"),
-        *("Refused", "ReplayStore", "RevocationStore", "SettlementError"),
-    ),
-    "state.asynchronous": ("AsyncState", "connect_async"),
-    "state.engines": ("State", "connect"),
-    "state.findings": ("Finding",),
-    "state.memory_ledger": ("MemoryLedger",),
-    "state.memory_replay": ("MemoryReplay",),
-    "state.memory_revocations": ("MemoryRevocations",),
-}
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+    _HOMES = {
+        "core.decide.stores": (
+            *("AsyncLedger", "AsyncReplayStore", "AsyncRevocationStore", "Charge", "Claim", "Ledger", "Outcome"),
+            *("Refused", "ReplayStore", "RevocationStore", "SettlementError"),
+        ),
+        "state.asynchronous": ("AsyncState", "connect_async"),
+        "state.engines": ("State", "connect"),
+        "state.findings": ("Finding",),
+        "state.memory_ledger": ("MemoryLedger",),
+        "state.memory_replay": ("MemoryReplay",),
+        "state.memory_revocations": ("MemoryRevocations",),
+    }
+    __getattr__, __dir__ = face(__name__, _HOMES)
 
 __all__ = [
     "AsyncLedger",
@@ -63,17 +62,3 @@ __all__ = [
     "connect",
     "connect_async",
 ]
-
-
-def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    found = getattr(import_module(f"delegate.{home}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

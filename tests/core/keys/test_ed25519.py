@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
-from nacl.bindings import crypto_sign_open
+from nacl.bindings import crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import CryptoError
 
 from delegate.authoring.signers import Ed25519Signer
@@ -219,3 +219,16 @@ def test_wycheproof_keys_are_keys_here() -> None:
         if case["result"] == "valid":
             message, signature = bytes.fromhex(case["msg"]), bytes.fromhex(case["sig"])
             PublicKey.from_raw(key).verify(message, signature)
+
+
+@pytest.mark.parametrize("size", [0, 31, 33, 64])
+def test_a_seed_is_thirty_two_bytes(size: int) -> None:
+    """The library reads that many whatever it is given, beyond the end too."""
+    with pytest.raises(ValueError, match="a seed is 32 bytes"):
+        ed25519.expand(bytes(size))
+
+
+def test_a_key_pair_is_what_the_library_s_own_wrapper_gives() -> None:
+    """The call underneath it, without its module."""
+    for seed in (bytes(32), bytes(range(32)), b"\xff" * 32):
+        assert ed25519.expand(seed) == crypto_sign_seed_keypair(seed)

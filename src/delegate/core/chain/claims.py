@@ -11,7 +11,6 @@ The rules of this file:
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final, NamedTuple, NoReturn
 
 from delegate.core.chain import claim_rows as known
@@ -32,10 +31,11 @@ from delegate.limits import (
     WHO_ENTRIES,
     WHY_CHARACTERS,
 )
+from delegate.regular import regular
 
 BEARER: Final = "bearer:"
 TOKEN_ID_BYTES: Final = 8
-_UNIT: Final = re.compile(r"[a-z][a-z0-9_.-]*")
+_UNIT: Final = regular(r"[a-z][a-z0-9_.-]*")
 
 ISS, SUB, AUD, EXP, NBF, IAT, CTI, CNF = range(1, 9)
 

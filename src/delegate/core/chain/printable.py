@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from delegate.errors import UNPRINTABLE, one_line
+from delegate.regular import regular
 
-_SPACE: Final = re.compile("[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")  # Unicode's space separators
+_SPACE: Final = regular("[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")  # Unicode's space separators
 _SHOWN_CHARACTERS: Final = 80
 
 

@@ -12,7 +12,6 @@ The rules of this file:
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
@@ -217,6 +216,8 @@ def describe(value: object) -> str:
         return f"[{', '.join(map(describe, value))}]"
     if isinstance(value, bytes):
         return f"h'{value.hex()}'"
+    import json
+
     return json.dumps(value).replace("\x7f", "\\u007f")
 
 
@@ -226,6 +227,8 @@ def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is any of its t
     Raises:
         DelegateError: MALFORMED; LIMIT_EXCEEDED for a text that no request could come from.
     """
+    import json
+
     if len(text) > REQUEST_BYTES * 8:
         _refuse(Reason.LIMIT_EXCEEDED, f"{len(text)} bytes of JSON")
     try:

@@ -9,14 +9,14 @@ The rules of this file:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, NoReturn, Self
+from typing import Any, ClassVar, Final, NamedTuple, NoReturn, Self
 
 from delegate.core.chain.printable import is_plain, shown
 from delegate.core.keys.names import is_name
 from delegate.core.keys.public import PublicKey
 from delegate.core.wire import armor, cbor, cose, envelope
 from delegate.errors import Reason, TokenError
+from delegate.frozen import Frozen
 from delegate.limits import INTEGER_MAX, REVOCATIONS, TIME_MAX, WHY_CHARACTERS
 
 # With the head of a byte string of 23 + 32 bytes.
@@ -65,8 +65,7 @@ class Feed(NamedTuple):
     expires: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevocationList:
+class RevocationList(Frozen):
     """What one signer takes back, signed. Made by `parse`, and by nothing else; `Identity.revoke` signs one.
 
     Attributes:
@@ -78,13 +77,16 @@ class RevocationList:
         data: the bytes that travel.
     """
 
+    __slots__ = ("issuer", "public_key", "sequence", "issued", "expires", "records", "data")  # noqa: RUF023 - as printed
+    UNSHOWN: ClassVar = frozenset({"records", "data"})
+
     issuer: str
     public_key: PublicKey
     sequence: int
     issued: int
     expires: int
-    records: tuple[Record, ...] = field(repr=False)
-    data: bytes = field(repr=False)
+    records: tuple[Record, ...]
+    data: bytes
 
     @classmethod
     def parse(cls, source: str | bytes) -> Self:

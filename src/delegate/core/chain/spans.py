@@ -6,19 +6,21 @@ aware datetime. A naive datetime is refused: nobody can say which moment it mean
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from delegate.limits import TIME_MAX
+from delegate.regular import regular
 
-Duration: TypeAlias = int | str | timedelta
-Instant: TypeAlias = int | datetime
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+Duration: TypeAlias = "int | str | timedelta"
+Instant: TypeAlias = "int | datetime"
 
 _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION: Final = re.compile(r"(?:[0-9]{1,9}[smhdw])+")
+_DURATION: Final = regular(r"(?:[0-9]{1,9}[smhdw])+")
 _SPANS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
-_PART: Final = re.compile(r"([0-9]+)([smhdw])")
+_PART: Final = regular(r"([0-9]+)([smhdw])")
 
 
 def seconds(duration: Duration) -> int:
@@ -33,16 +35,18 @@ def seconds(duration: Duration) -> int:
             message = f"not a duration such as 90s, 15m, 8h or 7d: {duration!r}"
             raise ValueError(message)
         value = sum(int(count) * _UNIT_S[unit] for count, unit in _PART.findall(duration))
-    elif isinstance(duration, timedelta):
+    elif type(duration) is int:
+        value = duration
+    else:
+        from datetime import timedelta
+
+        if not isinstance(duration, timedelta):
+            message = f"a duration is an int, a str or a timedelta, not {type(duration).__name__}"
+            raise TypeError(message)
         value, rest = divmod(duration, timedelta(seconds=1))
         if rest:
             message = "a duration is whole seconds"
             raise ValueError(message)
-    elif type(duration) is int:
-        value = duration
-    else:
-        message = f"a duration is an int, a str or a timedelta, not {type(duration).__name__}"
-        raise TypeError(message)
     if not 0 < value <= TIME_MAX:
         message = "a duration is positive"
         raise ValueError(message)
@@ -56,16 +60,18 @@ def instant(moment: Instant) -> int:
         ValueError: a naive datetime, or a time before 1970 or after 9999.
         TypeError: of another type.
     """
-    if isinstance(moment, datetime):
+    if type(moment) is int:
+        value = moment
+    else:
+        from datetime import UTC, datetime, timedelta
+
+        if not isinstance(moment, datetime):
+            message = f"an instant is an int or an aware datetime, not {type(moment).__name__}"
+            raise TypeError(message)
         if moment.tzinfo is None:
             message = "a datetime without a time zone is not an instant; use datetime(..., tzinfo=UTC)"
             raise ValueError(message)
         value = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
-    elif type(moment) is int:
-        value = moment
-    else:
-        message = f"an instant is an int or an aware datetime, not {type(moment).__name__}"
-        raise TypeError(message)
     if not 0 <= value <= TIME_MAX:
         message = "an instant lies between 1970 and 9999"
         raise ValueError(message)

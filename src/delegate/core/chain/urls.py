@@ -13,22 +13,24 @@ The rules of this file:
 
 from __future__ import annotations
 
-import re
-from typing import Final, NoReturn
-from urllib.parse import SplitResult, parse_qsl, quote, unquote_to_bytes, urlsplit
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from delegate.core.chain.printable import has_space, is_plain, shown
 from delegate.core.evaluator.namespaced import is_host
 from delegate.errors import DelegateError, Reason
+from delegate.regular import regular
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+_TOKEN: Final = regular(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _IN_PATHS: Final = "/!$&'()*+,;=:@"  # what `quote` leaves as it is, beside the unreserved (RFC 3986 §3.3)
-_BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
+_BAD_ESCAPE: Final = regular("%(?![0-9A-Fa-f]{2})")
 # A control character; `/` and `;`, which servers take for separators once decoded; a letter, a digit, `-._~` (RFC 3986
 # §2.3), which some clients decode before they send; a segment `.` or `..`, which they resolve; a second slash at the
 # start, which makes a host of what follows.
-_UNFIT_PATH: Final = re.compile(
+_UNFIT_PATH: Final = regular(
     "%(?:[01][0-9A-Fa-f]|7[Ff]|2[Ff]|3[Bb]|2[DEde]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])"
     r"|/\.{1,2}(?:[/;]|\Z)|\A//"
 )
@@ -47,6 +49,8 @@ def split_url(url: str) -> tuple[str, dict[str, list[str]]]:
     Raises:
         DelegateError: MALFORMED.
     """
+    from urllib.parse import parse_qsl, urlsplit
+
     if not is_plain(url) or has_space(url) or "\\" in url or "#" in url:
         _refuse(f"not a URL without spaces, backslashes and fragment: `{shown(url)}`")
     if _BAD_ESCAPE.search(url):
@@ -100,6 +104,8 @@ def _host(parts: SplitResult) -> str:
 
 def _path(path: str) -> str:
     """Give a path in its one writing."""
+    from urllib.parse import quote, unquote_to_bytes
+
     if _UNFIT_PATH.search(path):
         _refuse(f"a path that servers or clients read in several ways: `{shown(path)}`")
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from delegate.core.chain.compiled import Compiler
 from delegate.core.decide.stores import (
@@ -17,14 +16,20 @@ from delegate.core.decide.stores import (
 )
 from delegate.core.evaluator.scope import Condition
 from delegate.core.keys.principal import Principal
+from delegate.frozen import Frozen
 from delegate.limits import Limits
 
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Frozen):
     """A verifier's configuration, checked and compiled. Times in seconds."""
+
+    __slots__ = (
+        *("algorithms", "audience", "bearer", "clock", "compiler", "dischargers", "leeway_s", "ledger", "limits"),
+        *("max_lifetime_s", "max_revocation_age_s", "names", "policy", "proof_head", "proof_window_s", "replay"),
+        *("revocations", "revocations_held", "revokers", "tail_bytes", "tenant", "third_parties"),
+    )
 
     audience: str
     proof_head: bytes  # how the payload of a proof for this audience begins

@@ -13,7 +13,6 @@ import math
 import operator
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, TypeAlias
 
 from delegate.core.evaluator import timestamps as times
@@ -35,6 +34,7 @@ from delegate.core.evaluator.values import (
     timestamp,
 )
 from delegate.limits import INTEGER_MAX, INTEGER_MIN
+from delegate.regular import regular
 
 Implementation: TypeAlias = Callable[..., object]
 
@@ -43,8 +43,8 @@ _SEARCH_BITS = 12
 # What writing a double, a timestamp or a duration costs.
 _WRITE_STEPS = 4
 
-_INTEGER = re.compile(r"-?[0-9]{1,64}", re.ASCII)
-_DOUBLE = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,400})?", re.ASCII)
+_INTEGER = regular(r"-?[0-9]{1,64}", re.ASCII)
+_DOUBLE = regular(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,400})?", re.ASCII)
 _SPECIAL_DOUBLES = {"inf", "-inf", "+inf", "Infinity", "-Infinity", "+Infinity", "nan", "NaN"}
 _BOOLS = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
@@ -271,6 +271,8 @@ def format_double(value: float) -> str:
     """The shortest text that reads back as this double, as CEL's C++ and Go runtimes write it."""
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    from decimal import Decimal
+
     sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
     assert isinstance(exponent, int)  # noqa: S101 - for the type checker: the value is finite
     text = "".join(map(str, digits))

@@ -14,14 +14,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from delegate.core.evaluator.scope import EvaluationError, Scope
 from delegate.core.evaluator.values import no_overload
 from delegate.core.patterns.matching import compile_pattern, match_steps
 from delegate.core.patterns.plain_form import plain_form
 from delegate.errors import TokenError
+from delegate.regular import regular
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 # The longest text of an address with a prefix length.
 _ADDRESS_MAX = 50
@@ -31,37 +34,31 @@ _BASE_STEPS = 8
 # Two addresses of eight groups, or of six and four decimal numbers, take three times as long to read as a host.
 _NETWORK_STEPS = 24
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
-_AUTHORITY = re.compile(
+_SCHEME = regular(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
+_AUTHORITY = regular(
     r"[A-Za-z][A-Za-z0-9+.-]*://(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+))(?::([0-9]{1,5}))?(?=[/?#]|\Z)", re.ASCII
 )
 # What URL readers drop, or take for a slash.
-_UNFIT_IN_URL = re.compile(r"[\x00-\x20\x7f-\x9f\\\u2028\u2029\ufeff]")
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
+_UNFIT_IN_URL = regular(r"[\x00-\x20\x7f-\x9f\\\u2028\u2029\ufeff]")
+_LABEL = regular(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 # A last label that makes a host an IPv4 address in the eyes of a browser.
-_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
-_PREFIX_LENGTH = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
+_NUMERIC = regular(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
+_PREFIX_LENGTH = regular(r"0|[1-9][0-9]{0,2}", re.ASCII)
 
-# Prefixes of IPv6 addresses in which an IPv4 one is written.
-_CARRIERS = [
-    (int(network.network_address) >> 128 - network.prefixlen, network.prefixlen)
-    for network in map(
-        IPv6Network,
-        (
-            "::/96",  # IPv4-compatible (RFC 4291 §2.5.5.1)
-            "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
-            "64:ff9b::/96",  # translators (RFC 6052)
-            "64:ff9b:1::/48",  # the same, for local use (RFC 8215)
-            "2001::/32",  # Teredo (RFC 4380)
-            "2002::/16",  # 6to4 (RFC 3056)
-        ),
-    )
-]
+# Prefixes of IPv6 addresses in which an IPv4 one is written: their first bits, and how many.
+_CARRIERS = (
+    (0, 96),  # ::/96, IPv4-compatible (RFC 4291 §2.5.5.1)
+    (0xFFFF_0000, 96),  # ::ffff:0:0:0/96, IPv4-translated (RFC 2765)
+    (0x0064_FF9B_0000_0000_0000_0000, 96),  # 64:ff9b::/96, translators (RFC 6052)
+    (0x0064_FF9B_0001, 48),  # 64:ff9b:1::/48, the same, for local use (RFC 8215)
+    (0x2001_0000, 32),  # 2001::/32, Teredo (RFC 4380)
+    (0x2002, 16),  # 2002::/16, 6to4 (RFC 3056)
+)
 # The third group from the right of an ISATAP address (RFC 5214), with or without the bit for a global one.
 _ISATAP, _ISATAP_MASK = 0x0000_5EFE, 0xFDFF_FFFF
 
-_Address: TypeAlias = IPv4Address | IPv6Address
-_Network: TypeAlias = IPv4Network | IPv6Network
+_Address: TypeAlias = "IPv4Address | IPv6Address"
+_Network: TypeAlias = "IPv4Network | IPv6Network"
 
 
 def _texts(name: str, scope: Scope, *values: object, base: int = _BASE_STEPS) -> list[str]:
@@ -142,7 +139,7 @@ def net_within(address: object, network: object, scope: Scope) -> bool:
     """
     inner, outer = _texts("net.within", scope, address, network, base=_NETWORK_STEPS)
     found = _address(inner)
-    if isinstance(found, IPv6Address) and _carries_ipv4(int(found)):
+    if found.version == 6 and _carries_ipv4(int(found)):
         detail = "an IPv6 address that carries an IPv4 one"
         raise EvaluationError(detail)
     return found in _network(outer)
@@ -156,6 +153,8 @@ def _carries_ipv4(address: int) -> bool:
 
 
 def _address(text: str) -> _Address:
+    from ipaddress import IPv6Address, ip_address
+
     try:
         address = ip_address(text) if len(text) <= _ADDRESS_MAX and "%" not in text else None
     except ValueError:
@@ -168,10 +167,12 @@ def _address(text: str) -> _Address:
     return address
 
 
-_MAPPED = IPv6Network("::ffff:0:0/96")
+_MAPPED_BITS = 96  # of ::ffff:0:0, before an IPv4 address
 
 
 def _network(text: str) -> _Network:
+    from ipaddress import IPv4Network, IPv6Network, ip_network
+
     network: _Network | None = None
     _, _, length = text.partition("/")
     if len(text) <= _ADDRESS_MAX and "%" not in text and _PREFIX_LENGTH.fullmatch(length):
@@ -182,9 +183,9 @@ def _network(text: str) -> _Network:
     if network is None:
         detail = "text that is no IP network like `10.0.0.0/8`"
         raise EvaluationError(detail)
-    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
-        mapped = network.network_address.ipv4_mapped
-        return IPv4Network((int(mapped or 0), network.prefixlen - 96))
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is not None and network.prefixlen >= _MAPPED_BITS:
+        return IPv4Network((int(mapped), network.prefixlen - _MAPPED_BITS))
     return network
 
 

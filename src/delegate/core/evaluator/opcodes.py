@@ -12,13 +12,14 @@ from enum import IntEnum, unique
 from typing import TypeAlias
 
 from delegate.limits import EXPRESSION_NODES
+from delegate.regular import regular
 
 # Names that a caveat may read (SPEC §6.2).
 CAVEAT_NAMES = frozenset({"action", "resource", "args", "env", "now", "aud", "origin", "holder"})
 
-IDENTIFIER = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*", re.ASCII)
+IDENTIFIER = regular(r"[_a-zA-Z][_a-zA-Z0-9]*", re.ASCII)
 # What may stand between backticks as a field's name.
-QUOTABLE_FIELD = re.compile(r"[a-zA-Z0-9_.\-/ ]+", re.ASCII)
+QUOTABLE_FIELD = regular(r"[a-zA-Z0-9_.\-/ ]+", re.ASCII)
 KEYWORDS = frozenset({"in", "true", "false", "null"})
 # CEL keeps these for itself: no names of variables, though names of fields.
 RESERVED = frozenset(

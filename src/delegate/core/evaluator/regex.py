@@ -24,6 +24,7 @@ from typing import Any
 from delegate.core.evaluator.scope import EvaluationError, Scope
 from delegate.core.evaluator.values import no_overload
 from delegate.limits import REGEX_CHARACTERS, REGEX_WEIGHT
+from delegate.regular import regular
 
 # What a pattern costs to read and make ready, besides what its length and weight add.
 _BASE_STEPS = 32
@@ -40,7 +41,7 @@ _PAIR_BITS = 7
 _MEMORY_BYTES = 1 << 21
 
 # What has no end runs to the end of the pattern, so that no text is scanned twice; RE2 refuses it anyway.
-_PIECE = re.compile(
+_PIECE = regular(
     r"""\\[pP](?:\{[^}]*(?:\}|\Z)|.)? | \\Q.*?(?:\\E|\Z) | \\x\{[^}]*(?:\}|\Z) | \\.
       | \[\^?\]?(?:\[:\^?[a-z]{1,12}:\]|\\.|[^\]\\])*+(?:\]|\\?\Z)
       | \(\?[a-zA-Z-]*[:)] | \(\?P?<[^()<>]*> | \{(?P<least>[0-9]+),?(?P<most>[0-9]*)\} | .""",
@@ -48,9 +49,9 @@ _PIECE = re.compile(
 )
 # What a count repeats is before these.
 _BESIDE = frozenset({"*", "+", "?", "\\Q", "\\Q\\E"})
-_HEAVY_PART = re.compile(r"\\[pP]", re.ASCII)
-_WIDE_PART = re.compile(r"\[\^|\[:\^|\\[DSWC]", re.ASCII)
-_BEYOND_PART = re.compile(r"[^\x00-\x7f]|\\x", re.ASCII)
+_HEAVY_PART = regular(r"\\[pP]", re.ASCII)
+_WIDE_PART = regular(r"\[\^|\[:\^|\\[DSWC]", re.ASCII)
+_BEYOND_PART = regular(r"[^\x00-\x7f]|\\x", re.ASCII)
 
 
 def weight(pattern: str) -> int:

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from functools import cache
-from importlib import resources
-from typing import NamedTuple
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, NamedTuple
 
 from delegate.core.evaluator.scope import EvaluationError, Scope
 from delegate.core.evaluator.values import SECOND_NS, Duration, Timestamp, duration, no_overload, timestamp
+from delegate.regular import regular
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 # What reading a timestamp or duration costs, besides a step for every four characters, and looking into a zone.
 PARSE_STEPS = 4
@@ -29,13 +30,11 @@ PARSE_BITS = 2
 ZONE_STEPS = 4
 
 DAY_S = 86_400
-_TIMESTAMP = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
-)
-_DURATION = re.compile(r"[+-]?(?:(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:h|ms|m|s|us|ns))+", re.ASCII)
-_DURATION_PART = re.compile(r"(\d*)(?:\.(\d*))?(h|ms|m|s|us|ns)", re.ASCII)
+_TIMESTAMP = regular(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
+_DURATION = regular(r"[+-]?(?:(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:h|ms|m|s|us|ns))+", re.ASCII)
+_DURATION_PART = regular(r"(\d*)(?:\.(\d*))?(h|ms|m|s|us|ns)", re.ASCII)
 _UNIT_NS = {"h": 3600 * SECOND_NS, "m": 60 * SECOND_NS, "s": SECOND_NS, "ms": 1_000_000, "us": 1000, "ns": 1}
-_OFFSET = re.compile(r"([+-]?)([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
+_OFFSET = regular(r"([+-]?)([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 # The longest text that is read at all.
 _TEXT_MAX = 128
 
@@ -50,6 +49,8 @@ def parse_timestamp(text: str) -> Timestamp:
     if match is None:
         detail = "not a timestamp like `2027-01-31T12:00:00Z`"
         raise EvaluationError(detail)
+    from datetime import UTC, datetime
+
     year, month, day, hour, minute, second = map(int, match.group(1, 2, 3, 4, 5, 6))
     fraction, sign, offset_hours, offset_minutes = match.group(7, 8, 9, 10)
     try:
@@ -62,7 +63,7 @@ def parse_timestamp(text: str) -> Timestamp:
     return timestamp(seconds * SECOND_NS + int((fraction or "").ljust(9, "0")))
 
 
-_EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+_EPOCH_DAY = 719_163  # of 1970-01-01, counted from 0001-01-01
 
 
 def _offset_seconds(sign: str, hours: int, minutes: int) -> int:
@@ -145,12 +146,17 @@ def _civil(days: int) -> _Date:
 
 @cache
 def _zone_names() -> frozenset[str]:
+    from importlib import resources
+
     return frozenset((resources.files("tzdata") / "zones").read_text("utf-8").split())
 
 
 @cache
 def _zone(name: str) -> ZoneInfo:
     """The zone of that name, which must be one of `_zone_names`; so there are some hundred at most."""
+    from importlib import resources
+    from zoneinfo import ZoneInfo
+
     *folders, last = name.split("/")
     with resources.files("tzdata.zoneinfo").joinpath(*folders, last).open("rb") as data:
         return ZoneInfo.from_file(data, key=name)
@@ -164,14 +170,15 @@ def _offset(name: str, seconds: int) -> int:
     if name not in _zone_names():
         detail = "not a time zone like `UTC`, `+05:30` or `Europe/Berlin`"
         raise EvaluationError(detail)
+    from datetime import UTC, datetime, timedelta
+
     # A day from the ends of Python's calendar, where no zone changes its clocks.
     near = min(max(seconds, _FIRST_S), _LAST_S)
-    offset = (_EPOCH + timedelta(seconds=near)).astimezone(_zone(name)).utcoffset()
+    offset = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=near)).astimezone(_zone(name)).utcoffset()
     assert offset is not None  # noqa: S101 - for the type checker: the instant is aware
     return offset // timedelta(seconds=1)
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_S = -62_135_596_800 + 2 * DAY_S
 _LAST_S = 253_402_300_799 - 2 * DAY_S
 

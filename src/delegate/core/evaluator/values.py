@@ -14,7 +14,6 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final
 
@@ -27,8 +26,6 @@ CHUNK_BITS: Final = 6
 SECOND_NS: Final = 1_000_000_000
 TIMESTAMP_MIN_NS: Final = -62_135_596_800 * SECOND_NS  # 0001-01-01T00:00:00Z
 TIMESTAMP_MAX_NS: Final = 253_402_300_800 * SECOND_NS - 1  # 9999-12-31T23:59:59.999999999Z
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Timestamp:
@@ -267,10 +264,12 @@ def to_value(given: object, depth: int = 0) -> object:
         return given if all(new is old for new, old in zip(items, given, strict=True)) else items
     if isinstance(given, Mapping):
         return {_to_key(key): to_value(item, depth + 1) for key, item in given.items()}
+    from datetime import UTC, datetime, timedelta
+
     if isinstance(given, datetime) and given.tzinfo is not None:
-        return Timestamp((given - _EPOCH) // _MICROSECOND * 1000)
+        return Timestamp((given - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000)
     if isinstance(given, timedelta):
-        return duration(given // _MICROSECOND * 1000)
+        return duration(given // timedelta(microseconds=1) * 1000)
     detail = f"a {kind.__name__} is no value of the language"
     raise EvaluationError(detail)
 

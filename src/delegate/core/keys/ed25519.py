@@ -15,9 +15,14 @@ cheap parts are checked here, and only the equation is left to it. No batches: t
 from __future__ import annotations
 
 from nacl._sodium import ffi, lib  # type: ignore[import-not-found] # compiled: the library as PyNaCl itself calls it
-from nacl.bindings import crypto_sign_seed_keypair
+
+# Once is enough, and again does no harm. `nacl.bindings` does it too, and loads much else.
+if lib.sodium_init() < 0:  # pragma: no cover - a machine without randomness
+    message = "libsodium cannot be used: it found no source of randomness"
+    raise RuntimeError(message)
 
 _open = lib.crypto_sign_open  # int crypto_sign_open(m, mlen_p, sm, smlen, pk): 0 if the signature holds
+_seed_keypair = lib.crypto_sign_seed_keypair  # int crypto_sign_seed_keypair(pk, sk, seed)
 _sign = lib.crypto_sign  # int crypto_sign(sm, smlen_p, m, mlen, sk)
 _new_buffer = ffi.new_allocator(should_clear_after_alloc=False)
 _NOWHERE = ffi.NULL  # where the message is not wanted (libsodium takes NULL for both)
@@ -83,8 +88,14 @@ def check_accepted(public_raw: bytes, message: bytes, signature: bytes) -> bool:
 
 def expand(seed: bytes) -> tuple[bytes, bytes]:
     """The public key of a 32-byte seed, and the 64 bytes that `sign` takes: the seed and the public key."""
-    public_raw, secret = crypto_sign_seed_keypair(seed)
-    return public_raw, secret
+    # INVARIANT: the library reads 32 bytes of seed whatever it is given, so the length is settled here.
+    if len(seed) != SEED_BYTES:
+        message = f"a seed is {SEED_BYTES} bytes"
+        raise ValueError(message)
+    public_raw = _new_buffer("unsigned char[]", KEY_BYTES)
+    secret = _new_buffer("unsigned char[]", SEED_BYTES + KEY_BYTES)
+    _seed_keypair(public_raw, secret, seed)  # libsodium knows no failure here
+    return bytes(ffi.buffer(public_raw)), bytes(ffi.buffer(secret))
 
 
 def sign(secret: bytes, message: bytes) -> bytes:

@@ -7,12 +7,12 @@ name looks like another, breaks a line or turns the direction of the text around
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from delegate.limits import NAME_CHARACTERS, SCHEME_CHARACTERS
+from delegate.regular import regular
 
-_NAME = re.compile(rf"(?!bearer:)[a-z][a-z0-9+.-]{{0,{SCHEME_CHARACTERS - 1}}}:[!-~]{{1,{NAME_CHARACTERS}}}")
+_NAME = regular(rf"(?!bearer:)[a-z][a-z0-9+.-]{{0,{SCHEME_CHARACTERS - 1}}}:[!-~]{{1,{NAME_CHARACTERS}}}")
 
 NAME_RULE = f"a name is a scheme, a colon and 1 to {NAME_CHARACTERS} visible ascii characters, like `agent:planner`"
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from os import PathLike
 
 from delegate.core.keys.names import NAME_RULE, check_name, is_name
 from delegate.core.keys.public import PublicKey
 from delegate.core.keys.textfile import PUBLIC_MODE, read_text, write_new
 from delegate.errors import Reason, TokenError
+from delegate.frozen import Frozen, put
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(Frozen):
     """A named party with a public key. `str()` is the name.
 
     The name is the word of whoever wrote it down next to the key; that the two belong together is for the
@@ -26,12 +25,16 @@ class Principal:
         TypeError, ValueError: not a name.
     """
 
+    __slots__ = __match_args__ = ("name", "public_key")
+
     name: str
     public_key: PublicKey
 
-    def __post_init__(self) -> None:
+    def __init__(self, name: str, public_key: PublicKey) -> None:
         """Refuse a program's mistake; bytes from outside are checked before they come here."""
-        check_name(self.name)
+        check_name(name)
+        put(self, "name", name)
+        put(self, "public_key", public_key)
 
     def __str__(self) -> str:
         return self.name

@@ -10,12 +10,13 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from enum import IntEnum
 from hashlib import sha256
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-
-from delegate.core.keys import ed25519, esp256
+from delegate.core.keys import ed25519
 from delegate.errors import Reason, TokenError, VerificationError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 KID_BYTES = 8
 
@@ -43,6 +44,7 @@ class Algorithm(IntEnum):
 
 
 _ED25519 = Algorithm.ED25519  # an enum's own attribute is slow to reach
+_KEY_BYTES = {Algorithm.ED25519: 32, Algorithm.ESP256: 64}
 _LABELS = {algorithm.label: algorithm for algorithm in Algorithm}
 _set = object.__setattr__
 
@@ -63,7 +65,7 @@ class PublicKey:
     algorithm: Algorithm
     raw: bytes
     _thumbprint: bytes | None
-    _loaded: EllipticCurvePublicKey  # of an esp256 key alone
+    _loaded: EllipticCurvePublicKey  # of an esp256 key alone: only for such a key is the library loaded
 
     def __init__(self, algorithm: Algorithm, raw: bytes) -> None:
         """Accept the key or refuse it, once for all its uses.
@@ -81,6 +83,8 @@ class PublicKey:
                 detail = "an ed25519 key of low order or not canonically encoded: anyone could sign for it"
                 raise VerificationError(Reason.WEAK_KEY, detail)
         else:
+            from delegate.core.keys import esp256
+
             if len(raw) != esp256.KEY_BYTES:
                 message = f"an esp256 key is {esp256.KEY_BYTES} bytes"
                 raise ValueError(message)
@@ -177,7 +181,7 @@ class PublicKey:
             raw = b""
         # One key has one text: comparing with what we would write refuses padding, blanks and loose last
         # bits.
-        size = ed25519.KEY_BYTES if algorithm is Algorithm.ED25519 else esp256.KEY_BYTES
+        size = _KEY_BYTES[algorithm]
         if len(raw) != size or _base64url(raw) != encoded:
             raise TokenError(Reason.MALFORMED, f"an {label} key is {size} bytes in unpadded base64url")
         return cls(algorithm, raw)
@@ -229,6 +233,8 @@ class PublicKey:
         if self.algorithm is _ED25519:
             good = ed25519.check_accepted(self.raw, message, signature)
         else:
+            from delegate.core.keys import esp256
+
             good = esp256.check(self._loaded, message, signature)
         if not good:
             raise VerificationError(Reason.BAD_SIGNATURE, "the signature does not hold under the key")

@@ -13,8 +13,8 @@ skip what precedes their first line, so other tools read the same file. A public
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from os import PathLike
-from pathlib import Path
 
 from delegate.errors import Reason, TokenError
 
@@ -29,7 +29,7 @@ def read_text(path: str | PathLike[str]) -> str:
         TokenError: MALFORMED, too long or not ASCII.
         OSError: the file cannot be read.
     """
-    with Path(path).open("rb") as file:
+    with open(path, "rb") as file:  # noqa: PTH123 - importing pathlib would take longer than reading the file
         content = file.read(FILE_BYTES + 1)
     if len(content) > FILE_BYTES:
         raise TokenError(Reason.MALFORMED, f"a key file has at most {FILE_BYTES} bytes")
@@ -52,5 +52,6 @@ def write_new(path: str | PathLike[str], content: bytes, mode: int) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
     except OSError:
-        Path(path).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(path)  # noqa: PTH108 - as above
         raise

@@ -13,8 +13,9 @@ The rules of this file, each for a reader that is out there:
 
 from __future__ import annotations
 
-import re
 from typing import Final
+
+from delegate.regular import regular
 
 # U+2100, 2101, 2105, 2106, FF0F have a slash in their compatibility form (NFKC), FE68 and FF3C are backslashes.
 _SLASHES: Final = "\u2100\u2101\u2105\u2106\uff0f\ufe68\uff3c"
@@ -28,7 +29,7 @@ def _escaped(characters: str) -> str:
 
 
 _SEGMENT: Final = rf"(?:[. {_DOTS}]|%20|{_escaped(_DOTS)})+"
-_NOT_PLAIN: Final = re.compile(
+_NOT_PLAIN: Final = regular(
     rf"[\x00-\x1f\x7f-\x9f\\?#;{_SLASHES}]|{_escaped(_SLASHES)}|(?:\A|/){_SEGMENT}(?=/|\Z)|(?<!/)/[A-Za-z]:"
 )
 # A space and `"<>[]^`{|}`, which a path cannot hold; and UTF-8 (RFC 3629) from U+00A0.
@@ -38,8 +39,8 @@ _ESCAPE: Final = (
     "|(?:E0%[AB]|E[1-9A-CEF]%[89AB]|ED%[89])[0-9A-F]%[89AB]"
     "|(?:F0%[9AB]|F[1-3]%[89AB]|F4%8)[0-9A-F]%[89AB][0-9A-F]%[89AB])[0-9A-F])"
 )
-_ESCAPES: Final = re.compile(f"[^%]*(?:{_ESCAPE}[^%]*)*")
-_AUTHORITY: Final = re.compile(
+_ESCAPES: Final = regular(f"[^%]*(?:{_ESCAPE}[^%]*)*")
+_AUTHORITY: Final = regular(
     r"(?!(?:http|ws)://[^/]*:80(?:/|\Z)|(?:https|wss)://[^/]*:443(?:/|\Z)|[^/]*//[^/]*:0[0-9]*(?:/|\Z))"
     r"[a-z][a-z0-9+.-]*://(?!/)(?:[!-$&-,0-9<-?\[-~-]|\.(?![/:]|\Z)|:(?!/|\Z))*(?=/|\Z)"
 )
