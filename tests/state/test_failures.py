@@ -586,7 +586,7 @@ def test_postgres_forgets_a_little_at_each_call(postgres_running: servers.Postgr
                 " (SELECT count(*) FROM delegate.charges)"
             ).fetchone()
             assert row == (2, 1, 2)
-            link.execute("UPDATE delegate.counters SET value = %s WHERE name = 'claims'", (NOW + 1_000,))
+            link.execute("UPDATE delegate.counters SET value = %s WHERE name = 'claims'", (CLAIMED + 1_000,))
             with pytest.raises(VerificationError) as caught:
                 state.replay.claim([claim(62)], now=NOW)
             assert caught.value.reason is Reason.PROOF_EXPIRED
