@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from delegate.authoring.bearer import BearerToken
-from delegate.authoring.draft import Authority, Narrowing
+from delegate.authoring.terms import Authority, Narrowing
 from delegate.authoring.token import Token
 from delegate.cli.approvals import read_discharges
 from delegate.cli.journal import journal_option, note
@@ -233,18 +233,18 @@ def _terms(narrowing: dict[str, Any], at: int) -> Narrowing:
     facts: dict[str, str] = unique(narrowing["who"], "--who")
     pools: dict[str, int] = unique(narrowing["budgets"], "--budget")
     return Narrowing(
-        can=capabilities,
-        caveats=caveats,
+        can=capabilities or None,
+        caveats=caveats or None,
         ttl=narrowing["ttl"],
         expires=narrowing["until"],
         not_before=narrowing["not_before"],
-        audience=narrowing["audiences"],
+        audience=narrowing["audiences"] or None,
         hops=narrowing["hops"],
         who=facts or None,
         why=narrowing["why"],
         budget=pools or None,
         fresh=narrowing["fresh"],
-        needs=read_needs(narrowing["needs"]),
+        needs=read_needs(narrowing["needs"]) or None,
         now=at,
     )
 
