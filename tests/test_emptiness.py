@@ -33,6 +33,13 @@ MAKERS: dict[str, Callable[..., object]] = {
     "Holder.attenuate": lambda **terms: Holder(PLANNER, TOKEN).attenuate(now=NOW, **terms),
     "spawn": lambda **terms: Holder(PLANNER, TOKEN).spawn("agent:w", now=NOW, **terms),
 }
+
+
+def _words(given: dict[str, Any]) -> str:
+    ((name, value),) = given.items()
+    return f"{name}={value!r}" if not hasattr(value, "__next__") else f"{name}=exhausted"
+
+
 EMPTY_TERMS: list[dict[str, Any]] = [
     {"can": []},
     {"can": ""},
@@ -53,7 +60,7 @@ EMPTY_TERMS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("terms", EMPTY_TERMS, ids=str)
+@pytest.mark.parametrize("terms", EMPTY_TERMS, ids=_words)
 @pytest.mark.parametrize("make", MAKERS)
 def test_an_empty_term_is_refused(make: str, terms: dict[str, Any]) -> None:
     """Wherever a block is made; an exhausted generator is as empty as a list of none."""
@@ -97,7 +104,7 @@ SETTINGS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("settings", SETTINGS, ids=_words)
 @pytest.mark.parametrize("kind", [Verifier, AsyncVerifier])
 def test_an_empty_setting_is_refused(kind: Callable[..., object], settings: dict[str, Any]) -> None:
     """A verifier whose policy came out of an empty file is not one without a policy."""

@@ -11,9 +11,9 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from delegate.analysis.effective import Demand, Sum, add, demands, first_clash, leaves_something, start
 from delegate.analysis.simplify import MIRRORED, clash_on_one_path
@@ -24,14 +24,19 @@ from delegate.core.evaluator.opcodes import FLAT_OPS, GENERAL, Op
 from delegate.core.wire import cbor
 from delegate.errors import AttenuationError, Reason
 from delegate.language.capability import Capability, capability_texts, decode_capabilities, decode_caveats
-from delegate.language.codec import from_wire
-from delegate.language.tree import Expression
+from delegate.language.tree import Call, Expression, ListOf, Literal, Path
 
 _Path: TypeAlias = tuple[str, ...]
 _Wire: TypeAlias = list[object]  # a condition as the wire has it: an opcode, and what it is about
 
 _AND, _NOT, _IN, _HAS, _ALL, _PATH = (int(op) for op in (Op.AND, Op.NOT, Op.IN_FLAT, Op.HAS, Op.ALL, Op.PATH))
-_BOUNDS: Final = {int(Op.LT_FLAT): "<", int(Op.LE_FLAT): "<", int(Op.GT_FLAT): ">", int(Op.GE_FLAT): ">"}
+_OPS: Final = {op: Op(op + GENERAL) for op in FLAT_OPS}
+_WAYS: Final = {int(Op.LT_FLAT): "<", int(Op.LE_FLAT): "<", int(Op.GT_FLAT): ">", int(Op.GE_FLAT): ">"}
+_TEXT_TESTS: Final[dict[int, Callable[[Any, Any], bool]]] = {
+    int(Op.STARTS_WITH_FLAT): str.startswith,
+    int(Op.ENDS_WITH_FLAT): str.endswith,
+}
+_ANYWHERE: Final = Path(())
 # `500 >= args.a` by its opcode: the one that says the same the other way round.
 _TURNED: Final = {int(op): int(turned) - GENERAL for op, turned in MIRRORED.items()}
 _KINDS: Final[dict[type, type]] = {int: float, float: float, str: str}
@@ -125,18 +130,28 @@ def _cannot_clash(above: tuple[Demand, ...], caveats: Sequence[object]) -> bool:
 
 def _agree(theirs: Sequence[_Wire], mine: Sequence[_Wire]) -> bool:
     """Say whether some value may satisfy all of these, which are about one path."""
-    way = _BOUNDS.get(mine[0][0])  # type: ignore[call-overload]
-    if way is not None:  # bounds that go the same way, and for the same type, as mostly they do
-        kind = _KINDS.get(type(mine[0][-1]))
-        for each in (*theirs, *mine):
-            if _BOUNDS.get(each[0]) is not way or _KINDS.get(type(each[-1])) is not kind:  # type: ignore[call-overload]
-                break
-        else:
-            if kind is not None:
-                return True
-    if len(theirs) + len(mine) > _ON_ONE_PATH:
-        return False
-    return not clash_on_one_path([from_wire(each) for each in (*theirs, *mine)])
+    every = (*theirs, *mine)
+    op = mine[0][0]
+    literals = [each[-1] for each in every]
+    # What mostly it is, without a tree: bounds that go the same way, and texts that begin, or end, alike.
+    way = _WAYS.get(op)  # type: ignore[call-overload]
+    if way is not None and all(_WAYS.get(each[0]) is way for each in every):  # type: ignore[call-overload]
+        kinds = {_KINDS.get(type(literal)) for literal in literals}
+        if len(kinds) == 1 and None not in kinds:
+            return True
+    test = _TEXT_TESTS.get(op)  # type: ignore[call-overload]
+    if test is not None and all(each[0] == op and type(each[-1]) is str for each in every):
+        longest = max(literals, key=len)  # type: ignore[arg-type]
+        if all(test(longest, literal) for literal in literals):
+            return True
+    return len(every) <= _ON_ONE_PATH and not clash_on_one_path(map(_comparison, every))
+
+
+def _comparison(flat: _Wire) -> Expression:
+    """Make the tree of a comparison, whatever its path."""
+    literal = flat[-1]
+    right = ListOf(tuple(map(Literal, literal))) if type(literal) is list else Literal(literal)  # type: ignore[arg-type]
+    return Call(_OPS[flat[0]], (_ANYWHERE, right))  # type: ignore[index]
 
 
 @lru_cache(256)  # an agent appends several blocks below the same chains: saves 15 µs each

@@ -18,10 +18,11 @@ from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 from delegate.core.chain.printable import shown
+from delegate.core.evaluator.opcodes import Op
 from delegate.core.patterns.tokens import ACTION_SEPARATOR, RESOURCE_SEPARATOR, check_pattern
 from delegate.core.wire import cbor
 from delegate.errors import CaveatSyntaxError, TokenError
-from delegate.language.closed import closed_names, only_arguments
+from delegate.language.closed import closed_names, only_arguments, only_arguments_wire
 from delegate.language.codec import from_wire, to_wire
 from delegate.language.conditions import Caveat, wrap
 from delegate.language.constraints import constrain
@@ -38,7 +39,13 @@ _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 _IF: Final = re.compile(r"if(?:\s|$)")
 _EXACTLY: Final = re.compile(r"exactly\s+")
 _SPACE: Final = re.compile(r"\s*")
-_PLAIN: Final = re.compile(r'\s*([^\s"(),]+)(?:\s+([^\s"(),]+))?\s*')  # an action and a resource, both bare
+# The same in one look, where every word is bare.
+_PLAIN: Final = re.compile(
+    r"""\s* ([^\s"(),]+) (?: \( \s* ( [^\s"(),]+ (?: \s*,\s* [^\s"(),]+ )* )? \s* (?P<closed>\)) )?
+        (?: \s+ (?! (?:if|exactly) (?:\s|\Z) ) ([^\s"(),]+) )? (?: \s+ if (\s.*) | \s* )""",
+    re.VERBOSE | re.DOTALL,
+)
+_AND: Final = int(Op.AND)
 _WORDS: Final = frozenset({"if", "exactly"})  # of a capability's own grammar
 
 
@@ -235,16 +242,37 @@ def _parsed(text: str) -> object:
 
 
 def _text_to_item(text: str) -> list[object]:
-    """Read a capability into the array that stands for it, without a tree where its condition is a plain one."""
+    """Read a capability into the array that stands for it."""
+    return _plain_item(text) or Capability.parse(text).to_wire()
+
+
+def _plain_item(text: str) -> list[object] | None:
+    """Read a capability without a tree; `None` for one that has to be parsed, or that is none.
+
+    Saves 10 to 20 µs. What both read is the same: a test says so.
+    """
     plain = _PLAIN.fullmatch(text)
-    if plain is not None and plain[2] not in _WORDS:
-        action, resource = plain.groups()
-        try:
-            check_patterns(action, resource)
-        except ValueError:
-            return Capability.parse(text).to_wire()  # it says what is wrong, and where
+    if plain is None:
+        return None
+    action, listed, closed, resource, text_of_condition = plain.groups()
+    try:
+        check_patterns(action, resource)
+        condition = None if text_of_condition is None else caveat_to_wire(text_of_condition)
+    except (ValueError, CaveatSyntaxError):
+        return None
+    if closed is not None:
+        names = () if listed is None else tuple(map(str.strip, listed.split(",")))
+        if len(set(names)) != len(names):
+            return None
+        only = only_arguments_wire(names)
+        condition = only if text_of_condition is None else [_AND, only, *_conjuncts(condition)]
+    elif text_of_condition is None:
         return [action] if resource is None else [action, resource]
-    return Capability.parse(text).to_wire()
+    return [action, resource, condition]
+
+
+def _conjuncts(wire: object) -> list[object]:
+    return wire[1:] if type(wire) is list and wire[0] == _AND else [wire]
 
 
 def decode_capabilities(data: bytes) -> tuple[Capability, ...]:

@@ -19,8 +19,9 @@ from delegate.core.evaluator.opcodes import CAVEAT_NAMES, GENERAL, KEYWORDS, MET
 _LITERAL = r"""(?: -?[0-9]{1,18} | "[^"\\\n\r]*" | '[^'\\\n\r]*' )"""
 _PLAIN = re.compile(
     rf"""\ *([a-z]+ (?: \.[_a-zA-Z][_a-zA-Z0-9]* ){{0,4}}? )
-         (?: \ *( [=!<>]= | [<>] )\ * | \.( startsWith | endsWith | contains )(?P<open>\() | \ +in\ *(?=\[) )
-         (?: ({_LITERAL}) (?(open)\)) | \[\ *({_LITERAL} (?: \ *,\ *{_LITERAL} )*)\ *\] )
+         (?: \ *( [=!<>]= | [<>] )\ *({_LITERAL})
+           | \.( startsWith | endsWith | contains )\(({_LITERAL})\)
+           | \ +in\ *\[\ *({_LITERAL} (?: \ *,\ *{_LITERAL} )*)\ *\] )
          \ *(&&|\Z)""",
     re.VERBOSE | re.ASCII,
 )
@@ -28,6 +29,7 @@ _EACH = re.compile(_LITERAL, re.VERBOSE | re.ASCII)
 _CHARACTERS = 256  # far below what the parser takes
 _SIGNS = {"==": Op.EQ, "!=": Op.NE, "<": Op.LT, "<=": Op.LE, ">": Op.GT, ">=": Op.GE}
 _FLAT = {word: int(op) - GENERAL for word, op in (*_SIGNS.items(), *METHODS.items()) if op < Op.ADD}
+_QUOTES = "'\""
 _IN, _AND = int(Op.IN_FLAT), int(Op.AND)
 
 
@@ -37,25 +39,22 @@ def read_plain(text: str) -> list[object] | None:
         return None
     found: list[object] = []
     at = 0
-    more = "&&"
-    while more:
+    while True:
         match = _PLAIN.match(text, at)
         if match is None:
             return None
-        path, sign, method, _, literal, several, more = match.groups()
+        path, sign, right, method, argument, several, more = match.groups()
         parts = path.split(".")
         if parts[0] not in CAVEAT_NAMES or not KEYWORDS.isdisjoint(parts):
             return None
-        word = sign or method
-        if (word is None) is not (several is not None):
-            return None
-        if word is None:
-            found.append([_IN, *parts, [_value(each) for each in _EACH.findall(several)]])
+        if sign is not None:
+            item = [_FLAT[sign], *parts, right[1:-1] if right[0] in _QUOTES else int(right)]
+        elif method is not None:
+            item = [_FLAT[method], *parts, argument[1:-1] if argument[0] in _QUOTES else int(argument)]
         else:
-            found.append([_FLAT[word], *parts, _value(literal)])
+            literals = _EACH.findall(several)
+            item = [_IN, *parts, [each[1:-1] if each[0] in _QUOTES else int(each) for each in literals]]
+        if not more:
+            return [_AND, *found, item] if found else item
+        found.append(item)
         at = match.end()
-    return [_AND, *found] if len(found) > 1 else found[0]  # type: ignore[return-value]
-
-
-def _value(literal: str) -> int | str:
-    return literal[1:-1] if literal[0] in "'\"" else int(literal)
