@@ -26,6 +26,8 @@ PLAIN = [
     "args.kind in ['a', \"b\", 3]",
     " action in [ 'read','list' ] && args.a.startsWith('x') && args.a != -1 ",
     "args.a in['x']",
+    "args.a == true && args.b != null",
+    "args.a in [false, 0, null]",
 ]
 NOT_PLAIN = [
     *(
@@ -51,6 +53,9 @@ NOT_PLAIN = [
         "args.a.in ['x']",
         "args.a in [[1]]",
         "args.a in [other]",
+        "args.a == truest",
+        "args.a == true1",
+        "args.a == -true",
     ),
     *("other < 1", "args.in == 1", "true == 1", "args.a == 'a\\n'", "args.a == '\u00fc'", 'args.a == """x"""'),
     *(

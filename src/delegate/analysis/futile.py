@@ -42,6 +42,8 @@ _TURNED: Final = {int(op): int(turned) - GENERAL for op, turned in MIRRORED.item
 _KINDS: Final[dict[type, type]] = {int: float, float: float, str: str}
 # So many conditions on one path are looked at together; more is for working out, which counts what it costs.
 _ON_ONE_PATH: Final = 8
+# And so many that are no comparisons are looked at, each next to each other one.
+_OTHERS: Final = 32
 
 
 def check_effect(link: Link, block: Block, caveats: Sequence[object]) -> None:
@@ -117,6 +119,8 @@ def _cannot_clash(above: tuple[Demand, ...], caveats: Sequence[object]) -> bool:
             path: _Path = () if flat is None else tuple(flat[1:-1])  # type: ignore[arg-type]
             if flat in said.flat.get(path, ()) or flat in mine.get(path, ()):
                 return False
+        if len(other) == _OTHERS:
+            return False
         other = [*other, each]
     for path, conditions in mine.items():
         theirs = said.flat.get(path, ())
@@ -170,6 +174,8 @@ def _said(above: tuple[Demand, ...]) -> _Said | None:
             if compared is not None:
                 flat.setdefault(tuple(compared[1:-1]), []).append(compared)  # type: ignore[arg-type]
             else:
+                if len(other) == _OTHERS:
+                    return None
                 other.append(each)
                 is_closed = is_closed or each[0] == _ALL
     if is_closed and any(map(_asks, other)):

@@ -118,7 +118,7 @@ class Identity:
             message = "a bearer token has no holder" if bearer else "mint needs a holder: to=principal"
             raise TypeError(message)
         if to is not None:
-            draft = self.draft_mint(to=to, **terms)
+            draft = draft_first(self.principal, to, Token, _not_handed_on(terms))
             return draft.assemble(self._signer.sign(draft.to_sign))
         if terms.get("audience") is None:
             message = "a bearer token needs an audience: no service takes one without"
@@ -170,7 +170,8 @@ class Identity:
             token: a chain that this identity holds.
             request: what is about to be asked, arguments and all.
             audience: the service's name, as the service knows itself.
-            discharges: what other parties confirmed: at most 16. The proof does not cover them.
+            discharges: what other parties confirmed: at most 16. They restrict nothing, so there may be none. The proof
+                does not cover them.
             now: when; the system's clock if absent. A service takes a proof for a minute or so.
             nonce: 16 bytes, for reproducible tests only; fresh ones if absent.
 
@@ -240,8 +241,8 @@ class Identity:
         says that there is nothing new as of now.
 
         Args:
-            blocks: what to revoke. One that is listed already keeps the later `until`.
-            keys: the same; one that is listed already keeps the earlier `since`. A list counts only where this
+            blocks: what to revoke; nothing new, if not said. One that is listed already keeps the later `until`.
+            keys: the same. One that is listed already keeps the earlier `since`. A list counts only where this
                 identity's key has a say.
             previous: this identity's newest list, or several of its lists that were made apart: the new one keeps
                 their records and is newer than each.
@@ -285,9 +286,7 @@ class Identity:
 
         Arguments and errors are those of `mint`.
         """
-        if terms.get("hops") is None:
-            terms["hops"] = 0
-        return draft_first(self.principal, to, Token, terms)
+        return draft_first(self.principal, to, Token, _not_handed_on(terms))
 
     @telling(Narrowing)
     def draft(
@@ -328,3 +327,10 @@ class Identity:
 
     def __repr__(self) -> str:
         return f"<Identity {self.name}>"
+
+
+def _not_handed_on(terms: Authority) -> Authority:
+    """Let a chain for a holder be narrowed and not handed on, unless more was said."""
+    if terms.get("hops") is None:
+        terms["hops"] = 0
+    return terms

@@ -16,7 +16,7 @@ import re
 
 from delegate.core.evaluator.opcodes import CAVEAT_NAMES, GENERAL, KEYWORDS, METHODS, Op
 
-_LITERAL = r"""(?: -?[0-9]{1,18} | "[^"\\\n\r]*" | '[^'\\\n\r]*' )"""
+_LITERAL = r"""(?: -?[0-9]{1,18} | true | false | null | "[^"\\\n\r]*" | '[^'\\\n\r]*' )"""
 _PLAIN = re.compile(
     rf"""\ *([a-z]+ (?: \.[_a-zA-Z][_a-zA-Z0-9]* ){{0,4}}? )
          (?: \ *( [=!<>]= | [<>] )\ *({_LITERAL})
@@ -30,6 +30,7 @@ _CHARACTERS = 256  # far below what the parser takes
 _SIGNS = {"==": Op.EQ, "!=": Op.NE, "<": Op.LT, "<=": Op.LE, ">": Op.GT, ">=": Op.GE}
 _FLAT = {word: int(op) - GENERAL for word, op in (*_SIGNS.items(), *METHODS.items()) if op < Op.ADD}
 _QUOTES = "'\""
+_WORDS = {"true": True, "false": False, "null": None}
 _IN, _AND = int(Op.IN_FLAT), int(Op.AND)
 
 
@@ -48,13 +49,17 @@ def read_plain(text: str) -> list[object] | None:
         if parts[0] not in CAVEAT_NAMES or not KEYWORDS.isdisjoint(parts):
             return None
         if sign is not None:
-            item = [_FLAT[sign], *parts, right[1:-1] if right[0] in _QUOTES else int(right)]
+            item = [_FLAT[sign], *parts, right[1:-1] if right[0] in _QUOTES else _value(right)]
         elif method is not None:
-            item = [_FLAT[method], *parts, argument[1:-1] if argument[0] in _QUOTES else int(argument)]
+            item = [_FLAT[method], *parts, argument[1:-1] if argument[0] in _QUOTES else _value(argument)]
         else:
             literals = _EACH.findall(several)
-            item = [_IN, *parts, [each[1:-1] if each[0] in _QUOTES else int(each) for each in literals]]
+            item = [_IN, *parts, [each[1:-1] if each[0] in _QUOTES else _value(each) for each in literals]]
         if not more:
             return [_AND, *found, item] if found else item
         found.append(item)
         at = match.end()
+
+
+def _value(literal: str) -> int | None:
+    return _WORDS[literal] if literal in _WORDS else int(literal)
