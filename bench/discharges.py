@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def _token(*needs: object) -> Token:
-    return ALICE.mint(to=WORKER.principal, can="pay(amount)", ttl="1h", needs=needs)  # type: ignore[arg-type]
+    return ALICE.mint(to=WORKER.principal, can="pay(amount)", ttl="1h", needs=needs or None)  # type: ignore[arg-type]
 
 
 def _texts(token: Token, discharges: list[Discharge], cases: int) -> list[str]:

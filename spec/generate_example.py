@@ -31,11 +31,7 @@ def make() -> tuple[Token, Presentation]:
         ALICE.principal,
         PLANNER.principal,
         Token,
-        can="files.read /reports/**",
-        ttl="8h",
-        hops=1,
-        why="quarterly report",
-        now=MINTED,
+        {"can": "files.read /reports/**", "ttl": "8h", "hops": 1, "why": "quarterly report", "now": MINTED},
         token_id=bytes(range(8)),
     )
     token = draft.finish(ALICE.signer.sign(draft.to_sign))

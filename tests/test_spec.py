@@ -124,10 +124,12 @@ def test_the_claims_table_is_the_code_s() -> None:
     """§4.1 has the claims of `blocks`, in their order, with their kinds and their place."""
     kinds = {"text": str, "array": list, "time": int, "integer": int, "8": bytes, "bytes": bytes, "map": dict}
     table = []
-    for key, _, kind, _, others, _ in _rows("claims"):
+    places = {place.name.lower(): place for place in blocks.Place}
+    for key, _, kind, first, others, _ in _rows("claims"):
         name = _quoted(key)[0] if "`" in key else int(key)
-        table.append((name, kinds[re.split(r"[\s:,]", kind)[0]], others == "never"))
-    assert tuple(table) == blocks._ORDER
+        table.append((name, kinds[re.split(r"[\s:,]", kind)[0]], places[first], places[others]))
+    assert table == [(claim.key, claim.kind, claim.first, claim.later) for claim in blocks.CLAIMS]
+    assert tuple(claim.field for claim in blocks.CLAIMS) == blocks.Block._fields
 
 
 def test_the_claims_table_of_revocation_lists_is_the_code_s() -> None:
@@ -144,7 +146,7 @@ def test_the_claims_table_of_revocation_lists_is_the_code_s() -> None:
 
 def test_the_claims_of_section_4_are_in_the_order_of_their_encoding() -> None:
     """The order of the table is the bytewise order of the encoded keys."""
-    keys = [key for key, _, _ in blocks._ORDER]
+    keys = [claim.key for claim in blocks.CLAIMS]
     assert keys == sorted(keys, key=cbor2.dumps)
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from delegate import DelegateError, Limits, Principal, PublicKey, Request, Root, Verifier
+from delegate import DelegateError, Identity, Limits, Principal, PublicKey, Request, Root, Verifier
 from delegate.core.chain.binding import frame
 from delegate.state import Charge, Claim, MemoryLedger, MemoryReplay, MemoryRevocations, Outcome, Refused
 from delegate.verifier.verifier import AsyncVerifier
@@ -18,6 +18,8 @@ LISTS = FOLDER / "revocation_lists.json"
 REQUESTS = FOLDER / "requests.json"
 # Cases that others wrote, next to the checkout; they are no part of the project.
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "vectors"
+# Whom no vector's chain begins with.
+STRANGER = Identity.from_seed("user:stranger@example.com", b"\xaa" * 32).principal
 
 
 class Vector(NamedTuple):
@@ -58,18 +60,18 @@ class Vector(NamedTuple):
         fields = self.fields
         chosen = dict(fields["verifier"])
         for several in chosen.keys() & {"principals", "revokers", "third_parties"}:
-            chosen[several] = [principal(each) for each in chosen[several]]
+            chosen[several] = [principal(each) for each in chosen[several]] or None
         if chosen.pop("ledger", False):
             chosen["ledger"] = MemoryLedger(since=0)
         if "limits" in chosen:
             chosen["limits"] = Limits(**chosen["limits"])
         roots = [
-            Root(principal(each), **{k: v for k, v in each.items() if k not in {"name", "key"}})
+            Root(principal(each), **{k: v or None for k, v in each.items() if k not in {"name", "key"}})
             for each in fields["roots"]
         ]
         now = fields["now"]
         return {
-            "roots": roots,
+            "roots": roots or [STRANGER],  # no verifier is made without roots
             "audience": fields["audience"],
             "tenant": fields["tenant"],
             "clock": lambda: now,

@@ -47,15 +47,15 @@ class Ours:
             root = self._people[person] = Identity.generate(person)
         can = f"{ACTION} {prefix}/**"
         if self._bearer:
-            return Held(root.mint(bearer=True, can=can, caveats=narrowing, ttl=TTL_S, audience=AUDIENCE), to)
-        return Held(root.mint(to=to.principal, can=can, caveats=narrowing, ttl=TTL_S, hops=16), to)
+            return Held(root.mint(bearer=True, can=can, caveats=narrowing or None, ttl=TTL_S, audience=AUDIENCE), to)
+        return Held(root.mint(to=to.principal, can=can, caveats=narrowing or None, ttl=TTL_S, hops=16), to)
 
     def extend(self, held: Held, to: Identity, narrowing: tuple[str, ...]) -> Held:
         """Append a block."""
         token, holder = held
         if isinstance(token, BearerToken):
-            return Held(token.attenuate(caveats=narrowing), to)
-        return Held(holder.attenuate(token, to=to.principal, caveats=narrowing), to)
+            return Held(token.attenuate(caveats=narrowing or None), to)
+        return Held(holder.attenuate(token, to=to.principal, caveats=narrowing or None), to)
 
     def size_bytes(self, held: Held) -> int:
         """Give the size of the binary envelope."""

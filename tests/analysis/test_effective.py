@@ -81,9 +81,9 @@ def _chain(hops: list[tuple[list[str], list[str]]], bound: list[str] | None) -> 
         for index, (can, caveats) in enumerate(hops):
             to = PEOPLE[index + 1].principal
             if token is None:
-                token = root.mint(to=to, can=can or ["** **"], caveats=caveats, ttl="8h", hops=4, now=NOW)
+                token = root.mint(to=to, can=can or ["** **"], caveats=caveats or None, ttl="8h", hops=4, now=NOW)
             else:
-                token = PEOPLE[index].attenuate(token, to=to, can=can, caveats=caveats, now=NOW)
+                token = PEOPLE[index].attenuate(token, to=to, can=can or None, caveats=caveats or None, now=NOW)
     except AttenuationError:
         return None
     assert token is not None

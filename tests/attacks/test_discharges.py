@@ -276,7 +276,7 @@ def test_the_approvers_key_was_stolen_and_taken_back() -> None:
     """Bob's key is lost; he says so, or a revoker does. What the thief approves counts no more."""
     token = held()
     one = presented(token, [approved(BOB, token)])
-    for signer, revokers in ((BOB, ()), (DAVE, (DAVE.principal,))):
+    for signer, revokers in ((BOB, None), (DAVE, [DAVE.principal])):
         bank = service(revokers=revokers)
         bank.accept_revocations(signer.revoke(keys=[RevokedKey(BOB.public_key.thumbprint)], now=NOW - 5))
         assert refusal(bank, one, PAY) == (Reason.REVOKED, 0)

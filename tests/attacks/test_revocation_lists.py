@@ -116,7 +116,7 @@ def test_a_list_is_no_token_and_a_token_is_no_list() -> None:
 
 def test_an_old_list_does_not_un_revoke() -> None:
     """The signer's next list, made from an old one, brings back nothing that the newest had: merge has both."""
-    old = listed(blocks=[])
+    old = listed(blocks=None)
     new = listed(previous=old)
     replayed = ALICE.revoke(previous=[new, old], now=NOW)
     assert set(replayed.records) == set(new.records)
@@ -154,7 +154,10 @@ def test_ten_megabytes(source: str | bytes) -> None:
 
 def test_one_record_too_many() -> None:
     """65,537 records that a signer put together by other means."""
-    claims = {**claims_of(listed(blocks=[], keys=[])), "blocks": [[n.to_bytes(32), 0] for n in range(REVOCATIONS + 1)]}
+    claims = {
+        **claims_of(listed(blocks=None, keys=None)),
+        "blocks": [[n.to_bytes(32), 0] for n in range(REVOCATIONS + 1)],
+    }
     assert reason_of(forged(ALICE.signer, claims)) is Reason.LIMIT_EXCEEDED
 
 

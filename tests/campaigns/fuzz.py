@@ -94,8 +94,8 @@ class Fuzzer:
         self.depths = {depth: self.chain(depth) for depth in range(1, 5)}
         self.lists = [
             ROOT.revoke(
-                blocks=[RevokedBlock(bytes((n, size)) * 16, NOW + n, "why" * n) for n in range(size)],
-                keys=[RevokedKey(bytes((size, n)) * 16, n) for n in range(size // 2)],
+                blocks=[RevokedBlock(bytes((n, size)) * 16, NOW + n, "why" * n) for n in range(size)] or None,
+                keys=[RevokedKey(bytes((size, n)) * 16, n) for n in range(size // 2)] or None,
                 now=NOW,
             ).to_bytes()
             for size in range(4)

@@ -34,7 +34,7 @@ def _token(*, clerk: list[str], caveats: tuple[str, ...] = ()) -> Token:
         now=NOW,
     )
     token = PLANNER.attenuate(token, to=BUYER.principal, now=NOW)
-    return BUYER.attenuate(token, to=CLERK.principal, can=clerk, caveats=caveats, now=NOW)
+    return BUYER.attenuate(token, to=CLERK.principal, can=clerk, caveats=caveats or None, now=NOW)
 
 
 def _decide(token: Token, request: Request, **settings: object) -> Decision:
@@ -49,7 +49,7 @@ def _first_hop(
     env: dict[str, object] | None = None,
 ) -> Decision:
     """What a chain of one hop says to paying."""
-    token = ALICE.mint(to=PLANNER.principal, can=given, caveats=caveats, ttl="1h", now=NOW)
+    token = ALICE.mint(to=PLANNER.principal, can=given, caveats=caveats or None, ttl="1h", now=NOW)
     verifier = Verifier([ALICE.principal], audience=AUDIENCE, clock=lambda: NOW)
     return verifier.preview(token, Request("pay", None, args), env=env)
 

@@ -21,6 +21,13 @@ PLAIN = [
     'args.s.contains("it\'s")',
     "args.as > 007",
     "now == 'x'",
+    "args.a < 1 && args.b < 2",
+    "args.a<1&&args.b == 'x&&y'  &&resource.endsWith('.csv')",
+    "args.kind in ['a', \"b\", 3]",
+    " action in [ 'read','list' ] && args.a.startsWith('x') && args.a != -1 ",
+    "args.a in['x']",
+    "args.a == true && args.b != null",
+    "args.a in [false, 0, null]",
 ]
 NOT_PLAIN = [
     *(
@@ -28,7 +35,27 @@ NOT_PLAIN = [
         "args.size < 1.5",
         "args.size < 12345678901234567890",
         "1000 > args.size",
-        "args.a < 1 && args.b < 2",
+    ),
+    *(
+        "args.a < 1 || args.b < 2",
+        "args.a < 1 &&",
+        "&& args.a < 1",
+        "args.a < 1 & args.b < 2",
+        "args.a < 1 && !args.b",
+        "args.a < 1 && (args.b < 2)",
+        "args.a in []",
+        "args.a in [1,]",
+        "args.a in [1.5]",
+        "args.a in ['x'",
+        "args.a in 'x'",
+        "args.a == [1]",
+        "args.a.startsWith(['x'])",
+        "args.a.in ['x']",
+        "args.a in [[1]]",
+        "args.a in [other]",
+        "args.a == truest",
+        "args.a == true1",
+        "args.a == -true",
     ),
     *("other < 1", "args.in == 1", "true == 1", "args.a == 'a\\n'", "args.a == '\u00fc'", 'args.a == """x"""'),
     *(
@@ -62,10 +89,19 @@ def test_anything_else_is_left_to_the_parser(text: str) -> None:
     assert read_plain(text) is None
 
 
-@given(st.text(st.sampled_from("args.ize<>=!-0179'\"\\() \n\u00fcinrbdtu"), max_size=24) | st.text(max_size=12))
+@given(st.text(st.sampled_from("args.ize<>=!&-0179'\"\\()[], \n\u00fcinrbdtu"), max_size=24) | st.text(max_size=12))
 def test_what_it_reads_the_parser_reads_the_same(tail: str) -> None:
     """Whatever follows a path, a sign or a method, or stands alone."""
-    for text in (tail, f"args.a {tail}", f"args.a < {tail}", f"args.a.startsWith({tail}", f"args{tail} == 1"):
+    around = (
+        "{}",
+        "args.a {}",
+        "args.a < {}",
+        "args.a.startsWith({}",
+        "args{} == 1",
+        "args.a in [{}]",
+        "args.a in ['a'{}]",
+    )
+    for text in (tail, *(each.format(tail) for each in around), f"args.a < 1 && {tail}", f"args.a < 1 {tail} && b < 2"):
         found = read_plain(text)
         if found is None:
             continue

@@ -37,7 +37,7 @@ def test_a_list_reads_as_it_was_written(
     identity: Identity, some: list[RevokedBlock], others: list[RevokedKey], ttl: int
 ) -> None:
     """Text and bytes give the same list; it has every key, and every block whose chain is not long over."""
-    made = identity.revoke(blocks=some, keys=others, ttl=ttl, now=NOW)
+    made = identity.revoke(blocks=some or None, keys=others or None, ttl=ttl, now=NOW)
     assert RevocationList.parse(made.to_text()) == made == RevocationList.parse(made.to_bytes())
     assert (made.issued, made.expires, made.public_key) == (NOW, NOW + ttl, identity.public_key)
     wanted = {(True, key.thumbprint) for key in others}
@@ -52,8 +52,8 @@ def test_the_next_list_says_no_less(
     first: list[RevokedBlock], second: list[RevokedBlock], some: list[RevokedKey], later: int
 ) -> None:
     """Each record of a list is in the next, as wide or wider, but blocks whose chain has been over for a day."""
-    old = ALICE.revoke(blocks=first, keys=some, now=NOW)
-    new = ALICE.revoke(blocks=second, previous=old, now=NOW + later)
+    old = ALICE.revoke(blocks=first or None, keys=some or None, now=NOW)
+    new = ALICE.revoke(blocks=second or None, previous=old, now=NOW + later)
     assert new.sequence == old.sequence + 1
     found = by_subject(new)
     for place, record in by_subject(old).items():
@@ -67,7 +67,7 @@ def test_the_next_list_says_no_less(
 @given(some=st.lists(blocks, min_size=1, max_size=3))
 def test_merging_has_no_order(some: list[list[RevokedBlock]]) -> None:
     """The same lists in any order give the same list."""
-    lists = [ALICE.revoke(blocks=each, after=number, now=NOW) for number, each in enumerate(some)]
+    lists = [ALICE.revoke(blocks=each or None, after=number, now=NOW) for number, each in enumerate(some)]
     merged = ALICE.revoke(previous=lists, now=NOW)
     assert ALICE.revoke(previous=reversed(lists), now=NOW) == merged
     assert merged.sequence == len(some) + 1

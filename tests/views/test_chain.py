@@ -8,7 +8,7 @@ from typing import Unpack
 import pytest
 
 from delegate import Identity, Token, can, when
-from delegate.authoring.draft import Authority
+from delegate.authoring.terms import Authority
 from delegate.language.capability import encode_capabilities
 from delegate.views.chain import Setting, setting, view
 from delegate.views.grants import grant_lines

@@ -9,7 +9,7 @@ from typing import Unpack
 import pytest
 
 from delegate import Identity, Token, exactly
-from delegate.authoring.draft import Authority, Narrowing
+from delegate.authoring.terms import Authority, Narrowing
 from delegate.language.capability import can, encode_capabilities
 from delegate.views.difference import change_lines, changes
 

@@ -117,7 +117,13 @@ def _effective(link: Link, total: Sum, comparing: Comparing) -> Effective:
 
 def demands(link: Link) -> tuple[Demand, ...]:
     """Give what every block down to `link` demands: the bytes of its `can` and of its `if`."""
-    return tuple((each.block.can, each.block.caveats) for each in link.up())
+    found: list[Demand] = []
+    above: Link | None = link
+    while above is not None:
+        found.append((above.block.can, above.block.caveats))
+        above = above.parent
+    found.reverse()
+    return tuple(found)
 
 
 def start(bound: bytes = b"") -> Sum:

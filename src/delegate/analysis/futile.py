@@ -4,37 +4,46 @@ The rules of this file:
 
 - It refuses only what no request could ever satisfy: what cannot be told takes effect.
 - What it costs is counted, and ends (`patterns.COMPARING_STEPS`): what cannot be told by then takes effect.
-- What agents mostly append, a tighter bound or a condition on something new, is seen to take effect without working
-  out what the chain grants: that takes 100 µs.
+- Conditions can clash only where they are about the same path, or where one is the other's negation. What has neither
+  above it, as nearly everything that agents append, is seen to take effect without working out what the chain grants:
+  that takes 100 µs. Where the glance is not sure, it is worked out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from delegate.analysis.effective import Demand, Sum, add, demands, first_clash, leaves_something, start
+from delegate.analysis.simplify import MIRRORED, clash_on_one_path
 from delegate.analysis.work import Comparing
 from delegate.core.chain.claims import Block
 from delegate.core.chain.links import Link
-from delegate.core.evaluator.opcodes import Op
+from delegate.core.evaluator.opcodes import FLAT_OPS, GENERAL, Op
 from delegate.core.wire import cbor
 from delegate.errors import AttenuationError, Reason
 from delegate.language.capability import Capability, capability_texts, decode_capabilities, decode_caveats
-from delegate.language.tree import Expression
+from delegate.language.tree import Call, Expression, ListOf, Literal, Path
 
-# What is said of one path: which way a bound goes, and of what kind its literal is; for anything else, nothing.
-_Said: TypeAlias = tuple[str, type] | None
 _Path: TypeAlias = tuple[str, ...]
+_Wire: TypeAlias = list[object]  # a condition as the wire has it: an opcode, and what it is about
 
-_UPPER: Final = frozenset({Op.LT_FLAT, Op.LE_FLAT})
-_LOWER: Final = frozenset({Op.GT_FLAT, Op.GE_FLAT})
-_ALONE: Final = frozenset(
-    {Op.EQ_FLAT, Op.NE_FLAT, Op.STARTS_WITH_FLAT, Op.ENDS_WITH_FLAT, Op.CONTAINS_FLAT, *_UPPER, *_LOWER}
-)
-_FLAT: Final = frozenset(range(Op.EQ_FLAT, Op.NET_WITHIN_FLAT + 1))
+_AND, _NOT, _IN, _HAS, _ALL, _PATH = (int(op) for op in (Op.AND, Op.NOT, Op.IN_FLAT, Op.HAS, Op.ALL, Op.PATH))
+_OPS: Final = {op: Op(op + GENERAL) for op in FLAT_OPS}
+_WAYS: Final = {int(Op.LT_FLAT): "<", int(Op.LE_FLAT): "<", int(Op.GT_FLAT): ">", int(Op.GE_FLAT): ">"}
+_TEXT_TESTS: Final[dict[int, Callable[[Any, Any], bool]]] = {
+    int(Op.STARTS_WITH_FLAT): str.startswith,
+    int(Op.ENDS_WITH_FLAT): str.endswith,
+}
+_ANYWHERE: Final = Path(())
+# `500 >= args.a` by its opcode: the one that says the same the other way round.
+_TURNED: Final = {int(op): int(turned) - GENERAL for op, turned in MIRRORED.items()}
 _KINDS: Final[dict[type, type]] = {int: float, float: float, str: str}
+# So many conditions on one path are looked at together; more is for working out, which counts what it costs.
+_ON_ONE_PATH: Final = 8
+# And so many that are no comparisons are looked at, each next to each other one.
+_OTHERS: Final = 32
 
 
 def check_effect(link: Link, block: Block, caveats: Sequence[object]) -> None:
@@ -70,49 +79,132 @@ def _check_conditions(above: tuple[Demand, ...], block: Block) -> None:
     raise AttenuationError(detail, reason=Reason.CAVEAT_FAILED, hop=hop)
 
 
+class _Said(NamedTuple):
+    """What the blocks above say.
+
+    Attributes:
+        flat: the conditions on each path that compare it with a literal.
+        other: all that are of another form.
+        is_closed: whether anything, such as a list of arguments, may take out of a condition what asks for an argument.
+    """
+
+    flat: Mapping[_Path, Sequence[_Wire]]
+    other: Sequence[_Wire]
+    is_closed: bool
+
+
 def _cannot_clash(above: tuple[Demand, ...], caveats: Sequence[object]) -> bool:
-    """Say whether these caveats plainly take effect: each is about a path of its own, or a bound the same way."""
+    """Say whether these caveats plainly take effect. `False`: that has to be worked out."""
     said = _said(above)
     if said is None:
         return False
-    mine: dict[_Path, _Said] = {}
-    for each in caveats:
-        if type(each) is not list or each[0] not in _ALONE:
+    mine: dict[_Path, list[_Wire]] = {}
+    other = said.other
+    for each in _parts(caveats):
+        if type(each) is not list:
             return False
-        path, now = tuple(each[1:-1]), _bound(each)
-        if path in said and (now is None or said[path] != now):
+        flat = each if each[0] in FLAT_OPS else _turned(each)
+        if flat is not None:
+            mine.setdefault(tuple(flat[1:-1]), []).append(flat)  # type: ignore[arg-type]
+            if other and [_NOT, flat] in other:
+                return False
+            continue
+        if each[0] == _ALL or (said.is_closed and _asks(each)):
             return False
-        if path in mine and (now is None or mine[path] != now):
+        opposite = each[1] if each[0] == _NOT else [_NOT, each]
+        if opposite in other:
             return False
-        mine[path] = now
+        if each[0] == _NOT and type(opposite) is list:
+            flat = opposite if opposite[0] in FLAT_OPS else _turned(opposite)
+            path: _Path = () if flat is None else tuple(flat[1:-1])  # type: ignore[arg-type]
+            if flat in said.flat.get(path, ()) or flat in mine.get(path, ()):
+                return False
+        if len(other) == _OTHERS:
+            return False
+        other = [*other, each]
+    for path, conditions in mine.items():
+        theirs = said.flat.get(path, ())
+        if not theirs and len(conditions) == 1:
+            if conditions[0][0] == _IN and not conditions[0][-1]:
+                return False
+        elif not _agree(theirs, conditions):
+            return False
     return True
 
 
-@lru_cache(256)
-def _said(above: tuple[Demand, ...]) -> dict[_Path, _Said] | None:
-    """Collect what the blocks say of which path; `None` where that cannot be told at a glance."""
-    said: dict[_Path, _Said] = {}
+def _agree(theirs: Sequence[_Wire], mine: Sequence[_Wire]) -> bool:
+    """Say whether some value may satisfy all of these, which are about one path."""
+    every = (*theirs, *mine)
+    op = mine[0][0]
+    literals = [each[-1] for each in every]
+    # What mostly it is, without a tree: bounds that go the same way, and texts that begin, or end, alike.
+    way = _WAYS.get(op)  # type: ignore[call-overload]
+    if way is not None and all(_WAYS.get(each[0]) is way for each in every):  # type: ignore[call-overload]
+        kinds = {_KINDS.get(type(literal)) for literal in literals}
+        if len(kinds) == 1 and None not in kinds:
+            return True
+    test = _TEXT_TESTS.get(op)  # type: ignore[call-overload]
+    if test is not None and all(each[0] == op and type(each[-1]) is str for each in every):
+        longest = max(literals, key=len)  # type: ignore[arg-type]
+        if all(test(longest, literal) for literal in literals):
+            return True
+    return len(every) <= _ON_ONE_PATH and not clash_on_one_path(map(_comparison, every))
+
+
+def _comparison(flat: _Wire) -> Expression:
+    """Make the tree of a comparison, whatever its path."""
+    literal = flat[-1]
+    right = ListOf(tuple(map(Literal, literal))) if type(literal) is list else Literal(literal)  # type: ignore[arg-type]
+    return Call(_OPS[flat[0]], (_ANYWHERE, right))  # type: ignore[index]
+
+
+@lru_cache(256)  # an agent appends several blocks below the same chains: saves 15 µs each
+def _said(above: tuple[Demand, ...]) -> _Said | None:
+    """Sort what the blocks say; `None` where a condition may turn out to say something else."""
+    flat: dict[_Path, list[_Wire]] = {}
+    other: list[_Wire] = []
+    is_closed = False
     for can, caveats in above:
-        pending: list[object] = [*(_items(caveats)), *(item[2] for item in _items(can) if len(item) > 2)]
-        while pending:
-            each = pending.pop()
+        for each in _parts([*_items(caveats), *(item[2] for item in _items(can) if len(item) > 2)]):
+            if each is True:
+                continue
             if type(each) is not list:
                 return None
-            if each[0] == Op.AND:
-                pending += each[1:]
-            elif each[0] in _FLAT:
-                path, now = tuple(each[1:-1]), _bound(each)
-                said[path] = now if said.get(path, now) == now else None
-            elif each[0] != Op.ALL:  # which is how arguments are closed
-                return None
-    return said
+            compared = each if each[0] in FLAT_OPS else _turned(each)
+            if compared is not None:
+                flat.setdefault(tuple(compared[1:-1]), []).append(compared)  # type: ignore[arg-type]
+            else:
+                if len(other) == _OTHERS:
+                    return None
+                other.append(each)
+                is_closed = is_closed or each[0] == _ALL
+    if is_closed and any(map(_asks, other)):
+        return None  # without what cannot be given, it may come to a comparison
+    return _Said(flat, other, is_closed)
 
 
-def _bound(flat: list[object]) -> _Said:
-    kind = _KINDS.get(type(flat[-1]))
-    if kind is None:
-        return None
-    return ("most", kind) if flat[0] in _UPPER else ("least", kind) if flat[0] in _LOWER else None
+def _parts(conditions: Sequence[object]) -> list[object]:
+    """Take `&&` apart."""
+    found: list[object] = []
+    for each in conditions:
+        if type(each) is list and each[0] == _AND:
+            found += each[1:]
+        else:
+            found.append(each)
+    return found
+
+
+def _turned(wire: _Wire) -> _Wire | None:
+    """Give `500 >= args.a` with the path on the left; `None` for anything that is not of this form."""
+    turned = _TURNED.get(wire[0])  # type: ignore[call-overload]
+    if turned is not None and type(wire[1]) is not list and type(wire[2]) is list and wire[2][0] == _PATH:
+        return [turned, *wire[2][1:], wire[1]]
+    return None
+
+
+def _asks(wire: _Wire) -> bool:
+    """Say whether `has` may be in it."""
+    return wire[0] == _HAS or any(type(each) is list and each and _asks(each) for each in wire[1:])
 
 
 def _items(data: bytes) -> list[list[object]]:

@@ -21,7 +21,7 @@ from delegate.limits import EXACT_DOUBLE
 # A literal as CEL compares it: numbers with numbers, every other type with its own.
 _Comparable: TypeAlias = tuple[str, LiteralValue]
 
-_MIRRORED: Final = {
+MIRRORED: Final = {
     Op.EQ: Op.EQ,
     Op.NE: Op.NE,
     Op.LT: Op.GT,
@@ -97,6 +97,19 @@ def simplify(conditions: Iterable[Expression]) -> Simplified:
     return Simplified(conjuncts=(*first, *rest))
 
 
+def clash_on_one_path(conditions: Iterable[Expression]) -> bool:
+    """Say whether no value could satisfy these comparisons of one path with literals."""
+    facts = _Facts(())
+    try:
+        for each in conditions:
+            if isinstance(each, Call) and _subject(each) is not None:
+                facts.add(each)
+        facts.conjuncts()
+    except _ClashError:
+        return True
+    return False
+
+
 def simplify_steps(conditions: Iterable[Expression]) -> int:
     """About how many microseconds does `simplify` take?
 
@@ -164,11 +177,11 @@ def _normal(part: Expression) -> Expression:
     """Put the path on the left: `500 >= args.a` is `args.a <= 500`."""
     if (
         isinstance(part, Call)
-        and part.op in _MIRRORED
+        and part.op in MIRRORED
         and isinstance(part.operands[0], Literal)
         and isinstance(part.operands[1], Path)
     ):
-        return Call(_MIRRORED[part.op], (part.operands[1], part.operands[0]))
+        return Call(MIRRORED[part.op], (part.operands[1], part.operands[0]))
     return part
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import Self, Unpack, overload
 
 from delegate.authoring.discharge import Discharges, carried
-from delegate.authoring.draft import Narrowing, draft_next, draft_proof
+from delegate.authoring.draft import draft_next, draft_proof
 from delegate.authoring.signers import Ed25519Signer
+from delegate.authoring.terms import Narrowing, telling
 from delegate.authoring.token import ChainEnvelope, Presentation, Token
 from delegate.core.chain.claims import BEARER
 from delegate.core.chain.links import Link
@@ -59,27 +60,28 @@ class BearerToken(ChainEnvelope):
         return signer
 
     @overload
-    def attenuate(self, *, to: None = None, **narrowing: Unpack[Narrowing]) -> BearerToken: ...
+    def attenuate(self, *, to: None = None, **terms: Unpack[Narrowing]) -> BearerToken: ...
 
     @overload
-    def attenuate(self, *, to: Principal, **narrowing: Unpack[Narrowing]) -> Token: ...
+    def attenuate(self, *, to: Principal, **terms: Unpack[Narrowing]) -> Token: ...
 
-    def attenuate(self, *, to: Principal | None = None, **narrowing: Unpack[Narrowing]) -> BearerToken | Token:
+    @telling(Narrowing)
+    def attenuate(self, *, to: Principal | None = None, **terms: Unpack[Narrowing]) -> BearerToken | Token:
         """Append a block that narrows, under a fresh key; with `to`, bind the token to a holder from here on.
 
-        Terms and errors are those of `Identity.attenuate`. A chain with a bearer block stays a bearer chain, in
+        Errors are those of `Identity.attenuate`. A chain with a bearer block stays a bearer chain, in
         every envelope: a verifier must have been told to take those.
         """
         signer = self.signer()
         if to is not None:
-            bound = draft_next(self.link, self.blocks, to, Token, **narrowing)
+            bound = draft_next(self.link, self.blocks, to, Token, terms)
             return bound.assemble(signer.sign(bound.to_sign))
         fresh = Ed25519Signer.generate()
 
         def wrap(blocks: tuple[bytes, ...], link: Link) -> BearerToken:
             return BearerToken(blocks, fresh.seed_bytes(), link)
 
-        draft = draft_next(self.link, self.blocks, None, wrap, bearer_key=fresh.public_key, **narrowing)
+        draft = draft_next(self.link, self.blocks, None, wrap, terms, bearer_key=fresh.public_key)
         return draft.assemble(signer.sign(draft.to_sign))
 
     def seal(self, *, now: Instant | None = None) -> BearerToken:

@@ -12,14 +12,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypedDict, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from delegate.analysis.futile import check_effect
 from delegate.authoring.claims import encode
+from delegate.authoring.terms import AUTHORITY, NARROWING, Authority, Names, Narrowing, check_terms
 from delegate.authoring.token import Presentation
 from delegate.core.chain.binding import block_aad, proof_aad
-from delegate.core.chain.claims import BEARER, TOKEN_ID_BYTES, Block, check_audience_name, check_budget, check_who
+from delegate.core.chain.claims import (
+    BEARER,
+    CLAIMS,
+    TOKEN_ID_BYTES,
+    Block,
+    check_audience_name,
+    check_budget,
+    check_who,
+)
 from delegate.core.chain.links import Link, first_link, next_link
 from delegate.core.chain.printable import is_plain
 from delegate.core.chain.request import Request
@@ -29,46 +38,15 @@ from delegate.core.keys.principal import Principal
 from delegate.core.keys.public import PublicKey
 from delegate.core.wire import cbor, cose
 from delegate.errors import AttenuationError, Reason, TokenError, VerificationError
-from delegate.language.capability import Capability, capabilities, encode_capabilities, encode_caveats
-from delegate.language.conditions import Caveat
-from delegate.language.needs import Need, encode_needs
+from delegate.language.capability import encode_capabilities, encode_caveats, several
+from delegate.language.needs import encode_needs
 from delegate.limits import BLOCKS, DISCHARGES, HOPS_MAX, PRESENTATION_BYTES, TIME_MAX, TOKEN_BYTES, WHY_CHARACTERS
-
-Capabilities: TypeAlias = str | Capability | Iterable[str | Capability]
-Caveats: TypeAlias = str | Caveat | Iterable[str | Caveat]
-Names: TypeAlias = str | Iterable[str]
-Needs: TypeAlias = Need | Iterable[Need]
 
 NONCE_BYTES: Final = 16
 _BLOCK_FRAME_BYTES: Final = 8  # an upper bound of what the envelope adds to a block
 _FRAMES_BYTES: Final = 4 * (BLOCKS + DISCHARGES + 2)  # the same, of all that is in a presentation
 
 T = TypeVar("T")
-
-
-class Narrowing(TypedDict, total=False):
-    """What an appended block may say; each term as `Identity.attenuate` tells it."""
-
-    can: Capabilities
-    caveats: Caveats
-    ttl: Duration | None
-    expires: Instant | None
-    not_before: Instant | None
-    audience: Names
-    hops: int | None
-    who: Mapping[str, str] | None
-    why: str | None
-    needs: Needs
-    budget: Mapping[str, int] | None
-    fresh: Duration | None
-    now: Instant | None
-
-
-class Authority(Narrowing, total=False):
-    """What block 0 may say; each term as `Identity.mint` tells it."""
-
-    on_behalf_of: str | None
-    tenant: str | None
 
 
 class Draft(NamedTuple, Generic[T]):
@@ -98,27 +76,15 @@ def draft_first(
     issuer: Principal,
     holder: Principal | None,
     wrap: Callable[[tuple[bytes, ...], Link], T],
+    terms: Authority,
     *,
-    can: Capabilities = (),
-    ttl: Duration | None = None,
-    expires: Instant | None = None,
-    caveats: Caveats = (),
-    not_before: Instant | None = None,
-    audience: Names = (),
-    hops: int | None = None,
-    on_behalf_of: str | None = None,
-    tenant: str | None = None,
-    who: Mapping[str, str] | None = None,
-    why: str | None = None,
-    needs: Needs = (),
-    budget: Mapping[str, int] | None = None,
-    fresh: Duration | None = None,
-    now: Instant | None = None,
     bearer_key: PublicKey | None = None,
     token_id: bytes | None = None,
 ) -> Draft[T]:
-    """Draft block 0; see `Identity.mint` for the arguments. Either `holder` or `bearer_key` is given."""
-    issued = _now(now)
+    """Draft block 0. Either `holder` or `bearer_key` is given."""
+    check_terms(terms, AUTHORITY)
+    issued = _now(terms.get("now"))
+    ttl, expires = terms.get("ttl"), terms.get("expires")
     if (ttl is None) == (expires is None):
         message = "mint needs a lifetime: either ttl or expires"
         raise TypeError(message)
@@ -126,34 +92,26 @@ def draft_first(
     if until <= issued:
         message = "the chain would expire before it begins"
         raise ValueError(message)
-    encoded = encode_capabilities(can)
-    if not encoded:
+    if terms.get("can") is None:
         message = "mint needs at least one capability"
         raise ValueError(message)
+    on_behalf_of, tenant = terms.get("on_behalf_of"), terms.get("tenant")
     if on_behalf_of is not None:
         check_name(on_behalf_of)
     if tenant is not None and not check_audience_name(tenant):
         message = "a tenant is 1 to 200 visible ASCII characters"
         raise ValueError(message)
-    block = Block(
+    block, _ = _block(
+        terms,
+        issuer=issuer.name,
         holder=holder.name if holder else BEARER,
         key=holder.public_key if holder else bearer_key,  # type: ignore[arg-type]
         issued=issued,
         expires=until,
-        not_before=None if not_before is None else instant(not_before),
-        audience=_names(audience),
-        can=encoded,
-        caveats=encode_caveats(caveats)[1],
-        hops=_hops(hops),
-        who=_who(who),
-        why=_why(why),
-        issuer=issuer.name,
+        hops_left=HOPS_MAX,
         token_id=os.urandom(TOKEN_ID_BYTES) if token_id is None else token_id,
         originator="" if on_behalf_of in (None, issuer.name) else on_behalf_of,
         tenant=tenant or "",
-        fresh=None if fresh is None else seconds(fresh),
-        budget=_budget(budget),
-        needs=encode_needs(needs),
     )
     key = issuer.public_key
     protected = cose.protected_header(key.algorithm, key.thumbprint)
@@ -165,50 +123,59 @@ def draft_next(
     blocks: tuple[bytes, ...],
     holder: Principal | None,
     wrap: Callable[[tuple[bytes, ...], Link], T],
+    terms: Narrowing,
     *,
-    can: Capabilities = (),
-    ttl: Duration | None = None,
-    expires: Instant | None = None,
-    caveats: Caveats = (),
-    not_before: Instant | None = None,
-    audience: Names = (),
-    hops: int | None = None,
-    who: Mapping[str, str] | None = None,
-    why: str | None = None,
-    needs: Needs = (),
-    budget: Mapping[str, int] | None = None,
-    fresh: Duration | None = None,
-    now: Instant | None = None,
     bearer_key: PublicKey | None = None,
 ) -> Draft[T]:
-    """Draft a block below `link`; see `Identity.attenuate`. With neither holder nor bearer key, the key stays."""
+    """Draft a block below `link`. With neither holder nor bearer key, the key stays."""
+    check_terms(terms, NARROWING)
     above = link.block
     if len(blocks) >= BLOCKS:
         raise AttenuationError(f"a chain has at most {BLOCKS} blocks", reason=Reason.LIMIT_EXCEEDED)
-    issued = max(_now(now), above.issued)  # never before the block above, whatever this machine's clock says
-    given = capabilities(can) if can else ()
-    conditions, encoded = encode_caveats(caveats)
+    issued = max(_now(terms.get("now")), above.issued)  # never before the block above, whatever this clock says
+    ttl, expires = terms.get("ttl"), terms.get("expires")
     key = holder.public_key if holder else bearer_key or above.key
-    name = holder.name if holder else BEARER if bearer_key else above.holder
-    block = Block(
-        name,
-        key,
-        issued,
-        None if ttl is None and expires is None else _until(link, issued, ttl, expires),
-        None if not_before is None else instant(not_before),
-        _names(audience) if audience else (),
-        encode_capabilities(given) if given else b"",
-        encoded,
-        None if hops is None else _hops(hops, link.hops_left - (key != above.key)),
-        _who(who) if who is not None else (),
-        _why(why) if why is not None else "",
-        fresh=None if fresh is None else seconds(fresh),
-        budget=_budget(budget) if budget is not None else (),
-        needs=b"" if needs == () else encode_needs(needs),
+    block, conditions = _block(
+        terms,
+        issuer="",
+        holder=holder.name if holder else BEARER if bearer_key else above.holder,
+        key=key,
+        issued=issued,
+        expires=None if ttl is None and expires is None else _until(link, issued, ttl, expires),
+        hops_left=link.hops_left - (key != above.key),
     )
     check_effect(link, block, conditions)
     protected = cose.protected_header(above.key.algorithm)
     return _draft(above.key, protected, block_aad(link.id), block, link, wrap, blocks)
+
+
+def _block(
+    terms: Narrowing,
+    *,
+    issuer: str,
+    holder: str,
+    key: PublicKey,
+    issued: int,
+    expires: int | None,
+    hops_left: int,
+    token_id: bytes = b"",
+    originator: str = "",
+    tenant: str = "",
+) -> tuple[Block, Sequence[object]]:
+    """Put a block together of its terms; also give its caveats, as the objects that stand for them."""
+    fields: dict[str, Any] = dict(_ABSENT)
+    for term, read in _READERS.items():
+        value = terms.get(term)
+        if value is not None:
+            fields[term] = read(value)
+    conditions: Sequence[object] = ()
+    if fields["caveats"]:
+        conditions, fields["caveats"] = fields["caveats"]
+    fields.update(
+        issuer=issuer, holder=holder, key=key, issued=issued, expires=expires, hops=_hops(terms.get("hops"), hops_left),
+        token_id=token_id, originator=originator, tenant=tenant,
+    )  # fmt: skip
+    return Block._make(fields.values()), conditions
 
 
 def draft_proof(
@@ -257,7 +224,7 @@ def _draft(
     wrap: Callable[[tuple[bytes, ...], Link], T],
     blocks: tuple[bytes, ...],
 ) -> Draft[T]:
-    payload = cose.byte_string(encode(block, first=parent is None))
+    payload = cose.byte_string(encode(block))
     structure = cose.sig_structure(protected, aad, payload)
     block_id = cose.structure_id(structure)
     try:
@@ -298,7 +265,7 @@ def _expiring(link: Link) -> int:
     return next(each.hop for each in link.up() if each.block.expires == link.expires)
 
 
-def _hops(hops: int | None, left: int = HOPS_MAX) -> int | None:
+def _hops(hops: int | None, left: int) -> int | None:
     if hops is None:
         return None
     if type(hops) is not int or not 0 <= hops <= HOPS_MAX:
@@ -308,18 +275,14 @@ def _hops(hops: int | None, left: int = HOPS_MAX) -> int | None:
 
 
 def _names(audience: Names) -> tuple[str, ...]:
-    names = (audience,) if isinstance(audience, str) else tuple(audience)
-    if not names:
-        return ()
+    names = several(audience, "audience", (str,))
     if not all(map(check_audience_name, names)) or len(set(names)) != len(names):
         message = "an audience is names of services, each 1 to 200 visible ASCII characters, none twice"
         raise ValueError(message)
     return names
 
 
-def _who(who: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    if who is None:
-        return ()
+def _who(who: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     facts: dict[Any, Any] = dict(who)
     _, wrong = check_who(facts)
     if wrong:
@@ -327,9 +290,7 @@ def _who(who: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     return tuple((name, facts[name]) for name in cbor.sorted_keys(facts))
 
 
-def _budget(budget: Mapping[str, int] | None) -> tuple[tuple[str, int], ...]:
-    if budget is None:
-        return ()
+def _budget(budget: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
     pools: dict[Any, Any] = dict(budget)
     _, wrong = check_budget(pools)
     if wrong:
@@ -337,10 +298,24 @@ def _budget(budget: Mapping[str, int] | None) -> tuple[tuple[str, int], ...]:
     return tuple((unit, pools[unit]) for unit in cbor.sorted_keys(pools))
 
 
-def _why(why: str | None) -> str:
-    if why is None:
-        return ""
+def _why(why: str) -> str:
     if not 0 < len(why) <= WHY_CHARACTERS or not is_plain(why):
         message = f"why is 1 to {WHY_CHARACTERS} characters, none of them a control or format character"
         raise ValueError(message)
     return why
+
+
+# Each term that is one claim: its name, which is that of the block's field, and how it is read. In the order in which
+# an author hears what is wrong.
+_READERS: Final[dict[str, Callable[[Any], object]]] = {
+    "can": encode_capabilities,
+    "caveats": encode_caveats,
+    "not_before": instant,
+    "audience": _names,
+    "who": _who,
+    "why": _why,
+    "fresh": seconds,
+    "budget": _budget,
+    "needs": encode_needs,
+}
+_ABSENT: Final = {claim.field: claim.absent for claim in CLAIMS}  # in the order of `Block`

@@ -8,9 +8,9 @@ from typing import Final, Unpack
 
 from delegate.authoring.ask import Ask, asks
 from delegate.authoring.discharge import Discharges
-from delegate.authoring.draft import Narrowing
 from delegate.authoring.identity import Identity
 from delegate.authoring.signers import Ed25519Signer
+from delegate.authoring.terms import Narrowing, telling
 from delegate.authoring.token import Presentation, Token
 from delegate.core.chain.request import Request
 from delegate.core.chain.spans import Instant
@@ -60,19 +60,21 @@ class Holder:
         """
         return asks(self.token.link, request)
 
-    def attenuate(self, *, to: Principal | None = None, **narrowing: Unpack[Narrowing]) -> Token:
-        """Append a block that narrows; see `Identity.attenuate` for the terms and errors."""
-        return self.identity.attenuate(self.token, to=to, **narrowing)
+    @telling(Narrowing)
+    def attenuate(self, *, to: Principal | None = None, **terms: Unpack[Narrowing]) -> Token:
+        """Append a block that narrows; see `Identity.attenuate` for the errors."""
+        return self.identity.attenuate(self.token, to=to, **terms)
 
-    def spawn(self, name: str, **narrowing: Unpack[Narrowing]) -> Holder:
+    @telling(Narrowing)
+    def spawn(self, name: str, **terms: Unpack[Narrowing]) -> Holder:
         """Make a sub-agent: a new key under `name`, and this chain narrowed and handed to it.
 
-        The terms are those of `Identity.attenuate`, but `hops` is 0 unless said otherwise: a spawned agent does
-        not hand on.
+        `hops` is 0 unless said otherwise: a spawned agent does not hand on. Errors are those of `Identity.attenuate`.
         """
         child = Identity.generate(name)
-        narrowing.setdefault("hops", 0)
-        return Holder(child, self.attenuate(to=child.principal, **narrowing))
+        if terms.get("hops") is None:
+            terms["hops"] = 0
+        return Holder(child, self.attenuate(to=child.principal, **terms))
 
     def to_env(self) -> dict[str, str]:
         """Give the two variables that a child process needs. One holds the secret key.

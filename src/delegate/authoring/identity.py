@@ -10,21 +10,11 @@ from typing import Literal, Unpack, overload
 from delegate.authoring.ask import Ask
 from delegate.authoring.bearer import BearerToken
 from delegate.authoring.discharge import Discharge, Discharges, carried, draft_discharge, not_revoked
-from delegate.authoring.draft import (
-    Authority,
-    Capabilities,
-    Caveats,
-    Draft,
-    Names,
-    Narrowing,
-    Needs,
-    draft_first,
-    draft_next,
-    draft_proof,
-)
+from delegate.authoring.draft import Draft, draft_first, draft_next, draft_proof
 from delegate.authoring.key_files import load_private, save_private
 from delegate.authoring.revoke import LIFE, RevokedBlock, RevokedKey, sign_list
 from delegate.authoring.signers import Ed25519Signer, Signer
+from delegate.authoring.terms import Authority, Narrowing, telling
 from delegate.authoring.token import Presentation, Token
 from delegate.core.chain.discharge import Statement
 from delegate.core.chain.links import Link
@@ -106,53 +96,20 @@ class Identity:
     @overload
     def mint(self, *, bearer: Literal[True], **terms: Unpack[Authority]) -> BearerToken: ...
 
+    @telling(Narrowing, Authority)
     def mint(
-        self,
-        *,
-        to: Principal | None = None,
-        can: Capabilities = (),
-        ttl: Duration | None = None,
-        expires: Instant | None = None,
-        caveats: Caveats = (),
-        not_before: Instant | None = None,
-        audience: Names = (),
-        hops: int | None = None,
-        on_behalf_of: str | None = None,
-        tenant: str | None = None,
-        who: Mapping[str, str] | None = None,
-        why: str | None = None,
-        needs: Needs = (),
-        budget: Mapping[str, int] | None = None,
-        fresh: Duration | None = None,
-        bearer: bool = False,
-        now: Instant | None = None,
+        self, *, to: Principal | None = None, bearer: bool = False, **terms: Unpack[Authority]
     ) -> Token | BearerToken:
         """Start a chain: sign block 0, which hands a piece of this identity's authority to `to`.
 
         Args:
             to: the holder: only its key can use or extend the chain. Absent for a bearer token.
-            can: one or more capabilities, as `can(…)` or text: at most 32.
-            ttl: how long from now; or
-            expires: until when. One of the two must be given.
-            caveats: conditions that must hold for every request, as text or `when(…)`: at most 32.
-            not_before: not valid before.
-            audience: names of the services where it may be used; any, if empty. A bearer token needs one.
-            hops: how many times the key may change below: 0 (the default for a holder): may be narrowed, not
-                handed on. For a bearer token the default is no bound, since every narrowing changes its key.
-            on_behalf_of: the originator, where it is not this identity; the verifier must let it speak for them.
-            tenant: the one tenant where this is good.
-            who: facts about the holder: at most 16 texts of 256 characters.
-            why: the purpose, at most 256 characters, for people and the audit trail.
-            needs: what other parties must confirm, each made by `need(…)`: at most 8.
-            budget: a pool for all that is done below, such as `{"usd_cents": 10000, "calls": 50}`: at most 8 units,
-                each a word of a-z, 0-9, `_`, `.` and `-`, amounts from 0. A service without a ledger refuses it.
-            fresh: how old a service's revocation data may be.
             bearer: make a bearer token: no proof is needed to use it.
-            now: the moment to start from; the system's clock if absent.
+            terms: what the block says: `can`, a lifetime, and whatever else it shall say.
 
         Raises:
-            TypeError: no lifetime or two; a holder for a bearer token, or none for another.
-            ValueError: an argument out of its bounds.
+            TypeError: no lifetime or two; a holder for a bearer token, or none for another; no such term.
+            ValueError: an argument out of its bounds, or empty.
             CaveatSyntaxError: a text that is not in the language.
 
         Cost: one signature. Source: SPEC §4.
@@ -160,15 +117,10 @@ class Identity:
         if bearer != (to is None):
             message = "a bearer token has no holder" if bearer else "mint needs a holder: to=principal"
             raise TypeError(message)
-        terms = Authority(
-            can=can, ttl=ttl, expires=expires, caveats=caveats, not_before=not_before, audience=audience,
-            hops=hops, on_behalf_of=on_behalf_of, tenant=tenant, who=who, why=why, needs=needs, budget=budget,
-            fresh=fresh, now=now,
-        )  # fmt: skip
         if to is not None:
-            draft = self.draft_mint(to=to, **terms)
+            draft = draft_first(self.principal, to, Token, _not_handed_on(terms))
             return draft.assemble(self._signer.sign(draft.to_sign))
-        if not audience:
+        if terms.get("audience") is None:
             message = "a bearer token needs an audience: no service takes one without"
             raise ValueError(message)
         key = Ed25519Signer.generate()
@@ -176,46 +128,19 @@ class Identity:
         def wrap(blocks: tuple[bytes, ...], link: Link) -> BearerToken:
             return BearerToken(blocks, key.seed_bytes(), link)
 
-        bearer_draft = draft_first(self.principal, None, wrap, bearer_key=key.public_key, **terms)
+        bearer_draft = draft_first(self.principal, None, wrap, terms, bearer_key=key.public_key)
         return bearer_draft.assemble(self._signer.sign(bearer_draft.to_sign))
 
+    @telling(Narrowing)
     def attenuate(
-        self,
-        token: Token | str | bytes,
-        *,
-        to: Principal | None = None,
-        can: Capabilities = (),
-        caveats: Caveats = (),
-        ttl: Duration | None = None,
-        expires: Instant | None = None,
-        not_before: Instant | None = None,
-        audience: Names = (),
-        hops: int | None = None,
-        who: Mapping[str, str] | None = None,
-        why: str | None = None,
-        needs: Needs = (),
-        budget: Mapping[str, int] | None = None,
-        fresh: Duration | None = None,
-        now: Instant | None = None,
+        self, token: Token | str | bytes, *, to: Principal | None = None, **terms: Unpack[Narrowing]
     ) -> Token:
         """Append a block that narrows; with `to`, also hand the chain to another principal. Needs no server.
 
         Args:
             token: a chain that this identity holds.
             to: the new holder; this identity keeps it if absent.
-            can: capabilities that replace nothing and narrow everything; absent: as above.
-            caveats: conditions that must also hold.
-            ttl: how long from now, cut to what is left; or
-            expires: until when; later than the chain above raises.
-            not_before: not valid before.
-            audience: names of services, of those above.
-            hops: cut to what is left; absent: what is left.
-            who: facts about the new holder.
-            why: the purpose.
-            needs: what other parties must confirm as well.
-            budget: a narrower pool of this block's own; what is charged to it is charged to those above as well.
-            fresh: how old a service's revocation data may be.
-            now: the moment to start from; the system's clock if absent.
+            terms: what the block says; what it does not say stays as above.
 
         Raises:
             AttenuationError: the chain is not this identity's; a capability that no block above permits any of;
@@ -226,11 +151,7 @@ class Identity:
         Cost: one signature. Source: SPEC §5.2.
         """
         mine = self._held(token)
-        draft = draft_next(
-            mine.link, mine.blocks, to, Token, can=can, caveats=caveats, ttl=ttl, expires=expires,
-            not_before=not_before, audience=audience, hops=hops, who=who, why=why, needs=needs, budget=budget,
-            fresh=fresh, now=now,
-        )  # fmt: skip
+        draft = draft_next(mine.link, mine.blocks, to, Token, terms)
         return draft.assemble(self._signer.sign(draft.to_sign))
 
     def prove(
@@ -249,7 +170,8 @@ class Identity:
             token: a chain that this identity holds.
             request: what is about to be asked, arguments and all.
             audience: the service's name, as the service knows itself.
-            discharges: what other parties confirmed: at most 16. The proof does not cover them.
+            discharges: what other parties confirmed: at most 16. They restrict nothing, so there may be none. The proof
+                does not cover them.
             now: when; the system's clock if absent. A service takes a proof for a minute or so.
             nonce: 16 bytes, for reproducible tests only; fresh ones if absent.
 
@@ -306,8 +228,8 @@ class Identity:
     def revoke(
         self,
         *,
-        blocks: Iterable[RevokedBlock] = (),
-        keys: Iterable[RevokedKey] = (),
+        blocks: Iterable[RevokedBlock] | None = None,
+        keys: Iterable[RevokedKey] | None = None,
         previous: RevocationList | Iterable[RevocationList] | None = None,
         after: int = 0,
         ttl: Duration = LIFE,
@@ -319,8 +241,8 @@ class Identity:
         says that there is nothing new as of now.
 
         Args:
-            blocks: what to revoke. One that is listed already keeps the later `until`.
-            keys: the same; one that is listed already keeps the earlier `since`. A list counts only where this
+            blocks: what to revoke; nothing new, if not said. One that is listed already keeps the later `until`.
+            keys: the same. One that is listed already keeps the earlier `since`. A list counts only where this
                 identity's key has a say.
             previous: this identity's newest list, or several of its lists that were made apart: the new one keeps
                 their records and is newer than each.
@@ -329,7 +251,7 @@ class Identity:
             now: the moment to start from; the system's clock if absent.
 
         Raises:
-            ValueError: an argument out of its bounds; `previous` is another signer's, or no list at all.
+            ValueError: an argument out of its bounds, or empty; `previous` is another signer's.
             TokenError: LIMIT_EXCEEDED: more than a list holds.
 
         Cost: one signature and one check. Source: SPEC §10.2.
@@ -358,18 +280,24 @@ class Identity:
         said = Statement(self.name, until, issued, ask.block_id, ask.place, digest, ask.last, dict(says))
         return draft_discharge(self.principal, said)
 
+    @telling(Narrowing, Authority)
     def draft_mint(self, *, to: Principal, **terms: Unpack[Authority]) -> Draft[Token]:
-        """Draft what `mint` makes, for a signer that is asynchronous or elsewhere."""
-        if terms.get("hops") is None:
-            terms["hops"] = 0
-        return draft_first(self.principal, to, Token, **terms)
+        """Draft what `mint` makes, for a signer that is asynchronous or elsewhere.
 
+        Arguments and errors are those of `mint`.
+        """
+        return draft_first(self.principal, to, Token, _not_handed_on(terms))
+
+    @telling(Narrowing)
     def draft(
-        self, token: Token | str | bytes, *, to: Principal | None = None, **narrowing: Unpack[Narrowing]
+        self, token: Token | str | bytes, *, to: Principal | None = None, **terms: Unpack[Narrowing]
     ) -> Draft[Token]:
-        """Draft what `attenuate` makes, for a signer that is asynchronous or elsewhere."""
+        """Draft what `attenuate` makes, for a signer that is asynchronous or elsewhere.
+
+        Arguments and errors are those of `attenuate`.
+        """
         mine = self._held(token)
-        return draft_next(mine.link, mine.blocks, to, Token, **narrowing)
+        return draft_next(mine.link, mine.blocks, to, Token, terms)
 
     def draft_proof(
         self,
@@ -399,3 +327,10 @@ class Identity:
 
     def __repr__(self) -> str:
         return f"<Identity {self.name}>"
+
+
+def _not_handed_on(terms: Authority) -> Authority:
+    """Let a chain for a holder be narrowed and not handed on, unless more was said."""
+    if terms.get("hops") is None:
+        terms["hops"] = 0
+    return terms

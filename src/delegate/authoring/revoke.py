@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from delegate.authoring.token import ChainEnvelope
 from delegate.core.chain.printable import is_plain
@@ -25,6 +25,8 @@ from delegate.limits import INTEGER_MAX, TIME_MAX, WHY_CHARACTERS
 # How long a block stays listed after its chain is over by the signer's clock: some verifier's runs late.
 _KEPT_S: Final = 86_400
 LIFE: Final = "24h"
+
+T = TypeVar("T")
 
 
 class RevokedBlock(NamedTuple):
@@ -85,8 +87,8 @@ def sign_list(
     signer: Principal,
     sign: Callable[[bytes], bytes],
     *,
-    blocks: Iterable[RevokedBlock] = (),
-    keys: Iterable[RevokedKey] = (),
+    blocks: Iterable[RevokedBlock] | None = None,
+    keys: Iterable[RevokedKey] | None = None,
     previous: RevocationList | Iterable[RevocationList] | None = None,
     after: int = 0,
     ttl: Duration = LIFE,
@@ -104,7 +106,8 @@ def sign_list(
     if sequence > INTEGER_MAX or until <= at:
         message = "no later list can follow"
         raise ValueError(message)
-    given = [*(_block_record(key, each) for each in blocks), *(_key_record(key, each) for each in keys)]
+    given = [_block_record(key, each) for each in _given(blocks, "blocks")]
+    given += [_key_record(key, each) for each in _given(keys, "keys")]
     newest_first = sorted(earlier, key=lambda each: each.sequence, reverse=True)
     kept = joined((*given, *(record for each in newest_first for record in each.records)))
     payload = _encode(signer, sequence, at, until, [record for record in kept if record.until + _KEPT_S >= at])
@@ -122,6 +125,14 @@ def _lists(previous: RevocationList | Iterable[RevocationList] | None) -> tuple[
         message = "previous is at least one list; leave it out where there is none"
         raise ValueError(message)
     return lists
+
+
+def _given(records: Iterable[T] | None, what: str) -> tuple[T, ...]:
+    items = () if records is None else tuple(records)
+    if records is not None and not items:
+        message = f"{what} is empty: name at least one, or leave {what} out"
+        raise ValueError(message)
+    return items
 
 
 def _encode(signer: Principal, sequence: int, issued: int, expires: int, records: Iterable[Record]) -> bytes:

@@ -30,7 +30,7 @@ from delegate.core.chain.printable import shown
 
 if TYPE_CHECKING:
     from delegate.authoring.discharge import Discharge
-    from delegate.authoring.draft import Authority, Narrowing
+    from delegate.authoring.terms import Authority, Narrowing
     from delegate.authoring.token import Token
 
 T = TypeVar("T")
@@ -226,7 +226,7 @@ def prove(
 
 def _terms(narrowing: dict[str, Any], at: int) -> Narrowing:
     """Turn the shared options into what `mint` and `attenuate` take."""
-    from delegate.authoring.draft import Narrowing
+    from delegate.authoring.terms import Narrowing
     from delegate.cli.needs import read_needs
     from delegate.language.conditions import when
 
@@ -234,18 +234,18 @@ def _terms(narrowing: dict[str, Any], at: int) -> Narrowing:
     facts: dict[str, str] = unique(narrowing["who"], "--who")
     pools: dict[str, int] = unique(narrowing["budgets"], "--budget")
     return Narrowing(
-        can=capabilities,
-        caveats=caveats,
+        can=capabilities or None,
+        caveats=caveats or None,
         ttl=narrowing["ttl"],
         expires=narrowing["until"],
         not_before=narrowing["not_before"],
-        audience=narrowing["audiences"],
+        audience=narrowing["audiences"] or None,
         hops=narrowing["hops"],
         who=facts or None,
         why=narrowing["why"],
         budget=pools or None,
         fresh=narrowing["fresh"],
-        needs=read_needs(narrowing["needs"]),
+        needs=read_needs(narrowing["needs"]) or None,
         now=at,
     )
 

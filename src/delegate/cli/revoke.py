@@ -195,7 +195,7 @@ def _sign_next(
             label="missing key",
         )
     try:
-        return identity.revoke(blocks=blocks, keys=keys, previous=earlier, after=seen, ttl=ttl, now=at)
+        return identity.revoke(blocks=blocks or None, keys=keys or None, previous=earlier, after=seen, ttl=ttl, now=at)
     except ValueError as error:
         raise click.UsageError(shown(str(error), 300)) from None
 

@@ -196,7 +196,7 @@ def read_roots(paths: Iterable[str], speaks_for: Iterable[str]) -> tuple[Root, .
 
     patterns = tuple(speaks_for)
     try:
-        return tuple(Root(read_principal(path), speaks_for=patterns) for path in paths)
+        return tuple(Root(read_principal(path), speaks_for=patterns or None) for path in paths)
     except ValueError as error:
         message = f"--speaks-for: {shown(str(error))}"
         raise click.UsageError(message) from None

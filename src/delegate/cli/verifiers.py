@@ -180,15 +180,15 @@ def make_verifier(
             audience=audience,
             tenant=tenant or None,
             bearer=bearer,
-            principals=principals,
-            policy=tuple(policies),
+            principals=tuple(principals) or None,
+            policy=tuple(policies) or None,
             clock=lambda: now,
             replay=replay,
             revocations=backing.revocations,
-            revokers=backing.revokers,
+            revokers=backing.revokers or None,
             max_revocation_age=backing.max_age_s,
             ledger=None if backing.state is None else backing.state.ledger,
-            third_parties=third_parties,
+            third_parties=tuple(third_parties) or None,
         )
     except CaveatSyntaxError:
         raise

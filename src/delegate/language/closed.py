@@ -20,6 +20,11 @@ def only_arguments(names: Iterable[str]) -> Expression:
     return Fold(Op.ALL, _ARGS, _VARIABLE, (Call(Op.IN, (Path((_VARIABLE,)), items)),))
 
 
+def only_arguments_wire(names: Iterable[str]) -> list[object]:
+    """Give the object that stands for `only_arguments(names)`."""
+    return [int(Op.ALL), [int(Op.PATH), "args"], _VARIABLE, [int(Op.IN_FLAT), _VARIABLE, [*names]]]
+
+
 def closed_names(expression: Expression) -> tuple[str, ...] | None:
     """Give the names that `only_arguments` built an expression from; `None` for any other expression."""
     match expression:

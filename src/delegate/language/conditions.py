@@ -34,10 +34,9 @@ class Caveat:
     Make one with `when`, or from a tree.
     """
 
-    __slots__ = ("_key", "expression")
+    __slots__ = ("expression",)
 
     expression: Expression
-    _key: str
 
     def __init__(self, expression: Expression) -> None:
         """Wrap a tree.
@@ -49,8 +48,6 @@ class Caveat:
         if problem:
             raise ValueError(problem)
         object.__setattr__(self, "expression", expression)
-        # `repr` tells apart what Python's `==` does not: 1, 1.0 and True, 0.0 and -0.0.
-        object.__setattr__(self, "_key", repr(to_wire(expression)))
 
     def __setattr__(self, name: str, value: object) -> None:
         """A caveat does not change."""
@@ -62,16 +59,23 @@ class Caveat:
         return to_wire(self.expression)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Caveat) and self._key == other._key
+        return isinstance(other, Caveat) and self.expression == other.expression
 
     def __hash__(self) -> int:
-        return hash(self._key)
+        return hash(self.expression)
 
     def __str__(self) -> str:
         return format_expression(self.expression)
 
     def __repr__(self) -> str:
         return f"when({format_expression(self.expression)!r})"
+
+
+def wrap(parsed: Expression) -> Caveat:
+    """Make a caveat of a tree that the parser has held to the limits already."""
+    made = object.__new__(Caveat)
+    object.__setattr__(made, "expression", parsed)
+    return made
 
 
 def when(text: str, /, **values: object) -> Caveat:
@@ -106,7 +110,7 @@ def condition(text: str, names: frozenset[str], values: Mapping[str, object]) ->
         message = f"the value `{ascii(unused[0])[1:-1]}` is not used in the text"
         raise ValueError(message)
     _check_constants(tree, text)
-    return Caveat(tree)
+    return wrap(tree)
 
 
 def _check_constants(tree: Expression, source: str) -> None:

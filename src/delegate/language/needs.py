@@ -19,6 +19,7 @@ from delegate.core.chain.spans import Duration, seconds
 from delegate.core.keys.principal import Principal
 from delegate.core.wire import cbor
 from delegate.core.wire.cose import THUMBPRINT_BYTES
+from delegate.language.capability import several
 from delegate.language.codec import from_wire
 from delegate.language.conditions import Caveat
 from delegate.language.conditions import condition as bound_condition
@@ -125,19 +126,19 @@ def need(
 
 
 def encode_needs(given: Need | Iterable[Need]) -> bytes:
-    """Encode a `need` claim; empty where there is none.
+    """Encode a `need` claim.
 
     Raises:
-        ValueError: more than 8. TypeError: something that is no need.
+        ValueError: none, or more than 8. TypeError: something that is no need.
     """
-    several = (given,) if isinstance(given, Need) else tuple(given)
-    if not all(isinstance(each, Need) for each in several):
+    items = several(given, "needs", (Need,))
+    if not all(isinstance(each, Need) for each in items):
         message = "needs are made by need(…)"
         raise TypeError(message)
-    if len(several) > NEEDS:
+    if len(items) > NEEDS:
         message = f"a block has at most {NEEDS} needs"
         raise ValueError(message)
-    return cbor.encode([each.to_wire() for each in several]) if several else b""
+    return cbor.encode([each.to_wire() for each in items])
 
 
 def decode_needs(data: bytes) -> tuple[Need, ...]:

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from delegate.core.evaluator.opcodes import ARITIES, CAVEAT_NAMES, METHODS, RESERVED, Op
 from delegate.errors import CaveatSyntaxError
-from delegate.language.lexer import Lexeme, lexemes
+from delegate.language.lexer import lexemes
 from delegate.language.tree import (
     FUNCTIONS,
     MACROS,
@@ -86,8 +86,8 @@ class _Parser:
         self, source: str, names: frozenset[str], constants: Mapping[str, Expression], *, lenient: bool
     ) -> None:
         self.source = source
-        self.lexemes = lexemes(source)
-        self.position = 0
+        self.kinds, self.values, self.starts, self.ends = lexemes(source)
+        self.position = 0  # a lexeme is its position in these four
         self.names = names
         self.constants = constants
         self.lenient = lenient
@@ -97,9 +97,9 @@ class _Parser:
 
     def parse(self) -> Expression:
         tree = self._parse_expression()
-        if self.lexemes[self.position].kind != "end":
+        if self.kinds[self.position] != "end":
             self._fail("expected an operator or the end")
-        if len(self.lexemes) <= EXPRESSION_DEPTH and not self.used:
+        if len(self.kinds) <= EXPRESSION_DEPTH and not self.used:
             return tree  # each level takes a lexeme, a third comprehension more than these: saves 2 µs a caveat
         depth, folds = (SYNTAX_DEPTH, SYNTAX_DEPTH) if self.lenient else (EXPRESSION_DEPTH, COMPREHENSION_DEPTH)
         problem = excess(tree, depth, folds)
@@ -127,7 +127,7 @@ class _Parser:
         """
         tree = self._parse_unary()
         while True:
-            binding, op = _BINDING.get(self.lexemes[self.position].kind, _NONE)
+            binding, op = _BINDING.get(self.kinds[self.position], _NONE)
             if binding < level:
                 return tree
             self.position += 1
@@ -136,13 +136,13 @@ class _Parser:
 
     def _parse_unary(self) -> Expression:
         """`unary` = member | "!" {"!"} member | "-" {"-"} member ;  an even number of either is none, as CEL says."""
-        sign = self.lexemes[self.position].kind
+        sign = self.kinds[self.position]
         if sign not in {"!", "-"}:
             return self._parse_member()
         count = 0
         while self._take(sign):
             count += 1
-        if sign == "-" and count == 1 and self.lexemes[self.position].kind in {"int", "double"}:
+        if sign == "-" and count == 1 and self.kinds[self.position] in {"int", "double"}:
             self.position -= 1
             return self._parse_member()
         tree = self._parse_member()
@@ -152,15 +152,18 @@ class _Parser:
         """`member` = primary { "." field ["(" arguments ")"] | "[" expression "]" } ;  field = NAME | QUOTED."""
         tree = self._parse_primary()
         while True:
-            if self._take("."):
+            kind = self.kinds[self.position]
+            if kind == ".":
+                self.position += 1
                 lexeme = self._next()
-                if lexeme.kind == "name" and self._take("("):
+                if self.kinds[lexeme] == "name" and self._take("("):
                     tree = self._parse_method(tree, lexeme)
-                elif lexeme.kind in {"name", "quoted"}:
-                    tree = select(tree, str(lexeme.value))
+                elif self.kinds[lexeme] in {"name", "quoted"}:
+                    tree = select(tree, str(self.values[lexeme]))
                 else:
                     self._fail("expected the name of a field or function", lexeme)
-            elif self._take("["):
+            elif kind == "[":
+                self.position += 1
                 tree = index(tree, self._parse_expression())
                 self._expect("]")
             else:
@@ -169,13 +172,15 @@ class _Parser:
     def _parse_primary(self) -> Expression:
         """`primary` = ["-"] NUMBER | TEXT | "true" | "false" | "null" | "(" expression ")" | list | map | named."""
         lexeme = self._next()
-        match lexeme.kind:
+        match self.kinds[lexeme]:
+            case "name":
+                return self._parse_named(lexeme)
+            case "text":
+                return Literal(self.values[lexeme])
             case "int" | "double" | "-":
                 return self._number(lexeme)
-            case "text":
-                return Literal(lexeme.value)
             case "true" | "false" | "null":
-                return Literal(_KEYWORD_VALUES[lexeme.kind])
+                return Literal(_KEYWORD_VALUES[self.kinds[lexeme]])
             case "(":
                 tree = self._parse_expression()
                 self._expect(")")
@@ -184,22 +189,22 @@ class _Parser:
                 return ListOf(tuple(self._parse_items("]")))
             case "{":
                 return self._parse_map()
-            case "name":
-                return self._parse_named(lexeme)
-        self._fail("expected a value" if lexeme.kind != "end" else "the text ends where a value is expected", lexeme)
+        self._fail(
+            "expected a value" if self.kinds[lexeme] != "end" else "the text ends where a value is expected", lexeme
+        )
 
-    def _number(self, lexeme: Lexeme) -> Expression:
-        negative = lexeme.kind == "-"
+    def _number(self, lexeme: int) -> Expression:
+        negative = self.kinds[lexeme] == "-"
         number = self._next() if negative else lexeme
-        if number.kind not in {"int", "double"}:
+        if self.kinds[number] not in {"int", "double"}:
             self._fail("expected a value", lexeme)
-        value = number.value
+        value = self.values[number]
         assert isinstance(value, (int, float))  # noqa: S101 - for the type checker
         value = -value if negative else value
         if isinstance(value, int) and value > INTEGER_MAX:
             self._fail("an integer beyond 64 bits", number)
-        if self.lexemes[self.position].kind == "name" and self.lexemes[self.position].start == number.end:
-            self._fail("expected an operator after the number", self.lexemes[self.position])
+        if self.kinds[self.position] == "name" and self.starts[self.position] == self.ends[number]:
+            self._fail("expected an operator after the number")
         return Literal(value)
 
     def _parse_items(self, closing: str) -> list[Expression]:
@@ -210,7 +215,7 @@ class _Parser:
             if not self._take(","):
                 self._expect(closing)
                 break
-            if closing == ")" and self.lexemes[self.position].kind == ")":
+            if closing == ")" and self.kinds[self.position] == ")":
                 self._fail("expected a value")
         return items
 
@@ -226,17 +231,18 @@ class _Parser:
                 break
         return MapOf(tuple(entries))
 
-    def _parse_named(self, lexeme: Lexeme) -> Expression:
+    def _parse_named(self, lexeme: int) -> Expression:
         """`named` = NAME | NAME "(" arguments ")" | namespace "." NAME "(" arguments ")"."""
-        name = str(lexeme.value)
+        name = str(self.values[lexeme])
         if name in RESERVED:
             self._fail(f"`{name}` is a reserved word", lexeme)
-        if self._take("("):
+        if self.kinds[self.position] == "(":
+            self.position += 1
             return self._parse_function(lexeme)
-        if name in _NAMESPACES and self.lexemes[self.position].kind == ".":
-            function = self.lexemes[self.position + 1]
-            op = NAMESPACED.get((name, str(function.value)))
-            if op is not None and self.lexemes[self.position + 2].kind == "(":
+        if name in _NAMESPACES and self.kinds[self.position] == ".":
+            function = self.position + 1
+            op = NAMESPACED.get((name, str(self.values[function])))
+            if op is not None and self.kinds[self.position + 2] == "(":
                 self.position += 3
                 return self._call(op, self._parse_items(")"), function)
         if name not in self.local:
@@ -247,9 +253,9 @@ class _Parser:
                 self._fail(f"unknown name `{name}`", lexeme)
         return Path((name,))
 
-    def _parse_function(self, lexeme: Lexeme) -> Expression:
+    def _parse_function(self, lexeme: int) -> Expression:
         """`function` = "(" items ;  `has` takes a field, as `has(args.amount)`."""
-        name = str(lexeme.value)
+        name = str(self.values[lexeme])
         self._check_function(name, _FUNCTION_NAMES, lexeme)
         arguments = self._parse_items(")")
         if name == "has" and len(arguments) == 1:
@@ -258,20 +264,20 @@ class _Parser:
             return self._call(Op.MATCHES, arguments, lexeme)
         return self._call(FUNCTIONS.get(name), arguments, lexeme)
 
-    def _has(self, argument: Expression, lexeme: Lexeme) -> Expression:
+    def _has(self, argument: Expression, lexeme: int) -> Expression:
         # `m["k"]` and `m.k` are one tree, yet `has` takes the second alone: the lexemes tell.
-        dot, field, closing = self.lexemes[self.position - 3 : self.position]
-        written = (dot.kind, closing.kind) == (".", ")") and field.kind in {"name", "quoted"}
+        dot, field, closing = self.kinds[self.position - 3 : self.position]
+        written = (dot, closing) == (".", ")") and field in {"name", "quoted"}
         if not written or not isinstance(argument, (Path, Select)):
             self._fail("`has` takes the field of something, as in `has(args.amount)`", lexeme)
         return Has(argument)
 
-    def _parse_method(self, receiver: Expression, lexeme: Lexeme) -> Expression:
+    def _parse_method(self, receiver: Expression, lexeme: int) -> Expression:
         """`method` = "(" items | fold ;  a comprehension has the name of its variable first."""
-        name = str(lexeme.value)
-        variable = self.lexemes[self.position]
-        named = variable.kind == "name" and self.lexemes[self.position + 1].kind == ","
-        if named and any(macro == name for macro, _ in MACROS) and variable.value not in RESERVED:
+        name = str(self.values[lexeme])
+        variable = self.position
+        named = self.kinds[variable] == "name" and self.kinds[variable + 1] == ","
+        if named and any(macro == name for macro, _ in MACROS) and self.values[variable] not in RESERVED:
             return self._parse_fold(receiver, lexeme, variable)
         self._check_function(name, _METHOD_NAMES, lexeme)
         arguments = self._parse_items(")")
@@ -281,40 +287,40 @@ class _Parser:
             return self._call(Op.SIZE, [receiver, *arguments], lexeme)
         return self._call(METHODS.get(name), [receiver, *arguments], lexeme)
 
-    def _parse_fold(self, source: Expression, lexeme: Lexeme, variable: Lexeme) -> Expression:
+    def _parse_fold(self, source: Expression, lexeme: int, variable: int) -> Expression:
         """`fold` = "(" NAME "," expression ["," expression] ")" ;  the variable hides whatever has its name."""
-        name = str(variable.value)
+        name = str(self.values[variable])
         outer, self.local = self.local, (*self.local, name)
         self.position += 2
         bodies = self._parse_items(")")
         self.local = outer
-        op = MACROS.get((str(lexeme.value), len(bodies) + 1))
+        op = MACROS.get((str(self.values[lexeme]), len(bodies) + 1))
         if op is None:
             return self._call(None, bodies, lexeme)
         return Fold(op, source, name, tuple(bodies))
 
-    def _check_function(self, name: str, functions: frozenset[str], lexeme: Lexeme) -> None:
+    def _check_function(self, name: str, functions: frozenset[str], lexeme: int) -> None:
         # Before its arguments: an unknown name in these would else be blamed, as in `l.existsOne(x, x > 1)`.
         if name not in functions and not self.lenient:
             self._fail(f"unknown function `{name}`", lexeme)
 
-    def _call(self, op: Op | None, operands: list[Expression], lexeme: Lexeme) -> Expression:
+    def _call(self, op: Op | None, operands: list[Expression], lexeme: int) -> Expression:
         if op is not None:
             least, most = ARITIES[op]
             if least <= len(operands) <= most:
                 return Call(op, tuple(operands))
         if self.lenient:
-            return Unknown(str(lexeme.value))
-        self._fail(f"`{lexeme.value!s}` does not take these arguments", lexeme)
+            return Unknown(str(self.values[lexeme]))
+        self._fail(f"`{self.values[lexeme]!s}` does not take these arguments", lexeme)
 
-    def _next(self) -> Lexeme:
-        lexeme = self.lexemes[self.position]
-        if lexeme.kind != "end":
+    def _next(self) -> int:
+        lexeme = self.position
+        if self.kinds[lexeme] != "end":
             self.position += 1
         return lexeme
 
     def _take(self, kind: str) -> bool:
-        if self.lexemes[self.position].kind == kind:
+        if self.kinds[self.position] == kind:
             self.position += 1
             return True
         return False
@@ -323,6 +329,7 @@ class _Parser:
         if not self._take(kind):
             self._fail(f"expected `{kind}`")
 
-    def _fail(self, detail: str, lexeme: Lexeme | None = None) -> NoReturn:
-        at = lexeme or self.lexemes[self.position]
-        raise CaveatSyntaxError(detail, source=self.source, span=(at.start, max(at.end, at.start + 1)))
+    def _fail(self, detail: str, lexeme: int | None = None) -> NoReturn:
+        at = self.position if lexeme is None else lexeme
+        start = self.starts[at]
+        raise CaveatSyntaxError(detail, source=self.source, span=(start, max(self.ends[at], start + 1)))

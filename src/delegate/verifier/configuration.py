@@ -31,7 +31,7 @@ from delegate.errors import DelegateError
 from delegate.limits import Limits
 from delegate.state.memory_replay import MemoryReplay
 from delegate.state.memory_revocations import MemoryRevocations
-from delegate.verifier.roots import Trusted, anchor_of
+from delegate.verifier.roots import Trusted, anchor_of, given
 
 if TYPE_CHECKING:
     from delegate.language.conditions import Caveat
@@ -54,9 +54,9 @@ class Base:
         *,
         audience: str,
         tenant: str | None = None,
-        policy: str | Caveat | Iterable[str | Caveat] = (),
+        policy: str | Caveat | Iterable[str | Caveat] | None = None,
         bearer: bool = False,
-        principals: Iterable[Principal] = (),
+        principals: Iterable[Principal] | None = None,
         algorithms: Iterable[int] = ALGORITHMS,
         max_lifetime: Duration | None = None,
         leeway: Duration | None = "30s",
@@ -66,21 +66,22 @@ class Base:
         cache_size: int = 4096,
         replay: ReplayStore | AsyncReplayStore | None = None,
         revocations: RevocationStore | AsyncRevocationStore | None = None,
-        revokers: Iterable[Principal] = (),
+        revokers: Iterable[Principal] | None = None,
         max_revocation_age: Duration | None = None,
         ledger: Ledger | AsyncLedger | None = None,
         state: State | AsyncState | None = None,
-        third_parties: Iterable[Principal] = (),
+        third_parties: Iterable[Principal] | None = None,
     ) -> None:
         """Set up a verifier; one serves any number of threads.
 
         Args:
-            roots: whom to trust to start chains: principals, each for itself, or `Root`s.
+            roots: whom to trust to start chains: principals, each for itself, or `Root`s. At least one.
             audience: this service's name; proofs and `aud` claims must name it.
             tenant: the tenant that it serves; with one, chains without are refused, and the other way round.
-            policy: conditions of the service's own, as text or `when(…)`; all must hold.
+            policy: conditions of the service's own, as text or `when(…)`; all must hold. None, if not said.
             bearer: whether chains with a bearer block are taken at all.
-            principals: names and keys that this verifier vouches for; only these confirm `holder.name`.
+            principals: names and keys that this verifier vouches for; only these confirm `holder.name`. None,
+                if not said.
             algorithms: COSE numbers to accept: -19 Ed25519, -9 ESP256.
             max_lifetime: the longest `exp - iat` of block 0.
             leeway: how far ahead a signer's clock may be: for `iat` and `nbf`, never for `exp`. `None`: not at all.
@@ -104,7 +105,7 @@ class Base:
                 from a token.
 
         Raises:
-            ValueError, TypeError: an argument out of its bounds.
+            ValueError, TypeError: an argument out of its bounds, or a collection that is empty.
         """
         if not check_audience_name(audience):
             message = "audience is one name of 1 to 200 visible ASCII characters"
@@ -117,7 +118,7 @@ class Base:
             message = f"algorithms are among {sorted(ALGORITHMS)}"
             raise ValueError(message)
         self._policy, policy_conditions = _compiled_policy(policy)
-        known, takers = tuple(third_parties), tuple(revokers)
+        known, takers = given(third_parties, "third_parties"), given(revokers, "revokers")
         directory((*known, *takers))  # one key under two names would be two parties
         if state is not None:
             self._check_state(state)
@@ -136,7 +137,7 @@ class Base:
             tenant=tenant or "",
             policy=policy_conditions,
             bearer=bearer,
-            names=directory(principals),
+            names=directory(given(principals, "principals")),
             algorithms=accepted,
             max_lifetime_s=None if max_lifetime is None else seconds(max_lifetime),
             leeway_s=0 if leeway is None else seconds(leeway),
@@ -154,7 +155,11 @@ class Base:
             revocations_held=revocations.__len__ if type(revocations) is MemoryRevocations else None,
         )
         self._cache_size = cache_size
-        self.roots = roots
+        trusted = tuple(roots)
+        if not trusted:
+            message = "roots is empty: a verifier that trusts nobody refuses every chain"
+            raise ValueError(message)
+        self.roots = trusted
 
     def _check_state(self, state: object) -> None:
         """Take a state that this verifier can drive; raises TypeError."""
@@ -170,7 +175,10 @@ class Base:
 
     @property
     def roots(self) -> tuple[Trusted, ...]:
-        """Whom this verifier trusts. Assign to replace them all at once; calls under way keep what they saw."""
+        """Whom this verifier trusts. Assign to replace them all at once; calls under way keep what they saw.
+
+        Assigning none withdraws all trust: from then on every chain is refused.
+        """
         return self._roots
 
     @roots.setter
@@ -199,14 +207,13 @@ class Base:
 
 
 def _compiled_policy(
-    policy: str | Caveat | Iterable[str | Caveat],
+    policy: str | Caveat | Iterable[str | Caveat] | None,
 ) -> tuple[tuple[str, ...], tuple[Condition, ...]]:
     """Compile the service's own conditions, and give each as text; without any, the language is not loaded."""
-    several: tuple[str | Caveat, ...] = (
-        (policy,) if isinstance(policy, str) or not isinstance(policy, Iterable) else tuple(policy)
-    )
-    if not several:
+    if policy is None:
         return (), ()
+    alone = policy != "" if isinstance(policy, str) else not isinstance(policy, Iterable)
+    several: tuple[str | Caveat, ...] = (policy,) if alone else given(policy, "policy")  # type: ignore[assignment, arg-type]
     from delegate.language.capability import caveat
 
     caveats = tuple(map(caveat, several))

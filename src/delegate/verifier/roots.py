@@ -6,7 +6,7 @@ A root is the verifier's own word about a key. Nothing that travels can add one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from delegate.core.chain.compiled import compile_capabilities
 from delegate.core.chain.spans import Instant, instant
@@ -17,6 +17,9 @@ from delegate.errors import TokenError
 
 if TYPE_CHECKING:
     from delegate.language.capability import Capability
+
+
+T = TypeVar("T")
 
 
 class Root:
@@ -37,7 +40,7 @@ class Root:
         self,
         principal: Principal,
         *,
-        speaks_for: Iterable[str] = (),
+        speaks_for: Iterable[str] | None = None,
         tenants: Iterable[str] | None = None,
         can: str | Capability | Iterable[str | Capability] | None = None,
         not_before: Instant | None = None,
@@ -48,22 +51,22 @@ class Root:
         Args:
             principal: its name must be the one that the chain's `iss` gives.
             speaks_for: patterns over names for whom it may sign, such as `user:*@example.com` (`*` matches within
-                a `/` segment, `**` any number of segments). For itself it always may.
-            tenants: tenants for which it may sign.
-            can: a bound on whatever its chains permit.
+                a `/` segment, `**` any number of segments). For itself it always may; and for nobody else, if not said.
+            tenants: tenants for which it may sign; whichever the verifier serves, if not said.
+            can: a bound on whatever its chains permit; none, if not said.
             not_before: when to begin to trust this key, by the verifier's own clock.
             not_after: when to stop.
 
         Raises:
-            ValueError: a bad pattern; an empty `can`. TypeError: `speaks_for` or `tenants` is one string.
+            ValueError: a bad pattern; something that is empty. TypeError: `speaks_for` or `tenants` is one string.
         """
         for names, what in ((speaks_for, "speaks_for"), (tenants, "tenants")):
             if isinstance(names, str):
                 message = f"{what} is several names, not one string"
                 raise TypeError(message)
         self.principal = principal
-        self.speaks_for = tuple(speaks_for)
-        self.tenants = None if tenants is None else frozenset(tenants)
+        self.speaks_for = given(speaks_for, "speaks_for")
+        self.tenants = None if tenants is None else frozenset(given(tenants, "tenants"))
         self.not_before = None if not_before is None else instant(not_before)
         self.not_after = None if not_after is None else instant(not_after)
         try:
@@ -76,9 +79,6 @@ class Root:
             from delegate.language.capability import capabilities, encode_capabilities
 
             self.can = capabilities(can)
-            if not self.can:
-                message = "a root that can do nothing; leave it out instead"
-                raise ValueError(message)
             encoded = encode_capabilities(self.can)
         self.anchor = Anchor(
             principal,
@@ -92,6 +92,19 @@ class Root:
 
     def __repr__(self) -> str:
         return f"<Root {self.principal.name}>"
+
+
+def given(items: Iterable[T] | None, term: str) -> tuple[T, ...]:
+    """Take what was given for a term; nothing where it was not said.
+
+    Raises:
+        ValueError: it is empty. Leaving the term out says that there is none; being empty is a mistake.
+    """
+    found = () if items is None else tuple(items)
+    if items is not None and not found:
+        message = f"{term} is empty: name at least one, or leave {term} out"
+        raise ValueError(message)
+    return found
 
 
 Trusted: TypeAlias = Root | Principal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import product
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from delegate.analysis.patterns import Pattern
 from delegate.core.patterns.matching import compile_pattern, glob_match
 from delegate.core.patterns.plain_form import plain_form
-from delegate.core.patterns.tokens import Wild, check_pattern
+from delegate.core.patterns.tokens import Wild, check_pattern, parse_tokens
 from delegate.errors import Reason, TokenError
 from delegate.limits import PATTERN_CHARACTERS
 
@@ -171,6 +171,20 @@ def test_a_bad_pattern_is_refused_whichever_way_it_is_read(pattern: str, separat
         with pytest.raises(TokenError) as caught:
             read(pattern.replace("/", separator), separator)
         assert caught.value.reason is Reason.MALFORMED
+
+
+@given(st.text(st.sampled_from("**/.a\\?[{"), max_size=9), st.sampled_from("/."))
+def test_what_is_checked_at_a_glance_is_what_parses(pattern: str, separator: str) -> None:
+    """Checking a pattern leaves most of them unparsed, and refuses the same ones."""
+
+    def outcome(read: Callable[[str, str], object]) -> str:
+        try:
+            read(pattern, separator)
+        except TokenError as error:
+            return error.detail
+        return ""
+
+    assert outcome(check_pattern) == outcome(parse_tokens)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ ACTION_SEPARATOR = "."
 # What is itself in a pattern only behind a backslash: the star, the backslash, and other tools' wildcards.
 ESCAPED: Final = frozenset("*\\?[]{}")
 _SPECIAL: Final = re.compile(r"[*\\?\[\]{}]")
+_UNSURE: Final = re.compile(r"[\\?\[\]{}]|\*\*")
 
 
 class Wild(Enum):
@@ -100,7 +101,8 @@ def _malformed(detail: str) -> NoReturn:
 def check_pattern(text: str, separator: str) -> None:
     """Refuse what is no pattern; raises TokenError, MALFORMED or LIMIT_EXCEEDED."""
     check_arguments(text, separator)
-    parse_tokens(text, separator)
+    if _UNSURE.search(text.removesuffix(f"{separator}**")):  # nothing else makes a text no pattern
+        parse_tokens(text, separator)
 
 
 def print_tokens(tokens: tuple[str | Wild, ...], separator: str = RESOURCE_SEPARATOR) -> str:
