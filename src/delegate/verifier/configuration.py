@@ -10,9 +10,9 @@ from delegate.core.chain.compiled import Compiler
 from delegate.core.chain.request import Request, normalise
 from delegate.core.chain.spans import Duration, seconds
 from delegate.core.decide.decision import Presented
-from delegate.core.decide.generation import generation
-from delegate.core.decide.granted import Query
+from delegate.core.decide.evaluate import Query
 from delegate.core.decide.known_texts import proof_head, tail_bytes
+from delegate.core.decide.remembered import generation
 from delegate.core.decide.settings import SYSTEM_CLOCK, Clock, Settings, by_kid, directory
 from delegate.core.decide.spending import check_cost
 from delegate.core.decide.stores import (

@@ -18,7 +18,6 @@ from delegate.core.chain.compiled import permits
 from delegate.core.chain.request import Request
 from delegate.core.decide.discharges import Confirmed, check_needs
 from delegate.core.decide.evidence import NO_PLACE, Evidence, Where
-from delegate.core.decide.granted import Query
 from delegate.core.decide.settings import Settings
 from delegate.core.decide.verified import VerifiedChain
 from delegate.core.evaluator.scope import Scope
@@ -26,6 +25,22 @@ from delegate.core.evaluator.values import Timestamp
 from delegate.errors import CaveatError, Denied, Reason
 
 _SECOND_NS: Final = 1_000_000_000
+
+
+class Query(NamedTuple):
+    """What a service wants to know, besides what was presented.
+
+    Attributes:
+        request: as it was normalised.
+        env: facts that the service vouches for.
+        cost: unit → what the request costs.
+        now: the verifier's clock, Unix seconds.
+    """
+
+    request: Request
+    env: Mapping[str, Any]
+    cost: Mapping[str, int]
+    now: int
 
 
 class Inputs(NamedTuple):

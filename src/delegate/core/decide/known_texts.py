@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from delegate.core.decide.generation import Generation, Known
 from delegate.core.decide.possession import SECRET_SHOWN, SecretShown
+from delegate.core.decide.remembered import Generation, KnownText
 from delegate.core.decide.verified import VerifiedChain
 from delegate.core.wire import armor, cose, envelope
 from delegate.core.wire.envelope import Envelope, Kind
@@ -26,7 +26,7 @@ _BEARER: Final = armor.PREFIXES[Kind.BEARER]
 _PRESENTATION: Final = armor.PREFIXES[Kind.PRESENTATION]
 _PREFIX: Final = armor.PREFIX_CHARACTERS
 _NO_DISCHARGES: Final = b"\x80"
-_new: Final = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
+_BEARER_ENVELOPE: Final = Envelope(Kind.BEARER, ())
 
 
 def proof_head(audience: str) -> bytes:
@@ -43,42 +43,44 @@ def tail_bytes(audience: str) -> int:
     return len(cose.byte_string(cose.assemble(bytes(4), cose.byte_string(payload), bytes(64)))) + len(_NO_DISCHARGES)
 
 
-def recall(text: str, generation: Generation, tail: int) -> tuple[Envelope | SecretShown, VerifiedChain] | None:
-    """Find a chain by its text.
+def recall(text: str, generation: Generation, tail: int) -> tuple[Envelope, VerifiedChain, SecretShown | None] | None:
+    """Find a chain by its text: stands for steps 1 and 2 of SPEC §5, and for step 5 of a bearer token.
+
+    Whoever calls it owes 3 and 4, and 6 to 8; of a presentation 5 as well.
 
     Returns:
-        What is left to prove, or that nothing is, and the chain; `None` where the text is not known.
+        What is left to look at, the chain, and what a bearer token has shown; `None` where the text is not remembered.
     """
     if not generation.texts:  # nothing has come a second time yet
         return None
     if text.startswith(_PRESENTATION):
         cut = _head_characters(len(text), tail)
-        known = generation.texts.get(text[:cut])
-        chain = None if known is None else _chain(known, generation)
-        if known is None or chain is None:
+        kept = generation.texts.get(text[:cut])
+        chain = None if kept is None else _chain(kept, generation)
+        if kept is None or chain is None:
             return None
         try:
-            proof = envelope.read_proof(armor.from_base64url(text[cut:]), known.rest)
+            proof = envelope.read_proof(armor.from_base64url(text[cut:]), kept.rest)
         except TokenError:
             return None
-        return None if proof is None else (_new(Envelope, (Kind.PRESENTATION, (), b"", proof, ())), chain)
+        return None if proof is None else (Envelope(Kind.PRESENTATION, (), b"", proof), chain, None)
     if text.startswith(_BEARER):
-        known = generation.texts.get(text)
-        chain = None if known is None else _chain(known, generation)
-        return None if chain is None else (SECRET_SHOWN, chain)
+        kept = generation.texts.get(text)
+        chain = None if kept is None else _chain(kept, generation)
+        return None if chain is None else (_BEARER_ENVELOPE, chain, SECRET_SHOWN)
     return None
 
 
-def _chain(known: Known, generation: Generation) -> VerifiedChain | None:
+def _chain(kept: KnownText, generation: Generation) -> VerifiedChain | None:
     """Find the chain itself; `None` where it has been evicted, or its last block was verified elsewhere since."""
-    chain = generation.blocks.get(known.last)
-    return chain if chain is not None and chain.link.id == known.id else None
+    chain = generation.blocks.get(kept.last)
+    return chain if chain is not None and chain.link.id == kept.id else None
 
 
 def keep(text: str, found: Envelope, chain: VerifiedChain, generation: Generation, tail: int) -> None:
     """Keep a chain by the text that it came in, after everything of it held."""
     if found.kind is Kind.BEARER and text.startswith(_BEARER):
-        generation.texts.put(text, Known(found.blocks[-1], chain.link.id, b""))
+        generation.texts.put(text, KnownText(found.blocks[-1], chain.link.id, b""))
     elif (
         found.kind is Kind.PRESENTATION
         and text.startswith(_PRESENTATION)
@@ -89,7 +91,7 @@ def keep(text: str, found: Envelope, chain: VerifiedChain, generation: Generatio
         cut = _head_characters(len(text), tail)
         blocks = (len(text) - _PREFIX) * 3 // 4 - tail
         rest = armor.from_base64url(text[cut : cut + 4])[: blocks - (cut - _PREFIX) // 4 * 3]
-        generation.texts.put(text[:cut], Known(found.blocks[-1], chain.link.id, rest))
+        generation.texts.put(text[:cut], KnownText(found.blocks[-1], chain.link.id, rest))
 
 
 def _head_characters(characters: int, tail: int) -> int:

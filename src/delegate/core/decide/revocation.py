@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from delegate.core.chain.printable import shown
 from delegate.core.chain.revocations import Feed, Record
-from delegate.core.decide.generation import Generation, Sought
+from delegate.core.decide.remembered import Generation, Sought
 from delegate.core.decide.settings import Settings
 from delegate.core.decide.verified import VerifiedChain
 from delegate.errors import Reason, StateError, VerificationError

@@ -20,10 +20,9 @@ from delegate.core.chain.claims import Block, decode
 from delegate.core.chain.links import Link, at_hop, check_header, first_link, next_link
 from delegate.core.chain.printable import shown
 from delegate.core.chain.spans import span
-from delegate.core.decide.anchor import Anchor
-from delegate.core.decide.generation import Generation
+from delegate.core.decide.remembered import Generation
 from delegate.core.decide.settings import Settings
-from delegate.core.decide.verified import VerifiedChain
+from delegate.core.decide.verified import Anchor, VerifiedChain
 from delegate.core.keys.public import PublicKey
 from delegate.core.wire import cose
 from delegate.core.wire.cose import ED25519, Signed

@@ -11,7 +11,7 @@ import pytest
 
 from delegate import BearerToken, DelegateError, Identity, MemoryReplay, Reason, Request, Token, Verifier, when
 from delegate.core.chain.compiled import Compiler
-from delegate.core.decide.recent import Recent
+from delegate.core.decide.remembered import Recent
 from delegate.language.capability import encode_capabilities, encode_caveats
 from delegate.state import Claim
 from tests import vectors
