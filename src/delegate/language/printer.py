@@ -8,10 +8,11 @@ Rules of this file:
 
 from __future__ import annotations
 
-from delegate.core.evaluator.opcodes import IDENTIFIER, KEYWORDS, METHODS, LiteralValue, Op
+from delegate.core.evaluator.opcodes import IDENTIFIER, KEYWORDS, LiteralValue, Op
 from delegate.language.tree import (
     FUNCTIONS,
     MACROS,
+    METHODS,
     NAMESPACED,
     Call,
     Expression,

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 
-from delegate.core.evaluator.opcodes import CAVEAT_NAMES, GENERAL, KEYWORDS, METHODS, Op
+from delegate.core.evaluator.opcodes import CAVEAT_NAMES, GENERAL, KEYWORDS, Op
+from delegate.language.tree import METHODS
 
 _LITERAL = r"""(?: (?P<int> -?[0-9]{1,18} ) | "(?P<double>[^"\\\n\r]*)" | '(?P<single>[^'\\\n\r]*)' )"""
 _PLAIN = re.compile(

@@ -144,8 +144,14 @@ def deciding(
         evaluate(chain, query, settings, confirmed)  # SPEC 5.6, 5.7
         if shown is None:
             return Previewed(chain, query, confirmed)
-        if type(shown) is Proof:
-            yield from _spending(chain, shown, query, settings, confirmed)  # SPEC 5.8
+        if type(shown) is Proof:  # SPEC 5.8
+            spend = to_spend(chain.link, shown, query, settings, confirmed)
+            try:
+                outcome = yield spend
+            except VerificationError as error:  # a store that does not remember so far back
+                raise at_hop(error, chain.link.hop) from None
+            if outcome is not True:
+                raise refusal(outcome, chain.link, spend.charges, confirmed)
     except DelegateError as error:
         return Refusal(error, query, chain, confirmed)
     return Granted(chain, query, shown, confirmed, _HERE)
@@ -170,26 +176,6 @@ def accepting(source: RevocationList | str | bytes, generation: Generation, sett
     found = source if isinstance(source, RevocationList) else RevocationList.parse(source)
     known = found.signer in generation.by_thumbprint or found.signer in settings.revokers
     return int((yield AddRevocations(found, known, settings.now())))
-
-
-def _spending(
-    chain: VerifiedChain, proof: Proof, query: Query, settings: Settings, confirmed: Sequence[Confirmed]
-) -> Checking[None]:
-    """Claim the proof and charge every pool, all or nothing: performs step 8; yields that one effect.
-
-    Whoever calls it has performed 1 to 7: what is spent here is not given back.
-
-    Raises:
-        VerificationError: REPLAYED, PROOF_EXPIRED. Denied: BUDGET_UNPRICED, BUDGET_EXHAUSTED.
-        StateError: BUDGET_UNAVAILABLE, or what the driver throws in.
-    """
-    spend, once = to_spend(chain.link, proof, query, settings, confirmed)
-    try:
-        outcome = yield spend
-    except VerificationError as error:
-        raise at_hop(error, chain.link.hop) from None
-    if outcome is not True:
-        raise refusal(outcome, chain.link, spend.charges, once)
 
 
 def _finding_revoked(

@@ -43,23 +43,29 @@ def check_cost(cost: Mapping[str, int] | None) -> Mapping[str, int]:
     return cost
 
 
-def to_spend(
-    link: Link, proof: Proof, query: Query, settings: Settings, confirmed: Iterable[Confirmed]
-) -> tuple[Spend, list[Confirmed]]:
-    """Say what a request that passed every other step claims and charges, all or nothing (SPEC §5.8).
+def to_spend(link: Link, proof: Proof, query: Query, settings: Settings, confirmed: Sequence[Confirmed]) -> Spend:
+    """Say what a request claims and charges, all or nothing: step 8 of SPEC §5, but for doing it.
+
+    Whoever calls it has performed 1 to 7: what is spent is not given back.
 
     Returns:
-        The claims, the proof's first, with the charges; and the discharges that are claimed behind the proof, since
-        each serves one request, once.
+        The claims, the proof's first and behind it those of discharges that serve once; and the charges.
 
     Raises:
         StateError, Denied: as `charges`.
     """
     charged = charges(link, query.cost, has_ledger=settings.ledger is not None) if link.pools else ()
-    claims = [Claim(proof.id, proof.issued, proof.issued + settings.proof_window_s + settings.leeway_s)]
-    once = [each for each in confirmed if each.need is not None and each.need.rule.each] if confirmed else []
-    claims += [_claim_of(each, link) for each in once]
-    return Spend(tuple(claims), charged, query.now), once
+    claims: tuple[Claim, ...] = (
+        Claim(proof.id, proof.issued, proof.issued + settings.proof_window_s + settings.leeway_s),
+    )
+    if confirmed:
+        claims += tuple(_claim_of(each, link) for each in _serving_once(confirmed))
+    return Spend(claims, charged, query.now)
+
+
+def _serving_once(confirmed: Iterable[Confirmed]) -> list[Confirmed]:
+    """List the discharges that serve one request, once."""
+    return [each for each in confirmed if each.need is not None and each.need.rule.each]
 
 
 def _claim_of(used: Confirmed, link: Link) -> Claim:
@@ -90,10 +96,12 @@ def charges(link: Link, cost: Mapping[str, int], *, has_ledger: bool) -> tuple[C
     return tuple(found)
 
 
-def refusal(refused: Refused, link: Link, charged: tuple[Charge, ...], once: Sequence[Confirmed] = ()) -> DelegateError:
-    """Say why a store claimed and charged nothing; `once` are the discharges that were claimed behind the proof."""
+def refusal(
+    refused: Refused, link: Link, charged: Sequence[Charge], confirmed: Sequence[Confirmed] = ()
+) -> DelegateError:
+    """Say why a store claimed and charged nothing of what it was to spend."""
     if refused.left is None and refused.place:
-        used = once[refused.place - 1]
+        used = _serving_once(confirmed)[refused.place - 1]
         hop = None if used.need is None else used.need.hop
         return VerificationError(Reason.REPLAYED, f"{used.name}'s discharge has been used", hop=hop)
     if refused.left is None:
