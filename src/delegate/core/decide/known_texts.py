@@ -5,10 +5,24 @@ The rules of this file:
 - A bearer token comes with the same text every time. A presentation has a new proof every time, and before it the
   same text: its *head*. Nothing else is kept.
 - What is found by its text was framed, verified and, for a bearer token, found to hold its key, from these very
-  characters. The clock, the place, the proof, caveats and policy are asked anew.
+  characters. The clock, the service, the proof, caveats and policy are asked anew.
 - It gives up rather than refuse: whatever is not just as expected is read in full, which says what is wrong with it.
 
-It saves 9 µs of 35 beside the signature check of a warm presentation, and 30 of 37 of a warm bearer token.
+Where text and bytes of a presentation meet. Four characters are three bytes, so the head ends with the last four that
+hold nothing of the proof, and the 0 to 2 bytes of the blocks behind it (`rest`) are told by the next four:
+
+    text    dlgp_hAOFWQEkhFgm ...                    ... tYnR | 8WEB ...                    ... oEgA
+            |<----------- head: looked up in full ----------->|<------- decoded each time -------->|
+                 |                                            |                                    |
+    bytes        | 84 03, 8n, block 0, ... block n-1 in part  | rest | proof, with its head   | 80 |
+                 |<---------------- the blocks ----------------------->|<------ tail_bytes ------->|
+
+The tail has as many bytes for every proof that is made for one audience and comes without discharges (`tail_bytes`), so
+where the head ends follows from the length of the text alone. That the tail really is one proof and no discharges, and
+begins with the very bytes of `rest`, is checked each time.
+
+It saves 17 µs of 50 beside the signature check of a warm presentation, and 39 of 57 of a warm bearer token, where a
+signature check takes 55. Changed texts are held to the plain way by tests.
 """
 
 from __future__ import annotations
@@ -78,7 +92,11 @@ def _chain(kept: KnownText, generation: Generation) -> VerifiedChain | None:
 
 
 def keep(text: str, found: Envelope, chain: VerifiedChain, generation: Generation, tail: int) -> None:
-    """Keep a chain by the text that it came in, after everything of it held."""
+    """Keep a chain by the text that it came in.
+
+    Whoever calls it has performed steps 1, 2 and 5 of SPEC §5 from this very text. What else it has performed does not
+    matter: it will be performed anew.
+    """
     if found.kind is Kind.BEARER and text.startswith(_BEARER):
         generation.texts.put(text, KnownText(found.blocks[-1], chain.link.id, b""))
     elif (

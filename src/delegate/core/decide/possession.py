@@ -114,7 +114,10 @@ def _proof(data: bytes, chain: VerifiedChain, request: Request, settings: Settin
 
 
 def _issued_if_as_expected(payload: bytes, head: bytes, digest: bytes) -> int | None:
-    """Compare the payload with the bytes it must have, but for time and nonce: saves 5 µs over decoding it."""
+    """Compare the payload with the bytes it must have, but for time and nonce; `None` for any other.
+
+    Saves 10 µs of the 99 of a warm check, where a signature check takes 55. A test holds it to `_check_payload`.
+    """
     at = len(head)
     if (
         payload[:at] == head

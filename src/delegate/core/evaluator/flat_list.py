@@ -6,7 +6,7 @@ Rules of this file:
   one encoding, and gives up on anything else: that is decoded and compiled the long way, which names every fault.
 - Every byte is accounted for: a head that is not the shortest, a byte left over are given up on.
 
-It saves 1.5 µs of 4 a list of two, on every cold check.
+It saves 4 µs a list of two, which is a twentieth of a cold check of five blocks. Tests hold it to the long way.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def assemble(protected: bytes, payload_item: bytes, signature: bytes) -> bytes:
 def frame_common(data: bytes) -> tuple[bytes, bytes] | None:
     """Frame the commonest COSE_Sign1: Ed25519, no kid, a payload of 24 to 255 bytes; `None` for any other.
 
-    Saves 0.6 µs a block over `open_signed`, which takes it too.
+    Saves 0.4 µs a block over `open_signed`, which takes it too; a test holds the two to the same parts.
 
     Returns:
         The payload with its byte string head of two bytes, and the signature.
@@ -115,7 +115,7 @@ def frame_common(data: bytes) -> tuple[bytes, bytes] | None:
 def frame_first(data: bytes) -> Signed | None:
     """Frame a COSE_Sign1 under Ed25519 with a whole thumbprint for a kid; `None` for any other.
 
-    Saves 0.7 µs a chain over `open_signed`, which takes it too.
+    Saves 0.7 µs a chain over `open_signed`, which takes it too; a test holds the two to the same parts.
     """
     if not data.startswith(_FIRST_HEAD) or len(data) < _FIRST_ITEM + 3:
         return None
