@@ -23,7 +23,7 @@ from delegate.core.chain.claims import BEARER, TOKEN_ID_BYTES, Block, check_audi
 from delegate.core.chain.links import Link, first_link, next_link
 from delegate.core.chain.printable import is_plain
 from delegate.core.chain.request import Request
-from delegate.core.chain.spans import Duration, Instant, instant, seconds
+from delegate.core.chain.spans import Instant, Span, instant, seconds
 from delegate.core.keys.names import check_name
 from delegate.core.keys.principal import Principal
 from delegate.core.keys.public import PublicKey
@@ -51,7 +51,7 @@ class Narrowing(TypedDict, total=False):
 
     can: Capabilities
     caveats: Caveats
-    ttl: Duration | None
+    ttl: Span | None
     expires: Instant | None
     not_before: Instant | None
     audience: Names
@@ -60,7 +60,7 @@ class Narrowing(TypedDict, total=False):
     why: str | None
     needs: Needs
     budget: Mapping[str, int] | None
-    fresh: Duration | None
+    fresh: Span | None
     now: Instant | None
 
 
@@ -100,7 +100,7 @@ def draft_first(
     wrap: Callable[[tuple[bytes, ...], Link], T],
     *,
     can: Capabilities = (),
-    ttl: Duration | None = None,
+    ttl: Span | None = None,
     expires: Instant | None = None,
     caveats: Caveats = (),
     not_before: Instant | None = None,
@@ -112,7 +112,7 @@ def draft_first(
     why: str | None = None,
     needs: Needs = (),
     budget: Mapping[str, int] | None = None,
-    fresh: Duration | None = None,
+    fresh: Span | None = None,
     now: Instant | None = None,
     bearer_key: PublicKey | None = None,
     token_id: bytes | None = None,
@@ -167,7 +167,7 @@ def draft_next(
     wrap: Callable[[tuple[bytes, ...], Link], T],
     *,
     can: Capabilities = (),
-    ttl: Duration | None = None,
+    ttl: Span | None = None,
     expires: Instant | None = None,
     caveats: Caveats = (),
     not_before: Instant | None = None,
@@ -177,7 +177,7 @@ def draft_next(
     why: str | None = None,
     needs: Needs = (),
     budget: Mapping[str, int] | None = None,
-    fresh: Duration | None = None,
+    fresh: Span | None = None,
     now: Instant | None = None,
     bearer_key: PublicKey | None = None,
 ) -> Draft[T]:
@@ -278,7 +278,7 @@ def _now(now: Instant | None) -> int:
     return int(time.time()) if now is None else instant(now)
 
 
-def _until(link: Link, issued: int, ttl: Duration | None, expires: Instant | None) -> int:
+def _until(link: Link, issued: int, ttl: Span | None, expires: Instant | None) -> int:
     """Cut a `ttl` to what is left; refuse an explicit `expires` beyond it."""
     if ttl is not None and expires is not None:
         message = "either ttl or expires, not both"

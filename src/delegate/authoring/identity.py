@@ -30,7 +30,7 @@ from delegate.core.chain.discharge import Statement
 from delegate.core.chain.links import Link
 from delegate.core.chain.request import Request
 from delegate.core.chain.revocations import RevocationList
-from delegate.core.chain.spans import Duration, Instant, instant, seconds
+from delegate.core.chain.spans import Instant, Span, instant, seconds
 from delegate.core.keys.principal import Principal
 from delegate.core.keys.public import PublicKey
 from delegate.errors import AttenuationError, Reason
@@ -111,7 +111,7 @@ class Identity:
         *,
         to: Principal | None = None,
         can: Capabilities = (),
-        ttl: Duration | None = None,
+        ttl: Span | None = None,
         expires: Instant | None = None,
         caveats: Caveats = (),
         not_before: Instant | None = None,
@@ -123,7 +123,7 @@ class Identity:
         why: str | None = None,
         needs: Needs = (),
         budget: Mapping[str, int] | None = None,
-        fresh: Duration | None = None,
+        fresh: Span | None = None,
         bearer: bool = False,
         now: Instant | None = None,
     ) -> Token | BearerToken:
@@ -186,7 +186,7 @@ class Identity:
         to: Principal | None = None,
         can: Capabilities = (),
         caveats: Caveats = (),
-        ttl: Duration | None = None,
+        ttl: Span | None = None,
         expires: Instant | None = None,
         not_before: Instant | None = None,
         audience: Names = (),
@@ -195,7 +195,7 @@ class Identity:
         why: str | None = None,
         needs: Needs = (),
         budget: Mapping[str, int] | None = None,
-        fresh: Duration | None = None,
+        fresh: Span | None = None,
         now: Instant | None = None,
     ) -> Token:
         """Append a block that narrows; with `to`, also hand the chain to another principal. Needs no server.
@@ -262,9 +262,7 @@ class Identity:
         draft = self.draft_proof(token, request, audience, discharges=discharges, now=now, nonce=nonce)
         return draft.assemble(self._signer.sign(draft.to_sign))
 
-    def discharge(
-        self, ask: Ask, *, says: Mapping[str, object], ttl: Duration, now: Instant | None = None
-    ) -> Discharge:
+    def discharge(self, ask: Ask, *, says: Mapping[str, object], ttl: Span, now: Instant | None = None) -> Discharge:
         """Confirm what an ask is about, in this identity's name.
 
         All that an ask shows is the word of whoever brought it: look at it, and say only what is known to be so.
@@ -284,7 +282,7 @@ class Identity:
         draft = self.draft_discharge(ask, says=says, ttl=ttl, now=now)
         return draft.assemble(self._signer.sign(draft.to_sign))
 
-    def staple(self, token: Token | str | bytes, *, ttl: Duration, now: Instant | None = None) -> Discharge:
+    def staple(self, token: Token | str | bytes, *, ttl: Span, now: Instant | None = None) -> Discharge:
         """Say that nothing of a chain has been revoked, as of now: for a service without a fresh list of this revoker.
 
         This signs, and looks nothing up: whoever calls it has looked.
@@ -310,7 +308,7 @@ class Identity:
         keys: Iterable[RevokedKey] = (),
         previous: RevocationList | Iterable[RevocationList] | None = None,
         after: int = 0,
-        ttl: Duration = LIFE,
+        ttl: Span = LIFE,
         now: Instant | None = None,
     ) -> RevocationList:
         """Sign a revocation list: everything that this identity takes back.
@@ -346,7 +344,7 @@ class Identity:
         )
 
     def draft_discharge(
-        self, ask: Ask, *, says: Mapping[str, object], ttl: Duration, now: Instant | None = None
+        self, ask: Ask, *, says: Mapping[str, object], ttl: Span, now: Instant | None = None
     ) -> Draft[Discharge]:
         """Draft what `discharge` makes, for a signer that is asynchronous or elsewhere."""
         if self.public_key.thumbprint not in ask.by:

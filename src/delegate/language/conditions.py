@@ -83,7 +83,7 @@ def when(text: str, /, **values: object) -> Caveat:
             tuple or mapping of such, an aware datetime, a timedelta.
 
     Raises:
-        CaveatSyntaxError: MALFORMED: not CEL, a name or function that there is not, too large, a regular
+        CaveatSyntaxError: MALFORMED: not CEL, an unknown name or function, too large, a regular
             expression, pattern or network in it that is none.
         ValueError: a value that the text does not use, one under a name that a caveat reads, or one that cannot
             be written: beyond 64 bits, not finite, a naive datetime, a lone surrogate.

@@ -155,7 +155,7 @@ def _unescape(source: str, inner: str, offset: int, *, as_bytes: bool) -> str | 
         code = _code_point(match)
         span = (offset + match.start(), offset + match.end())
         if code is None:
-            raise CaveatSyntaxError("an escape that there is not", source=source, span=span)
+            raise CaveatSyntaxError("an unknown escape", source=source, span=span)
         if as_bytes and match.lastgroup in {"short", "long"}:
             raise CaveatSyntaxError("bytes have no Unicode escapes", source=source, span=span)
         if as_bytes:

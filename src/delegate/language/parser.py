@@ -5,7 +5,7 @@ Rules of this file:
 - Each `_parse_…` method's docstring is its grammar rule.
 - Nesting is bounded by `limits.SYNTAX_DEPTH` while reading, and the tree by the limits after: no text can exhaust the
   interpreter's stack.
-- Names and functions that there are not are refused here, at their place; only `evaluate` asks otherwise.
+- Unknown names and functions are refused here, at their place; only for `evaluate` they are not.
 - A bound value takes the place of its name as a tree of literals. It never becomes text, so nothing in it can
   become an operator.
 """

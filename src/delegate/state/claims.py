@@ -36,7 +36,7 @@ class Claims:
         self._capacity = capacity
         self._seen: set[bytes] = set()
         self._lapsing: list[tuple[int, bytes]] = []
-        self._forgotten = -1  # the latest `until` among the ids that were put out
+        self._forgotten = -1  # the latest `until` among the ids that were evicted
 
     def refusal(self, claims: Sequence[Claim], now: int) -> Refused | None:
         """Say why these cannot be claimed; `None` where they can, and nothing is kept yet.
@@ -54,7 +54,7 @@ class Claims:
         for place, each in enumerate(claims):
             if each.issued < self._since:
                 raise from_before(place)
-            if each.until <= floor:  # the clock went back: this one may be among those put out
+            if each.until <= floor:  # the clock went back: this one may be among those evicted
                 raise lapsed()
             if each.id in self._seen:
                 return Refused(place)

@@ -64,7 +64,7 @@ class MemoryLedger:
         self._below: Counter[bytes] = Counter()  # how many pools there are below each block 0
         self._charged: dict[bytes, _Charged] = {}  # the oldest first
         self._lapsing: list[tuple[int, _Pool]] = []  # what is to be forgotten, and when
-        self._forgotten = -1  # the latest `until` among the pools that were put out
+        self._forgotten = -1  # the latest `until` among the pools that were evicted
         self._lock = Lock()
 
     def charge(self, claims: Sequence[Claim], charges: Sequence[Charge], *, now: int) -> Outcome:

@@ -1,4 +1,4 @@
-"""A proof's payload read by its known bytes is what decoding it says, or is given up on."""
+"""A proof's payload read by its exact bytes is what decoding it says, or is given up on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from delegate import DelegateError
 from delegate.core.decide import possession
-from delegate.core.decide.known_texts import proof_head
+from delegate.core.decide.remembered_texts import proof_head
 
 AUDIENCE = "files.example.com"
 DIGEST = bytes(range(32))
@@ -21,7 +21,7 @@ def payload(audience: str = AUDIENCE, issued: object = TIME, nonce: object = NON
 
 
 def quickly(data: bytes, audience: str = AUDIENCE) -> int | None:
-    """By the known bytes."""
+    """By the exact bytes."""
     return possession._issued_if_as_expected(data, proof_head(audience), DIGEST)
 
 

@@ -20,9 +20,9 @@ from delegate.core.chain.revocations import Feed, Record, RevocationList
 from delegate.core.decide.discharges import Confirmed, discharged, hinted, staples
 from delegate.core.decide.effects import AddRevocations, Effect, FindFeeds, FindRecords
 from delegate.core.decide.evaluate import Query, evaluate
-from delegate.core.decide.known_texts import keep, recall
 from delegate.core.decide.possession import Proof, SecretShown, possession
 from delegate.core.decide.remembered import Generation
+from delegate.core.decide.remembered_texts import keep, recall
 from delegate.core.decide.revocation import check_fresh, check_revoked, needs_freshness, sought
 from delegate.core.decide.settings import Settings
 from delegate.core.decide.signatures import check_now_and_here, verify_blocks
@@ -130,7 +130,7 @@ def deciding(
         check_now_and_here(chain, settings, now)  # SPEC 5.3, 5.4.1 to 5.4.3
         records: Sequence[Record] = ()
         feeds: Sequence[Feed] = ()
-        if chain.link.fresh is not None or settings.asks_revocations:  # SPEC 5.4.4, 5.4.5
+        if chain.link.fresh is not None or settings.checks_revocations:  # SPEC 5.4.4, 5.4.5
             records, feeds = yield from _finding_revoked(chain, generation, settings, now, found.discharges)
         if shown is None and not is_preview:
             shown = possession(found, chain, request, settings, now)  # SPEC 5.5.1 to 5.5.11
@@ -166,7 +166,7 @@ def checking_chain(
     """
     chain, _ = verify_blocks(framed(presented).blocks, generation, settings)
     check_now_and_here(chain, settings, now)
-    if chain.link.fresh is not None or settings.asks_revocations:
+    if chain.link.fresh is not None or settings.checks_revocations:
         yield from _finding_revoked(chain, generation, settings, now)
     return chain
 

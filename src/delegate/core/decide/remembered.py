@@ -3,7 +3,7 @@
 The rules of this file:
 
 - Only success is remembered, and only what depends on bytes and roots alone: signatures, claims, how blocks
-  follow each other. The clock, the place, the proof, caveats and policy are asked anew every time, so a verdict
+  follow each other. The clock, the service, the proof, caveats and policy are checked anew every time, so a verdict
   never depends on what is in here.
 - A block is found by all its bytes, signature included, and counts only below the very block that it was verified
   under.
@@ -73,8 +73,8 @@ class Recent(Generic[T]):
         return len(self._entries)
 
 
-class KnownText(NamedTuple):
-    """A chain that is known by its text. It is not kept alive by it: it is found by its last block.
+class RememberedText(NamedTuple):
+    """A chain that is remembered by its text. It is not kept alive by it: it is found by its last block.
 
     Attributes:
         last, id: the last block as it travels, and its id.
@@ -99,7 +99,7 @@ class Generation(NamedTuple):
     by_thumbprint: dict[bytes, Anchor]
     blocks: Recent[VerifiedChain]
     sought: Recent[Sought]  # by the id of the last block
-    texts: Recent[KnownText]  # by the text of a bearer token, or the head of a presentation's
+    texts: Recent[RememberedText]  # by the text of a bearer token, or the head of a presentation's
 
 
 def generation(anchors: Iterable[Anchor], cache_size: int) -> Generation:

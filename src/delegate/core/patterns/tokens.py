@@ -19,7 +19,7 @@ class Wild(Enum):
 
 
 def check_arguments(text: str, separator: str) -> None:
-    """Refuse a pattern that is too long, and a separator that there is not."""
+    """Refuse a pattern that is too long, and an unknown separator."""
     if separator not in {RESOURCE_SEPARATOR, ACTION_SEPARATOR}:
         message = "the separator of a pattern is `/` or `.`"
         raise ValueError(message)

@@ -123,7 +123,7 @@ def _not_well_formed() -> NoReturn:
 
 
 def _least_bytes(items: list[object]) -> int:
-    """Count the bytes of a list's shortest encoding; give a negative for maps, floats and types that there are not.
+    """Count the bytes of a list's shortest encoding; give a negative for maps, floats and unknown types.
 
     The order of a map and the length of a float do not show in a count. All else does: a head longer than it need be, a
     text in pieces, a byte left over make an encoding longer, and nothing makes it shorter again but a list of

@@ -7,7 +7,7 @@ The rules of this file:
 
 - What is signed is the bytes as they travel: the Sig_structure is put together from slices of them.
 - The protected header is one of a few exact byte strings; the unprotected map is empty.
-- A block is read by its known bytes, every byte accounted for; what does not fit is decoded the slow way
+- A block is read by its exact bytes, every byte accounted for; what does not fit is decoded the slow way
   to say by name what is wrong with it.
 """
 
@@ -223,7 +223,7 @@ def _header_with_kid(data: bytes) -> tuple[int, bytes, int]:
 
 
 def _say_what_is_wrong(data: bytes) -> NoReturn:
-    """Decode what did not fit the known bytes, and refuse it by name."""
+    """Decode what did not fit the exact bytes, and refuse it by name."""
     match cbor.decode(data):
         case [bytes() as protected, dict() as unprotected, bytes(), bytes() as signature]:
             header = cbor.decode(protected)

@@ -1,11 +1,11 @@
-"""Chains that are known by their text: what need not be framed and looked up block by block again (SPEC §5.9).
+"""Chains that are remembered by their text: what need not be framed and looked up block by block again (SPEC §5.9).
 
 The rules of this file:
 
 - A bearer token comes with the same text every time. A presentation has a new proof every time, and before it the
   same text: its *head*. Nothing else is kept.
 - What is found by its text was framed, verified and, for a bearer token, found to hold its key, from these very
-  characters. The clock, the service, the proof, caveats and policy are asked anew.
+  characters. The clock, the service, the proof, caveats and policy are checked anew.
 - It gives up rather than refuse: whatever is not just as expected is read in full, which says what is wrong with it.
 
 Where text and bytes of a presentation meet. Four characters are three bytes, so the head ends with the last four that
@@ -30,7 +30,7 @@ from __future__ import annotations
 from typing import Final
 
 from delegate.core.decide.possession import SECRET_SHOWN, SecretShown
-from delegate.core.decide.remembered import Generation, KnownText
+from delegate.core.decide.remembered import Generation, RememberedText
 from delegate.core.decide.verified import VerifiedChain
 from delegate.core.wire import armor, cose, envelope
 from delegate.core.wire.envelope import Envelope, Kind
@@ -85,7 +85,7 @@ def recall(text: str, generation: Generation, tail: int) -> tuple[Envelope, Veri
     return None
 
 
-def _chain(kept: KnownText, generation: Generation) -> VerifiedChain | None:
+def _chain(kept: RememberedText, generation: Generation) -> VerifiedChain | None:
     """Find the chain itself; `None` where it has been evicted, or its last block was verified elsewhere since."""
     chain = generation.blocks.get(kept.last)
     return chain if chain is not None and chain.link.id == kept.id else None
@@ -98,7 +98,7 @@ def keep(text: str, found: Envelope, chain: VerifiedChain, generation: Generatio
     matter: it will be performed anew.
     """
     if found.kind is Kind.BEARER and text.startswith(_BEARER):
-        generation.texts.put(text, KnownText(found.blocks[-1], chain.link.id, b""))
+        generation.texts.put(text, RememberedText(found.blocks[-1], chain.link.id, b""))
     elif (
         found.kind is Kind.PRESENTATION
         and text.startswith(_PRESENTATION)
@@ -109,7 +109,7 @@ def keep(text: str, found: Envelope, chain: VerifiedChain, generation: Generatio
         cut = _head_characters(len(text), tail)
         blocks = (len(text) - _PREFIX) * 3 // 4 - tail
         rest = armor.from_base64url(text[cut : cut + 4])[: blocks - (cut - _PREFIX) // 4 * 3]
-        generation.texts.put(text[:cut], KnownText(found.blocks[-1], chain.link.id, rest))
+        generation.texts.put(text[:cut], RememberedText(found.blocks[-1], chain.link.id, rest))
 
 
 def _head_characters(characters: int, tail: int) -> int:
