@@ -206,10 +206,15 @@ def _check_canonical(op: Op, encoded: list[object]) -> None:
         raise checks.not_canonical("an index that is a field")
     if op - GENERAL in FLAT_OPS:
         left, right = encoded[1:]
-        if type(left) is list and left[0] == Op.PATH:
-            literals = right[1:] if type(right) is list and right[0] == Op.LIST else [[]]
-            if type(right) is not list if op is not Op.IN else all(type(item) is not list for item in literals):
-                raise checks.not_canonical("the general form of a flat operator")
+        if type(left) is list and left[0] == Op.PATH and _is_literal(right, of_in=op is Op.IN):
+            raise checks.not_canonical("the general form of a flat operator")
+
+
+def _is_literal(right: object, *, of_in: bool) -> bool:
+    """Is this what a flat operator has on its right: a literal, for `in` a list of such?"""
+    if type(right) is not list:
+        return not of_in
+    return of_in and right[0] == Op.LIST and all(type(item) is not list for item in right[1:])
 
 
 def _build_has(walk: Walk, encoded: list[object], depth: int) -> Built:

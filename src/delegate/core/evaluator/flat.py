@@ -6,6 +6,8 @@ Rules of this file:
   value of the literal's own type. Everything else, and every failure, goes to the general implementations: there is
   one place for the meaning of each operator.
 - `type(x) is …` before each comparison: Python's `True == 1` never decides.
+
+It saves 0.5 µs a caveat, 5 of the 92 µs of a warm check. A test holds it to the general way, steps and all.
 """
 
 from __future__ import annotations
