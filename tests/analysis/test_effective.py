@@ -30,8 +30,7 @@ from delegate.analysis import patterns as comparing
 from delegate.analysis.difference import difference
 from delegate.analysis.effective import Effective, condition_texts, effective
 from delegate.analysis.simplify import simplify
-from delegate.core.decide.evaluate import evaluate
-from delegate.core.decide.granted import Query
+from delegate.core.decide.evaluate import Query, evaluate
 from delegate.core.evaluator.compiler import compile_wire
 from delegate.core.evaluator.scope import Scope
 from delegate.core.patterns.matching import Automaton, compile_pattern

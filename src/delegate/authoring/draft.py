@@ -32,7 +32,7 @@ from delegate.core.chain.claims import (
 from delegate.core.chain.links import Link, first_link, next_link
 from delegate.core.chain.printable import is_plain
 from delegate.core.chain.request import Request
-from delegate.core.chain.spans import Duration, Instant, instant, seconds
+from delegate.core.chain.spans import Instant, Span, instant, seconds
 from delegate.core.keys.names import check_name
 from delegate.core.keys.principal import Principal
 from delegate.core.keys.public import PublicKey
@@ -245,7 +245,7 @@ def _now(now: Instant | None) -> int:
     return int(time.time()) if now is None else instant(now)
 
 
-def _until(link: Link, issued: int, ttl: Duration | None, expires: Instant | None) -> int:
+def _until(link: Link, issued: int, ttl: Span | None, expires: Instant | None) -> int:
     """Cut a `ttl` to what is left; refuse an explicit `expires` beyond it."""
     if ttl is not None and expires is not None:
         message = "either ttl or expires, not both"

@@ -20,7 +20,7 @@ from delegate.core.chain.discharge import Statement
 from delegate.core.chain.links import Link
 from delegate.core.chain.request import Request
 from delegate.core.chain.revocations import RevocationList
-from delegate.core.chain.spans import Duration, Instant, instant, seconds
+from delegate.core.chain.spans import Instant, Span, instant, seconds
 from delegate.core.keys.principal import Principal
 from delegate.core.keys.public import PublicKey
 from delegate.errors import AttenuationError, Reason
@@ -184,9 +184,7 @@ class Identity:
         draft = self.draft_proof(token, request, audience, discharges=discharges, now=now, nonce=nonce)
         return draft.assemble(self._signer.sign(draft.to_sign))
 
-    def discharge(
-        self, ask: Ask, *, says: Mapping[str, object], ttl: Duration, now: Instant | None = None
-    ) -> Discharge:
+    def discharge(self, ask: Ask, *, says: Mapping[str, object], ttl: Span, now: Instant | None = None) -> Discharge:
         """Confirm what an ask is about, in this identity's name.
 
         All that an ask shows is the word of whoever brought it: look at it, and say only what is known to be so.
@@ -206,7 +204,7 @@ class Identity:
         draft = self.draft_discharge(ask, says=says, ttl=ttl, now=now)
         return draft.assemble(self._signer.sign(draft.to_sign))
 
-    def staple(self, token: Token | str | bytes, *, ttl: Duration, now: Instant | None = None) -> Discharge:
+    def staple(self, token: Token | str | bytes, *, ttl: Span, now: Instant | None = None) -> Discharge:
         """Say that nothing of a chain has been revoked, as of now: for a service without a fresh list of this revoker.
 
         This signs, and looks nothing up: whoever calls it has looked.
@@ -232,7 +230,7 @@ class Identity:
         keys: Iterable[RevokedKey] | None = None,
         previous: RevocationList | Iterable[RevocationList] | None = None,
         after: int = 0,
-        ttl: Duration = LIFE,
+        ttl: Span = LIFE,
         now: Instant | None = None,
     ) -> RevocationList:
         """Sign a revocation list: everything that this identity takes back.
@@ -268,7 +266,7 @@ class Identity:
         )
 
     def draft_discharge(
-        self, ask: Ask, *, says: Mapping[str, object], ttl: Duration, now: Instant | None = None
+        self, ask: Ask, *, says: Mapping[str, object], ttl: Span, now: Instant | None = None
     ) -> Draft[Discharge]:
         """Draft what `discharge` makes, for a signer that is asynchronous or elsewhere."""
         if self.public_key.thumbprint not in ask.by:

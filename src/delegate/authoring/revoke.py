@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TypeVar
 from delegate.authoring.token import ChainEnvelope
 from delegate.core.chain.printable import is_plain
 from delegate.core.chain.revocations import AAD, CNF, EXP, IAT, ISS, SUBJECT_BYTES, Record, RevocationList
-from delegate.core.chain.spans import Duration, Instant, instant, seconds
+from delegate.core.chain.spans import Instant, Span, instant, seconds
 from delegate.core.keys.principal import Principal
 from delegate.core.keys.public import PublicKey
 from delegate.core.wire import cbor, cose, envelope
@@ -91,7 +91,7 @@ def sign_list(
     keys: Iterable[RevokedKey] | None = None,
     previous: RevocationList | Iterable[RevocationList] | None = None,
     after: int = 0,
-    ttl: Duration = LIFE,
+    ttl: Span = LIFE,
     now: Instant | None = None,
 ) -> RevocationList:
     """Sign the next list of a signer; see `Identity.revoke` for the arguments."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from textwrap import dedent, indent
 from typing import Final, TypeAlias, TypedDict, TypeVar
 
-from delegate.core.chain.spans import Duration, Instant
+from delegate.core.chain.spans import Instant, Span
 from delegate.language.capability import Capability
 from delegate.language.conditions import Caveat
 from delegate.language.needs import Need
@@ -53,7 +53,7 @@ class Narrowing(TypedDict, total=False):
 
     can: Capabilities | None
     caveats: Caveats | None
-    ttl: Duration | None
+    ttl: Span | None
     expires: Instant | None
     not_before: Instant | None
     audience: Names | None
@@ -62,7 +62,7 @@ class Narrowing(TypedDict, total=False):
     why: str | None
     needs: Needs | None
     budget: Mapping[str, int] | None
-    fresh: Duration | None
+    fresh: Span | None
     now: Instant | None
 
 

@@ -1,22 +1,23 @@
 """Text in, values out: the language as a whole (SPEC §6).
 
-`parse` and `format` are for authors and readers; `evaluate` asks what a text means, outside of any token. A
-verifier uses neither: it goes from the wire to closures (`compiler.py`).
+`parse` is for authors and readers; `evaluate` says what a text means, outside of any token. A verifier uses neither: it
+goes from the wire to closures (`compiler.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
-from delegate.core.evaluator.compiler import Walk, finish
+from delegate.core.evaluator.compiler import BUILDERS, Walk, finish
 from delegate.core.evaluator.opcodes import CAVEAT_NAMES
-from delegate.core.evaluator.scope import Condition, EvaluationError, Scope
+from delegate.core.evaluator.paths import Built
+from delegate.core.evaluator.scope import Condition, EvaluationError, Scope, Variables
 from delegate.core.evaluator.values import BoolKey, to_value
-from delegate.language.codec import to_wire
+from delegate.language.codec import UNKNOWN, to_wire
 from delegate.language.conditions import constant
 from delegate.language.parser import parse_expression
 from delegate.language.tree import Expression
-from delegate.limits import EVALUATION_STEPS
+from delegate.limits import EVALUATION_STEPS, SYNTAX_DEPTH
 
 
 class _AnyName(frozenset[str]):
@@ -74,7 +75,19 @@ def evaluate(text: str, variables: Mapping[str, object]) -> object:
 
 def compile_tree(tree: Expression) -> Condition:
     """The function that evaluates a tree, whatever names it reads; not for what came over the wire."""
-    return finish(Walk(_ANY_NAME, lenient=True).build(to_wire(tree), 1))
+    walk = Walk(_ANY_NAME, depth_max=SYNTAX_DEPTH, folds_max=SYNTAX_DEPTH, builders=_BUILDERS)
+    return finish(walk.build(to_wire(tree), 1))
+
+
+def _build_unknown(_walk: Walk, encoded: list[object], _depth: int) -> Built:
+    def run(_variables: Variables, _scope: Scope) -> object:
+        detail = f"there is no function `{encoded[1]}`"
+        raise EvaluationError(detail)
+
+    return run, 1
+
+
+_BUILDERS = {**BUILDERS, UNKNOWN: _build_unknown}
 
 
 def _export(value: object) -> object:

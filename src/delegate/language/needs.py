@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from delegate.core.chain.needs import NEED_NAMES, need_items
-from delegate.core.chain.spans import Duration, seconds
+from delegate.core.chain.spans import Span, seconds
 from delegate.core.keys.principal import Principal
 from delegate.core.wire import cbor
 from delegate.core.wire.cose import THUMBPRINT_BYTES
@@ -92,7 +92,7 @@ def need(
     *,
     of: int = 1,
     condition: str = APPROVED,
-    max_age: Duration | None = None,
+    max_age: Span | None = None,
     each_request: bool = False,
     **values: object,
 ) -> Need:

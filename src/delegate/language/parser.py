@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NoReturn
 
-from delegate.core.evaluator.opcodes import ARITIES, CAVEAT_NAMES, METHODS, RESERVED, Op
+from delegate.core.evaluator.opcodes import ARITIES, CAVEAT_NAMES, RESERVED, Op
 from delegate.errors import CaveatSyntaxError
 from delegate.language.lexer import lexemes
 from delegate.language.tree import (
     FUNCTIONS,
     MACROS,
+    METHODS,
     NAMESPACED,
     Call,
     Expression,

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 
-from delegate.core.evaluator.opcodes import IDENTIFIER, KEYWORDS, METHODS, LiteralValue, Op
+from delegate.core.evaluator.opcodes import IDENTIFIER, KEYWORDS, LiteralValue, Op
 from delegate.errors import UNPRINTABLE
 from delegate.language.tree import (
     FUNCTIONS,
     MACROS,
+    METHODS,
     NAMESPACED,
     Call,
     Expression,

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import re
 
-from delegate.core.evaluator.opcodes import CAVEAT_NAMES, GENERAL, KEYWORDS, METHODS, Op
+from delegate.core.evaluator.opcodes import CAVEAT_NAMES, GENERAL, KEYWORDS, Op
+from delegate.language.tree import METHODS
 
 _LITERAL = r"""(?: -?[0-9]{1,18} | true | false | null | "[^"\\\n\r]*" | '[^'\\\n\r]*' )"""
 _PLAIN = re.compile(

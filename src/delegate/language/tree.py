@@ -28,6 +28,22 @@ FUNCTIONS: dict[str, Op] = {
     "duration": Op.DURATION,
     "dyn": Op.DYN,
 }
+METHODS: dict[str, Op] = {
+    "contains": Op.CONTAINS,
+    "startsWith": Op.STARTS_WITH,
+    "endsWith": Op.ENDS_WITH,
+    "matches": Op.MATCHES,
+    "getFullYear": Op.GET_FULL_YEAR,
+    "getMonth": Op.GET_MONTH,
+    "getDate": Op.GET_DATE,
+    "getDayOfMonth": Op.GET_DAY_OF_MONTH,
+    "getDayOfWeek": Op.GET_DAY_OF_WEEK,
+    "getDayOfYear": Op.GET_DAY_OF_YEAR,
+    "getHours": Op.GET_HOURS,
+    "getMinutes": Op.GET_MINUTES,
+    "getSeconds": Op.GET_SECONDS,
+    "getMilliseconds": Op.GET_MILLISECONDS,
+}
 NAMESPACED: dict[tuple[str, str], Op] = {
     ("path", "within"): Op.PATH_WITHIN,
     ("url", "host"): Op.URL_HOST,
@@ -125,7 +141,7 @@ class Fold(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Unknown(Expression):
-    """A call of an unknown function; only where `evaluate` is asked, and an error there."""
+    """A call of a function that is unknown: only in what `evaluate` reads, and an error where it is evaluated."""
 
     name: str
 

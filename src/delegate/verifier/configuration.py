@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from delegate.core.chain.claims import check_audience_name
 from delegate.core.chain.compiled import Compiler
 from delegate.core.chain.request import Request, normalise
-from delegate.core.chain.spans import Duration, seconds
+from delegate.core.chain.spans import Span, seconds
 from delegate.core.decide.decision import Presented
-from delegate.core.decide.generation import generation
-from delegate.core.decide.granted import Query
-from delegate.core.decide.known_texts import proof_head, tail_bytes
+from delegate.core.decide.evaluate import Query
+from delegate.core.decide.remembered import generation
+from delegate.core.decide.remembered_texts import proof_head, tail_bytes
 from delegate.core.decide.settings import SYSTEM_CLOCK, Clock, Settings, by_kid, directory
 from delegate.core.decide.spending import check_cost
 from delegate.core.decide.stores import (
@@ -58,16 +58,16 @@ class Base:
         bearer: bool = False,
         principals: Iterable[Principal] | None = None,
         algorithms: Iterable[int] = ALGORITHMS,
-        max_lifetime: Duration | None = None,
-        leeway: Duration | None = "30s",
-        proof_window: Duration = "60s",
+        max_lifetime: Span | None = None,
+        leeway: Span | None = "30s",
+        proof_window: Span = "60s",
         clock: Clock = SYSTEM_CLOCK,
         limits: Limits | None = None,
         cache_size: int = 4096,
         replay: ReplayStore | AsyncReplayStore | None = None,
         revocations: RevocationStore | AsyncRevocationStore | None = None,
         revokers: Iterable[Principal] | None = None,
-        max_revocation_age: Duration | None = None,
+        max_revocation_age: Span | None = None,
         ledger: Ledger | AsyncLedger | None = None,
         state: State | AsyncState | None = None,
         third_parties: Iterable[Principal] | None = None,

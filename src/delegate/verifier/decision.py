@@ -13,11 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from delegate.core.chain.request import Request
+from delegate.core.decide.decision import Answer, Granted, Refusal
 from delegate.core.decide.discharges import still_good
 from delegate.core.decide.effects import Settle, perform
 from delegate.core.decide.evaluate import Inputs, evaluate, inputs
 from delegate.core.decide.evidence import Evidence
-from delegate.core.decide.granted import Granted, Previewed, Refusal
 from delegate.core.decide.possession import Proof
 from delegate.core.decide.settings import Settings
 from delegate.core.decide.signatures import check_now_and_here
@@ -180,7 +180,7 @@ class Decision:
 
     __slots__ = ("_answer", "_settings", "allowed", "authorization", "error", "hop", "reason", "request")
 
-    def __init__(self, answer: Granted | Previewed | Refusal, settings: Settings, policy: tuple[str, ...] = ()) -> None:
+    def __init__(self, answer: Answer, settings: Settings, policy: tuple[str, ...] = ()) -> None:
         """Made by a verifier, of what the core answered; `policy` is the service's own conditions, as text."""
         self._answer = answer
         self._settings = settings

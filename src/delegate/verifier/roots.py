@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from delegate.core.chain.compiled import compile_capabilities
 from delegate.core.chain.spans import Instant, instant
-from delegate.core.decide.anchor import Anchor
+from delegate.core.decide.verified import Anchor
 from delegate.core.keys.principal import Principal
 from delegate.core.patterns.matching import compile_pattern
 from delegate.errors import TokenError

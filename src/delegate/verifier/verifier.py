@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from delegate.core.chain.request import Request
 from delegate.core.chain.revocations import RevocationList
-from delegate.core.decide.decision import accepting, checking_chain, deciding, previewing
+from delegate.core.decide.decision import Answer, Granted, accepting, checking_chain, deciding
 from delegate.core.decide.drivers import drive, drive_awaiting, perform_awaiting
-from delegate.core.decide.granted import Granted, Refusal
 from delegate.core.decide.settings import Settings
 from delegate.verifier.configuration import Base, presented
 from delegate.verifier.decision import Authorization, Decision
@@ -104,7 +103,7 @@ class Verifier(Base):
         Raises nothing for what is in the token. Source: SPEC §5 without steps 5 and 8.
         """
         settings, query = self._settings, self._query(request, env, None)
-        steps = previewing(presented(token), query, self._generation, settings)
+        steps = deciding(presented(token), query, self._generation, settings, is_preview=True)
         return Decision(drive(steps, settings), settings, self._policy)
 
     def accept_revocations(self, source: RevocationList | str | bytes) -> int:
@@ -169,7 +168,7 @@ class AsyncVerifier(Base):
     ) -> Decision:
         """Say what this chain would allow, without a proof; see `Verifier.preview`."""
         settings, query = self._settings, self._query(request, env, None)
-        steps = previewing(presented(token), query, self._generation, settings)
+        steps = deciding(presented(token), query, self._generation, settings, is_preview=True)
         return Decision(await drive_awaiting(steps, settings), settings, self._policy)
 
     async def accept_revocations(self, source: RevocationList | str | bytes) -> int:
@@ -182,7 +181,7 @@ class AsyncVerifier(Base):
         return effect is not None and await perform_awaiting(effect, self._settings) is True
 
 
-def _granted(answer: Granted | Refusal, settings: Settings, policy: tuple[str, ...]) -> Authorization:
+def _granted(answer: Answer, settings: Settings, policy: tuple[str, ...]) -> Authorization:
     """Make the authorization, or raise what refuses."""
     if type(answer) is Granted:
         return Authorization(answer, settings)

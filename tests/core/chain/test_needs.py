@@ -69,7 +69,7 @@ def test_an_author_is_told_at_once(by: Any, terms: dict[str, Any]) -> None:  # n
 
 
 def test_a_condition_that_is_none_is_told_at_its_place() -> None:
-    """`said` may be read in a need, and a name that there is not may not."""
+    """`said` may be read in a need, and an unknown name may not."""
     with pytest.raises(CaveatSyntaxError):
         need(BOTH, condition="saying.approved")
     with pytest.raises(CaveatSyntaxError):

@@ -12,13 +12,13 @@ from delegate.errors import Reason, TokenError
 _BLOCK: Final = b"\x58\x31delegate/1 block\0"
 _PROOF: Final = b"\x58\x31delegate/1 proof\0"
 
-# All that is before the place of a block with the commonest header: what is signed begins with it.
+# What is signed begins with this under the commonest header; then comes what it is bound to.
 COMMON_BLOCK: Final = cose.COMMON_STRUCTURE + _BLOCK
 COMMON_PROOF: Final = cose.COMMON_STRUCTURE + _PROOF
 
 
 def block_aad(above: bytes) -> bytes:
-    """Bind a block to its place: `above` is the id of the block above, or the root's thumbprint."""
+    """Bind a block to what it stands below: `above` is the id of the block above, or the root's thumbprint."""
     return _BLOCK + above
 
 

@@ -20,7 +20,8 @@ from delegate.core.chain.printable import shown
 from delegate.core.chain.request import Request
 from delegate.core.evaluator.compiler import compile_run, compile_wire
 from delegate.core.evaluator.flat_list import compile_flat_list
-from delegate.core.evaluator.scope import Condition, Run, Scope
+from delegate.core.evaluator.paths import Built
+from delegate.core.evaluator.scope import Condition, Scope
 from delegate.core.patterns.matching import compile_priced, match_steps
 from delegate.core.patterns.tokens import ACTION_SEPARATOR, RESOURCE_SEPARATOR
 from delegate.core.wire import cbor
@@ -29,7 +30,6 @@ from delegate.limits import CAPABILITIES, CAVEATS, RESOURCE_CHARACTERS
 
 T = TypeVar("T")
 Matcher: TypeAlias = Callable[[str], bool]
-Caveat: TypeAlias = tuple[Run, int]
 
 # The longest list whose compiled form is kept: it takes up to 270 times as much memory. A usual one has 20 to 60.
 _KEPT_BYTES: Final = 512
@@ -75,7 +75,7 @@ class Check(NamedTuple):
 
     hop: int
     capabilities: tuple[Rule, ...] | None
-    caveats: tuple[Caveat, ...]
+    caveats: tuple[Built, ...]
 
 
 def permits(rules: tuple[Rule, ...], request: Request, scope: Scope) -> bool:
@@ -105,7 +105,7 @@ class Compiler:
     def __init__(self, size: int) -> None:
         """`size` entries of each are kept, those alone that were compiled from at most 512 bytes; 0 keeps none."""
         self.capabilities: Callable[[bytes], tuple[Rule, ...]] = _keeping(size, compile_capabilities)
-        self.caveats: Callable[[bytes], tuple[Caveat, ...]] = _keeping(size, compile_caveats)
+        self.caveats: Callable[[bytes], tuple[Built, ...]] = _keeping(size, compile_caveats)
         self.needs: Callable[[bytes], tuple[NeedRule, ...]] = _keeping(size, compile_needs)
 
 
@@ -127,7 +127,7 @@ def compile_capabilities(data: bytes) -> tuple[Rule, ...]:
     return tuple(map(_rule, _items(data, CAPABILITIES, "capabilities")))
 
 
-def compile_caveats(data: bytes) -> tuple[Caveat, ...]:
+def compile_caveats(data: bytes) -> tuple[Built, ...]:
     """Compile the content of an `if` claim; raises as `compile_capabilities`."""
     return compile_flat_list(data) or tuple(map(compile_run, _items(data, CAVEATS, "caveats")))
 

@@ -136,21 +136,21 @@ def next_link(parent: Link, block: Block, block_id: bytes, compiler: Compiler | 
     names = parent.names
     if block.issued < above.issued:
         raise TokenError(Reason.MALFORMED, "issued before the block above it", hop=index)
-    known = names.get(key)
+    named = names.get(key)
     handed_on = key != above.key.raw
     hops_left = parent.hops_left
     if holder == BEARER:
         if above.holder != BEARER:
             raise VerificationError(Reason.BEARER_REFUSED, "a bearer block below a named one", hop=index)
-        if known is not None:
+        if named is not None:
             raise VerificationError(Reason.BEARER_REFUSED, "a bearer key that occurs earlier", hop=index)
-    elif known is not None and known != holder:
+    elif named is not None and named != holder:
         raise VerificationError(Reason.IDENTITY_SHARED, "one key under two names", hop=index)
     if handed_on:
         if hops_left == 0:
             raise VerificationError(Reason.TOO_MANY_HOPS, _no_hops_left(parent), hop=index)
         hops_left -= 1
-        if known is None:
+        if named is None:
             names = {**names, key: holder}
     elif block.who:
         raise TokenError(Reason.MALFORMED, "who in a block that keeps the key", hop=index)

@@ -1,6 +1,6 @@
-"""Durations and instants as callers write them, as integer seconds, and lengths of time for people (SPEC §2.3).
+"""Spans of time and instants as callers write them, as integer seconds, and lengths of time for people (SPEC §2.3).
 
-A `Duration` is int seconds, `"10m"`, or a timedelta of whole seconds; an `Instant` is int Unix seconds or an
+A `Span` is int seconds, `"10m"`, or a timedelta of whole seconds; an `Instant` is int Unix seconds or an
 aware datetime. A naive datetime is refused: nobody can say which moment it means.
 """
 
@@ -14,7 +14,7 @@ from delegate.regular import regular
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-Duration: TypeAlias = "int | str | timedelta"
+Span: TypeAlias = "int | str | timedelta"
 Instant: TypeAlias = "int | datetime"
 
 _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -23,7 +23,7 @@ _SPANS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _PART: Final = regular(r"([0-9]+)([smhdw])")
 
 
-def seconds(duration: Duration) -> int:
+def seconds(duration: Span) -> int:
     """Read a duration as a positive number of seconds: `90`, `"90s"`, `"15m"`, `"1h30m"`, `"7d"`, a timedelta.
 
     Raises:

@@ -1,1 +1,1 @@
-"""The steps of a decision in their order, and what they ask of stores (SPEC §5)."""
+"""The steps of a decision in their order, and what they want of stores (SPEC §5)."""

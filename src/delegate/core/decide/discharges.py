@@ -82,9 +82,12 @@ def discharged(
 ) -> tuple[tuple[Confirmed, ...], VerificationError | None]:
     """Check every discharge: whose it is, what it is for, and whether it is good now (SPEC §14.2).
 
+    Performs line 12 of SPEC §5.5. Whoever calls it has performed what is before, raises the fault, and owes 13: the age
+    of revocation data, with the staples among these.
+
     Returns:
         Those that held, and what refuses the request, if anything: DISCHARGE_INVALID, DISCHARGE_UNEXPECTED, REVOKED,
-        DISCHARGE_EXPIRED, DISCHARGE_MISMATCH. `.hop` is the block that it is for, where that is known.
+        DISCHARGE_EXPIRED, DISCHARGE_MISMATCH. `.hop` is the block that it is for, where it says so.
 
     Cost: one signature check a discharge whose signer something in the chain asks for.
     """

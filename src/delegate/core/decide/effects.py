@@ -43,8 +43,8 @@ class Spend(NamedTuple):
         _no_answer(given)
 
     def _could_be(self, place: object, left: object) -> bool:
-        asked = self.claims if left is None else self.charges
-        if type(place) is not int or not 0 <= place < len(asked):
+        spent = self.claims if left is None else self.charges
+        if type(place) is not int or not 0 <= place < len(spent):
             return False
         return left is None or (type(left) is int and 0 <= left < self.charges[place].amount)
 

@@ -17,15 +17,31 @@ from typing import Any, Final, NamedTuple
 from delegate.core.chain.compiled import permits
 from delegate.core.chain.request import Request
 from delegate.core.decide.discharges import Confirmed, check_needs
-from delegate.core.decide.evidence import NO_PLACE, Evidence, Where
-from delegate.core.decide.granted import Query
+from delegate.core.decide.evidence import NO_HOP, NO_PLACE, Evidence, Where
 from delegate.core.decide.settings import Settings
 from delegate.core.decide.verified import VerifiedChain
-from delegate.core.evaluator.scope import Scope
+from delegate.core.evaluator.paths import Built
+from delegate.core.evaluator.scope import Run, Scope
 from delegate.core.evaluator.values import Timestamp
 from delegate.errors import CaveatError, Denied, Reason
 
 _SECOND_NS: Final = 1_000_000_000
+
+
+class Query(NamedTuple):
+    """What a service wants to know, besides what was presented.
+
+    Attributes:
+        request: as it was normalised.
+        env: facts that the service vouches for.
+        cost: unit → what the request costs.
+        now: the verifier's clock, Unix seconds.
+    """
+
+    request: Request
+    env: Mapping[str, Any]
+    cost: Mapping[str, int]
+    now: int
 
 
 class Inputs(NamedTuple):
@@ -39,9 +55,15 @@ class Inputs(NamedTuple):
 
 
 def evaluate(chain: VerifiedChain, query: Query, settings: Settings, confirmed: tuple[Confirmed, ...] = ()) -> None:
-    """Ask every block, then what other parties confirm, then the service's own policy (SPEC §5, steps 6 and 7).
+    """Check that every block permits a request, that others confirm what is needed, and the policy.
 
-    Performs steps 6 and 7. Whoever calls it has performed 1 to 5, and owes 8.
+    Performs steps 6 and 7 of SPEC §5. Whoever calls it has performed 1 to 5, and owes 8.
+
+    Args:
+        chain: whose signatures held, and which is good now and here.
+        query: the request, and the facts of the service.
+        settings: the verifier's configuration.
+        confirmed: the discharges that held.
 
     Raises:
         Denied: CAPABILITY_MISSING, CAVEAT_FAILED, CAVEAT_ERROR, LIMIT_EXCEEDED, DISCHARGE_REFUSED, DISCHARGE_MISSING,
@@ -50,19 +72,21 @@ def evaluate(chain: VerifiedChain, query: Query, settings: Settings, confirmed: 
     names = variables(chain, query, settings)
     request = query.request
     scope = Scope(names, settings.limits.evaluation_steps)
-    hop, place = 0, NO_PLACE
+    hop = 0
+    caveats: tuple[Built, ...] = ()
+    run: Run | None = None
     try:
         bound = chain.root.rules
-        if bound is not None and not permits(bound, request, scope):
+        if bound is not None and not permits(bound, request, scope):  # SPEC 5.6.1
             evidence = Evidence(Where.ROOT, 0, NO_PLACE, names)
             raise Denied(Reason.CAPABILITY_MISSING, hop=0, evidence=evidence)
-        # One loop with nothing called that need not be: this is most of a warm check.
+        # One loop with nothing called or counted that need not be: this is most of a warm check.
         for hop, capabilities, caveats in chain.link.checks:
-            place = NO_PLACE
-            if capabilities is not None and not permits(capabilities, request, scope):
+            run = None
+            if capabilities is not None and not permits(capabilities, request, scope):  # SPEC 5.6.2a
                 evidence = Evidence(Where.CAPABILITIES, hop, NO_PLACE, names)
                 raise Denied(Reason.CAPABILITY_MISSING, hop=hop, evidence=evidence)
-            for place, (run, cost) in enumerate(caveats):
+            for run, cost in caveats:  # SPEC 5.6.2b
                 left = scope.steps_left - cost
                 if left < 0:
                     scope.charge(cost)  # raises
@@ -70,29 +94,35 @@ def evaluate(chain: VerifiedChain, query: Query, settings: Settings, confirmed: 
                 value = run(names, scope)
                 if value is not True:
                     reason = Reason.CAVEAT_FAILED if value is False else Reason.CAVEAT_ERROR
-                    raise Denied(reason, hop=hop, evidence=Evidence(Where.CAVEAT, hop, place, names))
+                    raise Denied(reason, hop=hop, evidence=Evidence(Where.CAVEAT, hop, _place(caveats, run), names))
     except CaveatError as error:
-        if place == NO_PLACE:
+        if run is None:
             raise Denied(error.reason, error.detail, hop=hop) from None
-        evidence = Evidence(Where.CAVEAT, hop, place, names, error.detail)
+        evidence = Evidence(Where.CAVEAT, hop, _place(caveats, run), names, error.detail)
         raise Denied(error.reason, hop=hop, evidence=evidence) from None
     if chain.link.needs:
-        check_needs(chain, confirmed, scope)
-    if settings.policy:
+        check_needs(chain, confirmed, scope)  # SPEC 5.6.3
+    if settings.policy:  # SPEC 5.7
         _check_policy(names, settings)
+
+
+def _place(caveats: tuple[Built, ...], run: Run) -> int:
+    """Find which of a block's caveats it is that refused."""
+    return [each for each, _ in caveats].index(run)
 
 
 def variables(chain: VerifiedChain, query: Query, settings: Settings) -> dict[str, Any]:
     """Give the names that a caveat may read (SPEC §6.2)."""
+    request = query.request
     key = chain.link.block.key.thumbprint
     holder = {"key": key.hex()}
     name = settings.names.get(key) if settings.names else None
     if name is not None and name == chain.link.block.holder:
         holder["name"] = name  # confirmed by the verifier's own directory; else reading it is an error
     return {
-        "action": query.request.action,
-        "resource": query.request.resource,
-        "args": query.request.values,
+        "action": request.action,
+        "resource": request.resource,
+        "args": request.values,
         "env": query.env,
         "now": Timestamp(query.now * _SECOND_NS),
         "aud": settings.audience,
@@ -116,4 +146,4 @@ def _check_policy(names: Mapping[str, Any], settings: Settings) -> None:
                 continue
         except CaveatError as met:
             error = met.detail
-        raise Denied(Reason.POLICY_FAILED, evidence=Evidence(Where.POLICY, NO_PLACE, place, names, error))
+        raise Denied(Reason.POLICY_FAILED, evidence=Evidence(Where.POLICY, NO_HOP, place, names, error))

@@ -25,8 +25,8 @@ class Evidence(NamedTuple):
 
     Attributes:
         where: what kind of condition it was.
-        hop: the block that has it; 0 for the root's bound, and no block's for the policy.
-        place: which of the block's caveats or needs, or of the policy's conditions, from 0.
+        hop: the block that has it; 0 for the root's bound, `NO_HOP` for the policy.
+        place: which of the block's caveats or needs, or of the policy's conditions, from 0; else `NO_PLACE`.
         variables: what the condition read.
         error: what evaluating it met; empty where it came to a value other than `true`.
         party: who said what a need's condition read, by the name that the verifier knows; else empty.
@@ -40,4 +40,5 @@ class Evidence(NamedTuple):
     party: str = ""
 
 
+NO_HOP: Final = -1
 NO_PLACE: Final = -1

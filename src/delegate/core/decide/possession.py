@@ -23,7 +23,6 @@ from delegate.limits import TIME_MAX
 _LEAST_FIVE_BYTES: Final = 65_536  # a lesser time has a shorter encoding
 _NONCE_BYTES: Final = 16
 _DIGEST_BYTES: Final = 32
-_new: Final = tuple.__new__  # without the constructor that it makes, a tuple takes 0.2 µs less
 
 
 class SecretShown:
@@ -50,7 +49,13 @@ class Proof(NamedTuple):
 def possession(
     found: Envelope, chain: VerifiedChain, request: Request, settings: Settings, now: int
 ) -> Proof | SecretShown:
-    """Check that whoever presents the chain holds its last key (SPEC §5, step 5).
+    """Check that whoever presents the chain holds its last key.
+
+    Performs step 5 of SPEC §5, lines 1 to 11. Whoever calls it has performed 1 to 4, and owes 12 and 13 where there are
+    discharges, 6 to 8, and with 8 that a proof serves once.
+
+    Returns:
+        The proof, which is to be claimed; or that a bearer token's secret was shown, with which nothing is.
 
     Raises:
         TokenError, VerificationError: `.hop` is the last block, whose holder did not prove.
@@ -59,22 +64,23 @@ def possession(
         if found.kind is Kind.PRESENTATION:
             return _proof(found.proof, chain, request, settings, now)
         if found.kind is Kind.BEARER:
-            if chain.link.pools:
+            if chain.link.pools:  # SPEC 5.5.2
                 raise VerificationError(Reason.PROOF_MISSING, "a chain with a budget is charged by its proofs")
             if chain.link.needs:
                 raise VerificationError(Reason.PROOF_MISSING, "discharges come with a proof; present it with prove")
             _check_secret(found.secret, chain)
             return SECRET_SHOWN
-        raise VerificationError(Reason.PROOF_MISSING, "the chain came without a proof; present it with prove")
+        detail = "the chain came without a proof; present it with prove"
+        raise VerificationError(Reason.PROOF_MISSING, detail)  # SPEC 5.5.1
     except DelegateError as error:
         raise at_hop(error, chain.link.hop) from None
 
 
 def _check_secret(secret: bytes, chain: VerifiedChain) -> None:
     block = chain.link.block
-    if block.holder != BEARER:
+    if block.holder != BEARER:  # SPEC 5.5.2
         raise VerificationError(Reason.BEARER_REFUSED, "a bearer envelope around a named holder's chain")
-    if PublicKey.from_raw(ed25519.expand(secret)[0]) != block.key:
+    if PublicKey.from_raw(ed25519.expand(secret)[0]) != block.key:  # SPEC 5.5.3
         raise VerificationError(Reason.PROOF_WRONG_KEY, "the secret is not that of the last block's key")
 
 
@@ -82,33 +88,37 @@ def _proof(data: bytes, chain: VerifiedChain, request: Request, settings: Settin
     link = chain.link
     key = link.block.key
     common = cose.frame_common(data)
-    if common is not None and key.algorithm == ED25519 and ED25519 in settings.algorithms:
+    if common is not None and key.algorithm == ED25519 and ED25519 in settings.algorithms:  # SPEC 5.5.4 to 5.5.6
         payload_item, signature = common
         payload = payload_item[2:]
         structure = COMMON_PROOF + link.id + payload_item
     else:
-        signed = cose.open_signed(data)
-        if signed.kid:
+        signed = cose.open_signed(data)  # SPEC 5.5.4
+        if signed.kid:  # SPEC 5.5.5
             raise TokenError(Reason.MALFORMED, "a proof names no key")
-        if signed.algorithm != key.algorithm or signed.algorithm not in settings.algorithms:
+        if signed.algorithm != key.algorithm or signed.algorithm not in settings.algorithms:  # SPEC 5.5.6
             raise TokenError(Reason.UNSUPPORTED_ALGORITHM, f"the proof's alg is {signed.algorithm}")
         payload, signature = signed.payload, signed.signature
         structure = cose.sig_structure(signed.protected, proof_aad(link.id), signed.payload_item)
     try:
-        key.verify(structure, signature)
+        key.verify(structure, signature)  # SPEC 5.5.7
     except VerificationError:
         raise VerificationError(Reason.PROOF_WRONG_KEY, "not signed by the holder over this chain") from None
-    issued = _issued_if_as_expected(payload, settings.proof_head, request.digest)
+    issued = _issued_if_as_expected(payload, settings.proof_head, request.digest)  # SPEC 5.5.8 to 5.5.10
     if issued is None:
         issued = _check_payload(payload, settings.audience, request.digest)
+    # SPEC 5.5.11
     if not now - settings.proof_window_s <= issued <= now + settings.leeway_s:
         age = f"made {span(now - issued)} ago" if issued <= now else f"made {span(issued - now)} in the future"
         raise VerificationError(Reason.PROOF_EXPIRED, age)
-    return _new(Proof, (cose.structure_id(structure), issued))
+    return Proof(cose.structure_id(structure), issued)
 
 
 def _issued_if_as_expected(payload: bytes, head: bytes, digest: bytes) -> int | None:
-    """Compare the payload with the bytes it must have, but for time and nonce: saves 5 µs over decoding it."""
+    """Compare the payload with the bytes it must have, but for time and nonce; `None` for any other.
+
+    Saves 10 µs of the 99 of a warm check, where a signature check takes 55. A test holds it to `_check_payload`.
+    """
     at = len(head)
     if (
         payload[:at] == head

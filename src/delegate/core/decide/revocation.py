@@ -6,7 +6,7 @@ The rules of this file:
   in *this* chain; of a key, if it is that key's own; of either, if it is one of the verifier's revokers.
 - `iat` is a signer's own word, so a revoked key takes everything, from the beginning, unless the record itself gives a
   date.
-- Nothing here asks a store: it says what to look up, and judges what came of it.
+- Nothing here calls a store: it says what to look up, and judges what came of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from delegate.core.chain.printable import shown
 from delegate.core.chain.revocations import Feed, Record
-from delegate.core.decide.generation import Generation, Sought
+from delegate.core.decide.remembered import Generation, Sought
 from delegate.core.decide.settings import Settings
 from delegate.core.decide.verified import VerifiedChain
 from delegate.errors import Reason, StateError, VerificationError
@@ -27,11 +27,11 @@ def sought(chain: VerifiedChain, generation: Generation, settings: Settings) -> 
     That is the id of every block, and the thumbprint of every key, the root's first; by these keys and the revokers. It
     is remembered with the generation of roots: for a warm chain that saves 4 µs.
     """
-    known = generation.sought.get(chain.link.id)
-    if known is None:
-        known = _sought(chain, settings.revokers)
-        generation.sought.put(chain.link.id, known)
-    return known
+    found = generation.sought.get(chain.link.id)
+    if found is None:
+        found = _sought(chain, settings.revokers)
+        generation.sought.put(chain.link.id, found)
+    return found
 
 
 def _sought(chain: VerifiedChain, revokers: Iterable[bytes]) -> Sought:
@@ -48,6 +48,8 @@ def _sought(chain: VerifiedChain, revokers: Iterable[bytes]) -> Sought:
 
 def check_revoked(chain: VerifiedChain, records: Iterable[Record], settings: Settings, now: int) -> None:
     """Refuse a chain that a record counts against.
+
+    Performs line 4 of SPEC §5.4 on the records that were found. Whoever calls it owes line 5.
 
     Raises:
         VerificationError: REVOKED; `.hop` is the first block that falls.
@@ -70,20 +72,22 @@ def check_fresh(
 ) -> None:
     """Refuse to decide by revocation data that is older than chain or verifier allow.
 
+    Performs line 5 of SPEC §5.4; with staples of discharges that held, line 13 of §5.5.
+
     What counts is the oldest feed among the verifier's revokers; with none, or one that has expired, the data is stale.
     A revoker's staple, made for this very chain, does where its list does not (SPEC §14.4).
 
     Raises:
         StateError: REVOCATION_STALE; `.hop` is the block that bounds the age, if the verifier does not.
     """
-    own, asked = settings.max_revocation_age_s, chain.link.fresh
-    if own is None and asked is None:
+    own, chains = settings.max_revocation_age_s, chain.link.fresh
+    if own is None and chains is None:
         return
     hop = None
     most = own
-    if asked is not None and (own is None or asked < own):
-        most = asked
-        hop = next(link.hop for link in chain.link.up() if link.block.fresh == asked)
+    if chains is not None and (own is None or chains < own):
+        most = chains
+        hop = next(link.hop for link in chain.link.up() if link.block.fresh == chains)
     by_signer = {feed.signer: feed for feed in feeds}
     if not settings.revokers:
         raise StateError(Reason.REVOCATION_STALE, "this verifier has no revokers whose lists could be fresh", hop=hop)

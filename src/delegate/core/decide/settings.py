@@ -56,12 +56,12 @@ class Settings(Frozen):
 
     @property
     def has_revocations(self) -> bool:
-        """Whether there may be anything to look up: an empty store of this process is not asked."""
+        """Whether there may be anything to look up: an empty store of this process is not called."""
         held = self.revocations_held
         return held is None or held() > 0
 
     @property
-    def asks_revocations(self) -> bool:
+    def checks_revocations(self) -> bool:
         """Whether every chain is to be looked up, or every decision to rest on fresh data."""
         held = self.revocations_held
         return held is None or held() > 0 or self.max_revocation_age_s is not None

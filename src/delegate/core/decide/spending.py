@@ -13,8 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from delegate.core.chain.links import Link
-from delegate.core.chain.needs import NeedAt
 from delegate.core.decide.discharges import Confirmed
+from delegate.core.decide.effects import Spend
+from delegate.core.decide.evaluate import Query
+from delegate.core.decide.possession import Proof
+from delegate.core.decide.settings import Settings
 from delegate.core.decide.stores import Charge, Claim, Refused
 from delegate.errors import DelegateError, Denied, Reason, StateError, VerificationError
 from delegate.limits import INTEGER_MAX
@@ -40,17 +43,38 @@ def check_cost(cost: Mapping[str, int] | None) -> Mapping[str, int]:
     return cost
 
 
-def serving_once(confirmed: Iterable[Confirmed]) -> list[tuple[NeedAt, Confirmed]]:
+def to_spend(link: Link, proof: Proof, query: Query, settings: Settings, confirmed: Sequence[Confirmed]) -> Spend:
+    """Say what a request claims and charges, all or nothing: step 8 of SPEC §5, but for doing it.
+
+    Whoever calls it has performed 1 to 7: what is spent is not given back.
+
+    Returns:
+        The claims, the proof's first and behind it those of discharges that serve once; and the charges.
+
+    Raises:
+        StateError, Denied: as `charges`.
+    """
+    charged = charges(link, query.cost, has_ledger=settings.ledger is not None) if link.pools else ()
+    claims: tuple[Claim, ...] = (
+        Claim(proof.id, proof.issued, proof.issued + settings.proof_window_s + settings.leeway_s),
+    )
+    if confirmed:
+        claims += tuple(_claim_of(each, link) for each in _serving_once(confirmed))
+    return Spend(claims, charged, query.now)
+
+
+def _serving_once(confirmed: Iterable[Confirmed]) -> list[Confirmed]:
     """List the discharges that serve one request, once."""
-    return [(each.need, each) for each in confirmed if each.need is not None and each.need.rule.each]
+    return [each for each in confirmed if each.need is not None and each.need.rule.each]
 
 
-def claim_of(need: NeedAt, confirmed: Confirmed, link: Link) -> Claim:
-    """Say what to claim of a discharge, and for how long: until it could not be used again anyway."""
-    until = min(confirmed.said.expires, link.expires)
-    if need.rule.age is not None:
-        until = min(until, confirmed.said.issued + need.rule.age)
-    return Claim(confirmed.id, confirmed.said.issued, until)
+def _claim_of(used: Confirmed, link: Link) -> Claim:
+    """Claim a discharge until it could not be used again anyway."""
+    until = min(used.said.expires, link.expires)
+    age = None if used.need is None else used.need.rule.age
+    if age is not None:
+        until = min(until, used.said.issued + age)
+    return Claim(used.id, used.said.issued, until)
 
 
 def charges(link: Link, cost: Mapping[str, int], *, has_ledger: bool) -> tuple[Charge, ...]:
@@ -75,12 +99,13 @@ def charges(link: Link, cost: Mapping[str, int], *, has_ledger: bool) -> tuple[C
 
 
 def refusal(
-    refused: Refused, link: Link, charged: tuple[Charge, ...], once: Sequence[tuple[NeedAt, Confirmed]] = ()
+    refused: Refused, link: Link, charged: Sequence[Charge], confirmed: Sequence[Confirmed] = ()
 ) -> DelegateError:
-    """Say why a store claimed and charged nothing; `once` are the discharges that were claimed behind the proof."""
+    """Say why a store claimed and charged nothing of what it was to spend."""
     if refused.left is None and refused.place:
-        need, used = once[refused.place - 1]
-        return VerificationError(Reason.REPLAYED, f"{used.name}'s discharge has been used", hop=need.hop)
+        used = _serving_once(confirmed)[refused.place - 1]
+        hop = None if used.need is None else used.need.hop
+        return VerificationError(Reason.REPLAYED, f"{used.name}'s discharge has been used", hop=hop)
     if refused.left is None:
         return VerificationError(Reason.REPLAYED, "this proof has been used", hop=link.hop)
     pool, charge = link.pools[refused.place], charged[refused.place]

@@ -117,7 +117,7 @@ class Ledger(Protocol):
             now: the verifier's clock.
 
         Returns:
-            `True` the first time; `False` where it was settled before, or nothing is known of it.
+            `True` the first time; `False` where it was settled before, or there was no such charge.
 
         Raises:
             StateError: STATE_UNAVAILABLE. SettlementError: more than was charged; nothing is given back.

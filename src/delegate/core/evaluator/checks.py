@@ -1,12 +1,11 @@
-"""What must hold of the parts of an encoded expression, and the errors where it does not (SPEC §6.4).
+"""What must hold of the literals, paths, fields and variables of an expression, and the errors otherwise (SPEC §6.4).
 
-Types are compared exactly: `True` is no opcode, and `1.0` no integer.
+How they are put together is checked by the walk (`compiler.py`). Types are compared exactly: `True` is no integer.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NoReturn
 
 from delegate.core.evaluator.opcodes import IDENTIFIER, KEYWORDS, QUOTABLE_FIELD, RESERVED, LiteralValue
 from delegate.errors import Reason, TokenError
@@ -33,15 +32,6 @@ TOO_DEEP = f"an expression is at most {EXPRESSION_DEPTH} levels deep"
 TOO_NESTED = f"comprehensions are nested at most {COMPREHENSION_DEPTH} deep"
 
 
-# Not an opcode: how `evaluate` hands an unknown function to the compiler.
-UNKNOWN = -1
-
-
-def bad_opcode(encoded: list[object]) -> NoReturn:
-    """Raise for an array that begins with no opcode."""
-    raise malformed("an array without opcode" if not encoded or type(encoded[0]) is not int else "an unknown opcode")
-
-
 def check_literal(encoded: object) -> LiteralValue:
     """Is it a literal? An int has 64 bits, a double is finite.
 
@@ -63,8 +53,11 @@ def check_parts(parts: list[object], names: frozenset[str], least: int) -> tuple
     Raises:
         TokenError: MALFORMED.
     """
-    if len(parts) < least or not all(type(part) is str for part in parts):
+    if len(parts) < least:
         raise malformed("no path")
+    for part in parts:
+        if type(part) is not str:
+            raise malformed("no path")
     if parts[0] not in names:
         raise malformed("a name that may not be read")
     return tuple(parts)  # type: ignore[arg-type]

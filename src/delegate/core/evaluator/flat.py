@@ -2,222 +2,104 @@
 
 Rules of this file:
 
-- What caveats mostly are is made quick: a name or one field of it, compared with a short literal, is one Python
-  function that charges nothing and takes the common case without a further call.
-- Everything else, and every failure, goes through `_generally` and so through the general implementations:
-  there is one place for the meaning of each operator.
+- What caveats mostly are, a comparison of a path with a short literal, takes the common case without a further call: a
+  value of the literal's own type. Everything else, and every failure, goes to the general implementations: there is
+  one place for the meaning of each operator.
 - `type(x) is …` before each comparison: Python's `True == 1` never decides.
+
+It saves 0.5 µs a caveat, 5 of the 92 µs of a warm check. A test holds it to the general way, steps and all.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any, Final
 
-from delegate.core.evaluator.functions import IMPLEMENTATIONS
+from delegate.core.evaluator.functions import IMPLEMENTATIONS, Implementation
 from delegate.core.evaluator.opcodes import GENERAL, LiteralValue, Op
-from delegate.core.evaluator.paths import Built, read_path
-from delegate.core.evaluator.scope import Run, Scope, Variables
+from delegate.core.evaluator.paths import Built, read_path, unreadable
+from delegate.core.evaluator.scope import Scope, Variables
 from delegate.core.evaluator.values import CHUNK_BITS, equal
 
-_Parts: TypeAlias = tuple[str, ...]
-
-# Reading a path, or a test that does not take the value, fails with these.
-_UNREADABLE = (KeyError, TypeError)
 # A literal of fewer characters or bytes is compared at no further charge.
-_SHORT = 1 << CHUNK_BITS
-_EQ = int(Op.EQ_FLAT)
-_ORDER_TESTS: dict[int, Callable[[Any, Any], Any]] = {
-    Op.LT_FLAT: operator.lt,
-    Op.LE_FLAT: operator.le,
-    Op.GT_FLAT: operator.gt,
-    Op.GE_FLAT: operator.ge,
-}
-_TEXT_TESTS: dict[int, Callable[[str, str], bool]] = {
-    Op.STARTS_WITH_FLAT: str.startswith,
-    Op.ENDS_WITH_FLAT: str.endswith,
-}
-_ORDERED = frozenset({int, str, float})
-# With a short literal these charge nothing for the sizes of their operands.
-_CHARGELESS = frozenset({Op.EQ_FLAT, Op.NE_FLAT, *_ORDER_TESTS, *_TEXT_TESTS})
-_IMPLEMENTATIONS: dict[int, Callable[..., object]] = {
+_SHORT: Final = 1 << CHUNK_BITS
+_IMPLEMENTATIONS: Final[dict[int, Implementation]] = {
     op - GENERAL: IMPLEMENTATIONS[Op(op)] for op in range(Op.EQ, Op.NET_WITHIN + 1)
 }
+# What these say of two values of one such type, the implementations say too; they charge nothing where one is short.
+_ANY: Final = frozenset({type(None), bool, int, float, str, bytes})
+_ORDERED: Final = _ANY - {type(None)}
+_TEXT: Final = frozenset({str})
+_TESTS: Final[dict[int, tuple[Callable[[Any, Any], object], frozenset[type]]]] = {
+    Op.EQ_FLAT: (operator.eq, _ANY),
+    Op.NE_FLAT: (operator.ne, _ANY),
+    Op.LT_FLAT: (operator.lt, _ORDERED),
+    Op.LE_FLAT: (operator.le, _ORDERED),
+    Op.GT_FLAT: (operator.gt, _ORDERED),
+    Op.GE_FLAT: (operator.ge, _ORDERED),
+    Op.STARTS_WITH_FLAT: (str.startswith, _TEXT),
+    Op.ENDS_WITH_FLAT: (str.endswith, _TEXT),
+}
+_NO_TEST: Final[tuple[None, frozenset[type]]] = (None, frozenset())
 
 
-def build_flat(op: int, parts: _Parts, literal: LiteralValue) -> Built:
-    """Make the closure of a flat operator other than `in`."""
-    count = len(parts)
-    kind = type(literal)
-    short = (kind is not str and kind is not bytes) or len(literal) < _SHORT  # type: ignore[arg-type]
-    if short and count <= 2:
-        if op == _EQ:
-            return _equal(parts, literal, kind), count + 2, True
-        if op in _ORDER_TESTS:
-            if kind in _ORDERED:
-                return _in_order(op, parts, literal, kind), count + 2, True
-        elif kind is str and op in _TEXT_TESTS:
-            return _test_text(op, parts, literal), count + 2, True  # type: ignore[arg-type]
+def build_flat(op: int, parts: tuple[str, ...], literal: LiteralValue) -> Built:
+    """Make the function of a flat operator other than `in`."""
     implementation = _IMPLEMENTATIONS[op]
-
-    def run(variables: Variables, scope: Scope) -> object:
-        return implementation(read_path(variables, parts), literal, scope)
-
-    return run, count + 2, short and op in _CHARGELESS
-
-
-def _generally(op: int, parts: _Parts, literal: LiteralValue, variables: Variables, scope: Scope) -> object:
-    return _IMPLEMENTATIONS[op](read_path(variables, parts), literal, scope)
+    kind = type(literal)
+    test, kinds = _TESTS.get(op, _NO_TEST)
+    short = (kind is not str and kind is not bytes) or len(literal) < _SHORT  # type: ignore[arg-type]
+    # A partial, not a closure: two objects to make in place of seven, and as many fewer for the garbage collector.
+    if test is not None and short and kind in kinds:
+        return partial(_compare, parts[0], parts[1:], literal, kind, test, implementation), len(parts) + 2
+    return partial(_generally, parts, literal, implementation), len(parts) + 2
 
 
-# What the closures below use is bound as defaults of parameters that nobody gives: two objects a closure in place of
-# ten, which is 1 µs less to make and half the work for the garbage collector.
+def _compare(
+    name: str,
+    fields: tuple[str, ...],
+    literal: LiteralValue,
+    kind: type,
+    test: Callable[[Any, Any], object],
+    implementation: Implementation,
+    variables: Variables,
+    scope: Scope,
+) -> object:
+    try:
+        value: Any = variables[name]
+        for field in fields:  # as `read_path`
+            value = value[field]
+    except (KeyError, TypeError):
+        raise unreadable(variables, (name, *fields)) from None
+    if type(value) is kind:
+        return test(value, literal)
+    return implementation(value, literal, scope)
 
 
-def _equal(parts: _Parts, literal: LiteralValue, kind: type) -> Run:
-    if len(parts) == 1:
-
-        def run(
-            variables: Variables,
-            scope: Scope,
-            name: str = parts[0],
-            literal: LiteralValue = literal,
-            kind: type = kind,
-        ) -> object:
-            value = variables.get(name)
-            # A name that is missing reads as None here, so null goes the general way.
-            if type(value) is kind and value is not None:
-                return value == literal
-            return _generally(_EQ, (name,), literal, variables, scope)
-
-        return run
-
-    def run_field(
-        variables: Variables,
-        scope: Scope,
-        parts: _Parts = parts,
-        literal: LiteralValue = literal,
-        kind: type = kind,
-    ) -> object:
-        name, field = parts
-        try:
-            value = variables[name][field]  # type: ignore[index] # what has no fields is a TypeError
-        except _UNREADABLE:
-            return _generally(_EQ, parts, literal, variables, scope)
-        if type(value) is kind:
-            return value == literal
-        return _generally(_EQ, parts, literal, variables, scope)
-
-    return run_field
+def _generally(
+    parts: tuple[str, ...], literal: LiteralValue, implementation: Implementation, variables: Variables, scope: Scope
+) -> object:
+    return implementation(read_path(variables, parts), literal, scope)
 
 
-def _in_order(op: int, parts: _Parts, literal: LiteralValue, kind: type) -> Run:
-    if len(parts) == 1:
-
-        def run(
-            variables: Variables,
-            scope: Scope,
-            op: int = op,
-            name: str = parts[0],
-            literal: LiteralValue = literal,
-            kind: type = kind,
-        ) -> object:
-            value = variables.get(name)
-            if type(value) is kind:
-                return _ORDER_TESTS[op](value, literal)
-            return _generally(op, (name,), literal, variables, scope)
-
-        return run
-
-    def run_field(
-        variables: Variables,
-        scope: Scope,
-        op: int = op,
-        parts: _Parts = parts,
-        literal: LiteralValue = literal,
-        kind: type = kind,
-    ) -> object:
-        name, field = parts
-        try:
-            value = variables[name][field]  # type: ignore[index] # what has no fields is a TypeError
-        except _UNREADABLE:
-            return _generally(op, parts, literal, variables, scope)
-        if type(value) is kind:
-            return _ORDER_TESTS[op](value, literal)
-        return _generally(op, parts, literal, variables, scope)
-
-    return run_field
-
-
-def _test_text(op: int, parts: _Parts, literal: str) -> Run:
-    if len(parts) == 1:
-
-        def run(
-            variables: Variables, scope: Scope, op: int = op, name: str = parts[0], literal: str = literal
-        ) -> object:
-            try:
-                return _TEXT_TESTS[op](variables[name], literal)  # type: ignore[arg-type] # no text is a TypeError
-            except _UNREADABLE:
-                return _generally(op, (name,), literal, variables, scope)
-
-        return run
-
-    def run_field(
-        variables: Variables, scope: Scope, op: int = op, parts: _Parts = parts, literal: str = literal
-    ) -> object:
-        name, field = parts
-        try:
-            return _TEXT_TESTS[op](variables[name][field], literal)  # type: ignore[index] # no fields is one too
-        except _UNREADABLE:
-            return _generally(op, parts, literal, variables, scope)
-
-    return run_field
-
-
-def build_flat_in(parts: _Parts, literals: list[LiteralValue]) -> Built:
+def build_flat_in(parts: tuple[str, ...], literals: list[LiteralValue]) -> Built:
     """Make the closure of `path in [literals]`.
 
     Its segment pays one step an item for the comparisons, which is all that short literals cost.
     """
     cost = len(parts) + 2 + 2 * len(literals)
-    texts = short = True
-    for literal in literals:
-        kind = type(literal)
-        if kind is not str:
-            texts = False
-        if (kind is str or kind is bytes) and len(literal) >= _SHORT:  # type: ignore[arg-type]
-            short = False
-    if not (texts and short):
-        return lambda variables, scope: _is_in(parts, literals, variables, scope), cost, short
-    members = frozenset(literals)
-    if len(parts) == 1:
-        (name,) = parts
+    if all(type(literal) is str and len(literal) < _SHORT for literal in literals):
+        members = frozenset(literals)
 
-        def run(
-            variables: Variables,
-            scope: Scope,
-            name: str = name,
-            members: frozenset[LiteralValue] = members,
-            literals: list[LiteralValue] = literals,
-        ) -> object:
-            try:
-                return variables[name] in members
-            except _UNREADABLE:
-                return _is_in((name,), literals, variables, scope)
+        def run(variables: Variables, scope: Scope) -> object:
+            value = read_path(variables, parts)
+            return value in members if type(value) is str else _is_in(value, literals, scope)
 
-        return run, cost, True
-
-    def run_path(variables: Variables, scope: Scope) -> object:
-        value = read_path(variables, parts)
-        try:
-            return value in members
-        except TypeError:
-            return _is_in(parts, literals, variables, scope)
-
-    return run_path, cost, True
+        return run, cost
+    return lambda variables, scope: _is_in(read_path(variables, parts), literals, scope), cost
 
 
-def _is_in(parts: _Parts, literals: list[LiteralValue], variables: Variables, scope: Scope) -> bool:
-    value = read_path(variables, parts)
+def _is_in(value: object, literals: list[LiteralValue], scope: Scope) -> bool:
     return any(equal(value, literal, scope) for literal in literals)

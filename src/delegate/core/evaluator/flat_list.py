@@ -6,7 +6,7 @@ Rules of this file:
   one encoding, and gives up on anything else: that is decoded and compiled the long way, which names every fault.
 - Every byte is accounted for: a head that is not the shortest, a byte left over are given up on.
 
-It saves 1.5 µs of 4 a list of two, on every cold check.
+It saves 4 µs a list of two, which is a twentieth of a cold check of five blocks. Tests hold it to the long way.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 from delegate.core.evaluator.flat import build_flat
 from delegate.core.evaluator.opcodes import CAVEAT_NAMES, FLAT_OPS, Op
-from delegate.core.evaluator.scope import Run
+from delegate.core.evaluator.paths import Built
 
 _ARRAY: Final = 0x80
 _PAIR, _TRIPLE = 0x83, 0x84  # op, name, literal; and a field between
@@ -26,7 +26,7 @@ _OPS: Final = FLAT_OPS - {Op.IN_FLAT}
 _NAMES: Final = {name.encode(): name for name in CAVEAT_NAMES}
 
 
-def compile_flat_list(data: bytes) -> tuple[tuple[Run, int], ...] | None:
+def compile_flat_list(data: bytes) -> tuple[Built, ...] | None:
     """Compile the content of an `if` claim, or give up; what it gives is as from `compile_run`, one by one."""
     found = []
     try:
@@ -70,7 +70,7 @@ def compile_flat_list(data: bytes) -> tuple[tuple[Run, int], ...] | None:
                 at += 4
             else:
                 return None
-            found.append(build_flat(op, parts, literal)[:2])
+            found.append(build_flat(op, parts, literal))
     except (IndexError, KeyError, UnicodeDecodeError):
         return None
     return tuple(found) if at == len(data) else None

@@ -22,8 +22,8 @@ from delegate.core.evaluator.values import no_overload, ordered_keys
 
 def build_fold(op: int, source: Built, variable: str, bodies: Sequence[Built]) -> Built:
     """Make the closure of a comprehension."""
-    run, cost, _ = source
-    return _MAKERS[op](run, variable, bodies), 1 + cost, False
+    run, cost = source
+    return _MAKERS[op](run, variable, bodies), 1 + cost
 
 
 def _items(value: object, scope: Scope) -> Sequence[object]:
@@ -37,7 +37,7 @@ def _items(value: object, scope: Scope) -> Sequence[object]:
 
 
 def _make_decision(source: Run, variable: str, bodies: Sequence[Built], *, sign: str, decisive: bool) -> Run:
-    ((body, body_cost, _),) = bodies
+    ((body, body_cost),) = bodies
     step = 1 + body_cost
 
     def run(variables: Variables, scope: Scope) -> bool:
@@ -81,7 +81,7 @@ def _make_exists_one(source: Run, variable: str, bodies: Sequence[Built]) -> Run
 
 
 def _make_filter(source: Run, variable: str, bodies: Sequence[Built], *, name: str = "filter") -> Run:
-    ((body, body_cost, _),) = bodies
+    ((body, body_cost),) = bodies
     step = 1 + body_cost
 
     def run(variables: Variables, scope: Scope) -> list[object]:
@@ -102,7 +102,7 @@ def _make_filter(source: Run, variable: str, bodies: Sequence[Built], *, name: s
 
 
 def _make_map(source: Run, variable: str, bodies: Sequence[Built]) -> Run:
-    ((body, body_cost, _),) = bodies
+    ((body, body_cost),) = bodies
     step = 1 + body_cost
 
     def run(variables: Variables, scope: Scope) -> list[object]:
@@ -119,7 +119,7 @@ def _make_map(source: Run, variable: str, bodies: Sequence[Built]) -> Run:
 
 
 def _make_map_some(source: Run, variable: str, bodies: Sequence[Built]) -> Run:
-    (test, test_cost, _), (body, body_cost, _) = bodies
+    (test, test_cost), (body, body_cost) = bodies
     step = 1 + test_cost
 
     def run(variables: Variables, scope: Scope) -> list[object]:

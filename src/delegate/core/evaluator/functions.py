@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from delegate.core.evaluator import timestamps as times
 from delegate.core.evaluator.namespaced import glob_match, net_within, path_within, url_host, url_scheme
-from delegate.core.evaluator.opcodes import METHODS, Op
+from delegate.core.evaluator.opcodes import Op
 from delegate.core.evaluator.regex import matches
 from delegate.core.evaluator.scope import EvaluationError, Scope
 from delegate.core.evaluator.values import (
@@ -387,5 +387,14 @@ IMPLEMENTATIONS: dict[Op, Implementation] = {
     Op.DYN: lambda value, _scope: value,
     Op.URL_HOST: url_host,
     Op.URL_SCHEME: url_scheme,
-    **{op: times.accessor(name) for name, op in METHODS.items() if name.startswith("get")},
+    Op.GET_FULL_YEAR: times.accessor("getFullYear"),
+    Op.GET_MONTH: times.accessor("getMonth"),
+    Op.GET_DATE: times.accessor("getDate"),
+    Op.GET_DAY_OF_MONTH: times.accessor("getDayOfMonth"),
+    Op.GET_DAY_OF_WEEK: times.accessor("getDayOfWeek"),
+    Op.GET_DAY_OF_YEAR: times.accessor("getDayOfYear"),
+    Op.GET_HOURS: times.accessor("getHours"),
+    Op.GET_MINUTES: times.accessor("getMinutes"),
+    Op.GET_SECONDS: times.accessor("getSeconds"),
+    Op.GET_MILLISECONDS: times.accessor("getMilliseconds"),
 }

@@ -1,4 +1,4 @@
-"""The numbers of the operators, and the words that an expression may hold (SPEC §6.3, §6.4).
+"""The numbers of the operators, and which names an expression may hold (SPEC §6.2, §6.4).
 
 **The opcode table.** Numbers to 23 take one byte on the wire. A *flat* operator has a path on the left and a
 literal (for `in` a list of literals) on the right, and is written in one array; its number plus `GENERAL` is the
@@ -126,20 +126,3 @@ ARITIES: dict[Op, tuple[int, int]] = {
 }
 
 LiteralValue: TypeAlias = bool | int | float | str | bytes | None
-# Methods of the first operand, by the names that CEL gives them.
-METHODS: dict[str, Op] = {
-    "contains": Op.CONTAINS,
-    "startsWith": Op.STARTS_WITH,
-    "endsWith": Op.ENDS_WITH,
-    "matches": Op.MATCHES,
-    "getFullYear": Op.GET_FULL_YEAR,
-    "getMonth": Op.GET_MONTH,
-    "getDate": Op.GET_DATE,
-    "getDayOfMonth": Op.GET_DAY_OF_MONTH,
-    "getDayOfWeek": Op.GET_DAY_OF_WEEK,
-    "getDayOfYear": Op.GET_DAY_OF_YEAR,
-    "getHours": Op.GET_HOURS,
-    "getMinutes": Op.GET_MINUTES,
-    "getSeconds": Op.GET_SECONDS,
-    "getMilliseconds": Op.GET_MILLISECONDS,
-}

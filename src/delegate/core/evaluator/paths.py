@@ -7,10 +7,8 @@ from typing import TypeAlias
 from delegate.core.evaluator.scope import EvaluationError, Run, Variables
 from delegate.core.evaluator.values import type_name
 
-# A compiled part: its function; what its segment costs, which whoever calls the function charges first; and
-# whether it is *settled*: it charges nothing more by itself. A plain tuple: a named one would take a third of
-# the time that compiling a flat operator takes.
-Built: TypeAlias = tuple[Run, int, bool]
+# A compiled part: its function, and the steps of its segment, which whoever calls the function charges first.
+Built: TypeAlias = tuple[Run, int]
 
 # How much of a field's name a message shows.
 _SHOWN_CHARACTERS = 40

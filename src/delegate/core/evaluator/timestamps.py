@@ -57,7 +57,7 @@ def parse_timestamp(text: str) -> Timestamp:
         days = datetime(year, month, day, hour, minute, second, tzinfo=UTC).toordinal() - _EPOCH_DAY
         offset = _offset_seconds(sign, int(offset_hours), int(offset_minutes)) if sign else 0
     except ValueError:
-        detail = "a timestamp that does not exist"
+        detail = "a date or time that does not exist"
         raise EvaluationError(detail) from None
     seconds = days * DAY_S + hour * 3600 + minute * 60 + second - offset
     return timestamp(seconds * SECOND_NS + int((fraction or "").ljust(9, "0")))

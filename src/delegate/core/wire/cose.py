@@ -7,7 +7,7 @@ The rules of this file:
 
 - What is signed is the bytes as they travel: the Sig_structure is put together from slices of them.
 - The protected header is one of a few exact byte strings; the unprotected map is empty.
-- A block is read by its known bytes, every byte accounted for; what does not fit is decoded the slow way
+- A block is read by its exact bytes, every byte accounted for; what does not fit is decoded the slow way
   to say by name what is wrong with it.
 """
 
@@ -99,7 +99,7 @@ def assemble(protected: bytes, payload_item: bytes, signature: bytes) -> bytes:
 def frame_common(data: bytes) -> tuple[bytes, bytes] | None:
     """Frame the commonest COSE_Sign1: Ed25519, no kid, a payload of 24 to 255 bytes; `None` for any other.
 
-    Saves 0.6 µs a block over `open_signed`, which takes it too.
+    Saves 0.4 µs a block over `open_signed`, which takes it too; a test holds the two to the same parts.
 
     Returns:
         The payload with its byte string head of two bytes, and the signature.
@@ -115,7 +115,7 @@ def frame_common(data: bytes) -> tuple[bytes, bytes] | None:
 def frame_first(data: bytes) -> Signed | None:
     """Frame a COSE_Sign1 under Ed25519 with a whole thumbprint for a kid; `None` for any other.
 
-    Saves 0.7 µs a chain over `open_signed`, which takes it too.
+    Saves 0.7 µs a chain over `open_signed`, which takes it too; a test holds the two to the same parts.
     """
     if not data.startswith(_FIRST_HEAD) or len(data) < _FIRST_ITEM + 3:
         return None
@@ -223,7 +223,7 @@ def _header_with_kid(data: bytes) -> tuple[int, bytes, int]:
 
 
 def _say_what_is_wrong(data: bytes) -> NoReturn:
-    """Decode what did not fit the known bytes, and refuse it by name."""
+    """Decode what did not fit the exact bytes, and refuse it by name."""
     match cbor.decode(data):
         case [bytes() as protected, dict() as unprotected, bytes(), bytes() as signature]:
             header = cbor.decode(protected)

@@ -7,7 +7,7 @@
 
 The rules of this file:
 
-- Read by known bytes, in one pass; every byte is accounted for, also between proof and discharges.
+- Read by exact bytes, in one pass; every byte is accounted for, also between proof and discharges.
 - What does not fit is decoded the slow way, to say by name what is wrong with it.
 - Sizes and counts are checked before the work that they bound.
 """
@@ -54,7 +54,7 @@ _LONG_LIST_BYTES: Final = len(_LONG_LIST) + 4
 
 
 class _UnframedError(Exception):
-    """The known bytes are not there; the slow way will say why."""
+    """The exact bytes are not there; the slow way will say why."""
 
 
 def build(envelope: Envelope) -> bytes:
@@ -100,7 +100,7 @@ def parse(data: bytes) -> Envelope:
 
 
 def read_proof(data: bytes, rest: bytes) -> bytes | None:
-    """Read a proof and no discharges behind `rest`, the last bytes of known blocks; `None` for anything else."""
+    """Read a proof and no discharges behind `rest`, the last bytes of remembered blocks; `None` for anything else."""
     try:
         proof, at = _read_bytes(data, len(rest))
     except (_UnframedError, IndexError):
@@ -201,7 +201,7 @@ def _read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _say_what_is_wrong(data: bytes) -> NoReturn:
-    """Decode what did not fit the known bytes, and refuse it by name."""
+    """Decode what did not fit the exact bytes, and refuse it by name."""
     match cbor.decode(data):
         case [int() as number, *_] if type(number) is int and number not in set(Kind):
             raise TokenError(Reason.UNSUPPORTED_VERSION, f"envelope {number}")

@@ -1,9 +1,9 @@
-"""What a verifier remembers of chains that held: the verified prefixes (SPEC §5.9).
+"""What a verifier remembers of chains that held (SPEC §5.9): `Generation`, and the bounded map that it is made of.
 
 The rules of this file:
 
 - Only success is remembered, and only what depends on bytes and roots alone: signatures, claims, how blocks
-  follow each other. The clock, the place, the proof, caveats and policy are asked anew every time, so a verdict
+  follow each other. The clock, the service, the proof, caveats and policy are checked anew every time, so a verdict
   never depends on what is in here.
 - A block is found by all its bytes, signature included, and counts only below the very block that it was verified
   under.
@@ -17,8 +17,11 @@ The rules of this file:
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from threading import Lock
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from delegate.core.decide.verified import Anchor, VerifiedChain
 
 T = TypeVar("T")
 
@@ -47,7 +50,7 @@ class Recent(Generic[T]):
         if found is not None:
             try:  # noqa: SIM105 - contextlib.suppress takes 0.25 µs, once a block
                 self._entries.move_to_end(key)
-            except KeyError:  # another thread has just put it out
+            except KeyError:  # another thread has just evicted it
                 pass
         return found
 
@@ -68,3 +71,48 @@ class Recent(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+class RememberedText(NamedTuple):
+    """A chain that is remembered by its text. It is not kept alive by it: it is found by its last block.
+
+    Attributes:
+        last, id: the last block as it travels, and its id.
+        rest: the last 0 to 2 bytes of the blocks, which share a quantum with the proof.
+    """
+
+    last: bytes
+    id: bytes
+    rest: bytes
+
+
+class Sought(NamedTuple):
+    """What is to be looked up of a chain: block ids and thumbprints, and of whom a record about them could count."""
+
+    subjects: tuple[bytes, ...]
+    signers: tuple[bytes, ...]
+
+
+class Generation(NamedTuple):
+    """One set of roots, and what held under it. A call of the verifier sees one generation from beginning to end."""
+
+    by_thumbprint: dict[bytes, Anchor]
+    blocks: Recent[VerifiedChain]
+    sought: Recent[Sought]  # by the id of the last block
+    texts: Recent[RememberedText]  # by the text of a bearer token, or the head of a presentation's
+
+
+def generation(anchors: Iterable[Anchor], cache_size: int) -> Generation:
+    """Put anchors in order.
+
+    Raises:
+        ValueError: one key twice.
+    """
+    found: dict[bytes, Anchor] = {}
+    for anchor in anchors:
+        thumbprint = anchor.principal.public_key.thumbprint
+        if thumbprint in found:
+            message = f"the key of {anchor.principal.name} is a root twice"
+            raise ValueError(message)
+        found[thumbprint] = anchor
+    return Generation(found, Recent(cache_size), Recent(cache_size), Recent(cache_size, TEXT_BYTES))

@@ -11,7 +11,7 @@ import pytest
 
 from delegate import BearerToken, DelegateError, Identity, MemoryReplay, Reason, Request, Token, Verifier, when
 from delegate.core.chain.compiled import Compiler
-from delegate.core.decide.recent import Recent
+from delegate.core.decide.remembered import Recent
 from delegate.language.capability import encode_capabilities, encode_caveats
 from delegate.state import Claim
 from tests import vectors
@@ -243,7 +243,7 @@ def test_a_block_goes_with_the_one_above() -> None:
 
 
 def test_what_holders_make_a_verifier_keep_is_bounded() -> None:
-    """A holder narrows its chain in ever new ways: blocks and lists are put out, by their bytes."""
+    """A holder narrows its chain in ever new ways: blocks and lists are evicted, by their bytes."""
     root, holder, texts = _chain(1)
     verifier = Verifier([root.principal], audience=AUDIENCE, clock=lambda: NOW, cache_size=16)
     for number in range(40):
