@@ -14,7 +14,7 @@ ACTION_SEPARATOR = "."
 
 # What is itself in a pattern only behind a backslash: the star, the backslash, and other tools' wildcards.
 ESCAPED: Final = frozenset("*\\?[]{}")
-_SPECIAL: Final = re.compile(r"[*\\?\[\]{}]")
+_BUT_STARS: Final = re.compile(r"[\\?\[\]{}]")
 
 
 class Wild(Enum):
@@ -34,9 +34,9 @@ def check_arguments(text: str, separator: str) -> None:
         raise TokenError(Reason.LIMIT_EXCEEDED, f"a pattern has at most {PATTERN_CHARACTERS} characters")
 
 
-def is_literal(text: str) -> bool:
-    """Say whether a pattern is its own text, with nothing special in it."""
-    return _SPECIAL.search(text) is None
+def is_simple(text: str) -> bool:
+    """Say whether a pattern has nothing special in it but stars."""
+    return _BUT_STARS.search(text) is None
 
 
 def parse_tokens(text: str, separator: str = RESOURCE_SEPARATOR) -> tuple[str | Wild, ...]:
