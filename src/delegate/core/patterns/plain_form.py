@@ -29,7 +29,7 @@ def _escaped(characters: str) -> str:
 
 
 # What nearly all resources are: told at once, and by the rest of this file too.
-_ORDINARY: Final = re.compile(r"/?[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?")
+_ORDINARY: Final = regular(r"/?[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?")
 _SEGMENT: Final = rf"(?:[. {_DOTS}]|%20|{_escaped(_DOTS)})+"
 _NOT_PLAIN: Final = regular(
     rf"[\x00-\x1f\x7f-\x9f\\?#;{_SLASHES}]|{_escaped(_SLASHES)}|(?:\A|/){_SEGMENT}(?=/|\Z)|(?<!/)/[A-Za-z]:"

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from typing import Final, NoReturn
 
 from delegate.errors import Reason, TokenError
 from delegate.limits import PATTERN_CHARACTERS
+from delegate.regular import regular
 
 RESOURCE_SEPARATOR = "/"
 ACTION_SEPARATOR = "."
 
 # What is itself in a pattern only behind a backslash: the star, the backslash, and other tools' wildcards.
 ESCAPED: Final = frozenset("*\\?[]{}")
-_BUT_STARS: Final = re.compile(r"[\\?\[\]{}]")
+_BUT_STARS: Final = regular(r"[\\?\[\]{}]")
 
 
 class Wild(Enum):
@@ -105,10 +105,6 @@ def check_pattern(text: str, separator: str) -> None:
 
 def print_tokens(tokens: tuple[str | Wild, ...], separator: str = RESOURCE_SEPARATOR) -> str:
     """Write what `parse_tokens` reads."""
-    return "".join(_printed(token, separator) for token in tokens)
-
-
-def _printed(token: str | Wild, separator: str) -> str:
-    if isinstance(token, Wild):
-        return f"**{separator}" if token is Wild.SEGMENTS else token.value
-    return f"\\{token}" if token in ESCAPED else token
+    written: dict[str | Wild, str] = {token: f"\\{token}" for token in ESCAPED}
+    written |= {Wild.WITHIN: "*", Wild.ACROSS: "**", Wild.SEGMENTS: f"**{separator}"}
+    return "".join(str(written.get(token, token)) for token in tokens)
