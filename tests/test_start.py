@@ -27,8 +27,8 @@ ROOT = ("delegate", "delegate.errors", "delegate.faces", "delegate.frozen", "del
 CORE = {
     "chain": "binding claim_rows claims compiled discharge links needs printable request revocations spans urls",
     "decide": (
-        "anchor decision discharges drivers effects evaluate evidence generation granted known_texts possession "
-        "recent revocation settings signatures spending stores verified"
+        "decision discharges drivers effects evaluate evidence possession remembered remembered_texts revocation "
+        "settings signatures spending stores verified"
     ),
     "evaluator": (
         "checks compiler flat flat_list folds functions junctions namespaced opcodes paths regex scope timestamps "

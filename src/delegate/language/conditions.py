@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from delegate.core.evaluator.namespaced import is_glob, is_network, why_no_glob
+from delegate.core.evaluator.namespaced import is_network, why_no_glob
 from delegate.core.evaluator.opcodes import CAVEAT_NAMES, LiteralValue, Op
 from delegate.core.evaluator.regex import is_pattern
 from delegate.core.evaluator.scope import EvaluationError
@@ -129,7 +129,7 @@ def _check_constants(tree: Expression, source: str) -> None:
 
 _CHECKS = {
     Op.MATCHES: (is_pattern, "regular expression"),
-    Op.GLOB_MATCH: (is_glob, "pattern"),
+    Op.GLOB_MATCH: (lambda text: not why_no_glob(text), "pattern"),
     Op.NET_WITHIN: (is_network, "network like `10.0.0.0/8`"),
 }
 

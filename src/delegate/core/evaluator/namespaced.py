@@ -217,11 +217,6 @@ def glob_match(text: object, pattern: object, scope: Scope) -> bool:
     return matcher(text)
 
 
-def is_glob(pattern: str) -> bool:
-    """Is this a pattern that `glob.match` takes? For authors."""
-    return not why_no_glob(pattern)
-
-
 def why_no_glob(pattern: str) -> str:
     """Why is this no pattern that `glob.match` takes? Empty text where it is one. For authors."""
     matcher = _glob(pattern)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from operator import eq
 
-from delegate.core.patterns.tokens import RESOURCE_SEPARATOR, Wild, check_arguments, is_literal, parse_tokens
+from delegate.core.patterns.tokens import RESOURCE_SEPARATOR, Wild, check_arguments, is_simple, parse_tokens
 
 
 def glob_match(pattern: str, text: str, separator: str = RESOURCE_SEPARATOR) -> bool:
@@ -53,11 +53,11 @@ def compile_priced(text: str, separator: str) -> tuple[Callable[[str], bool], in
     None where string searches do; all of them where an automaton is needed: see `match_steps`.
     """
     check_arguments(text, separator)
-    if is_literal(text):
-        return partial(eq, text), 0
-    start, end = text.find("*"), text.rfind("*") + 1
-    head, tail = text[:start], text[end:]
-    if start >= 0 and is_literal(head) and is_literal(tail):
+    if is_simple(text):
+        start, end = text.find("*"), text.rfind("*") + 1
+        if start < 0:
+            return partial(eq, text), 0
+        head, tail = text[:start], text[end:]
         if end - start == 1:
             return _single_wildcard(head, Wild.WITHIN, tail, separator), 0
         if text[start:end] == "**" and head[-1:] in {"", separator}:

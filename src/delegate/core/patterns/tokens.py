@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from typing import Final, NoReturn
 
 from delegate.errors import Reason, TokenError
 from delegate.limits import PATTERN_CHARACTERS
+from delegate.regular import regular
 
 RESOURCE_SEPARATOR = "/"
 ACTION_SEPARATOR = "."
 
 # What is itself in a pattern only behind a backslash: the star, the backslash, and other tools' wildcards.
 ESCAPED: Final = frozenset("*\\?[]{}")
-_SPECIAL: Final = re.compile(r"[*\\?\[\]{}]")
-_UNSURE: Final = re.compile(r"[\\?\[\]{}]|\*\*")
+_BUT_STARS: Final = regular(r"[\\?\[\]{}]")
 
 
 class Wild(Enum):
@@ -35,9 +34,9 @@ def check_arguments(text: str, separator: str) -> None:
         raise TokenError(Reason.LIMIT_EXCEEDED, f"a pattern has at most {PATTERN_CHARACTERS} characters")
 
 
-def is_literal(text: str) -> bool:
-    """Say whether a pattern is its own text, with nothing special in it."""
-    return _SPECIAL.search(text) is None
+def is_simple(text: str) -> bool:
+    """Say whether a pattern has nothing special in it but stars."""
+    return _BUT_STARS.search(text) is None
 
 
 def parse_tokens(text: str, separator: str = RESOURCE_SEPARATOR) -> tuple[str | Wild, ...]:
@@ -101,16 +100,13 @@ def _malformed(detail: str) -> NoReturn:
 def check_pattern(text: str, separator: str) -> None:
     """Refuse what is no pattern; raises TokenError, MALFORMED or LIMIT_EXCEEDED."""
     check_arguments(text, separator)
-    if _UNSURE.search(text.removesuffix(f"{separator}**")):  # nothing else makes a text no pattern
+    head = text.removesuffix(f"{separator}**")
+    if "**" in head or not is_simple(head):  # nothing else makes a text no pattern
         parse_tokens(text, separator)
 
 
 def print_tokens(tokens: tuple[str | Wild, ...], separator: str = RESOURCE_SEPARATOR) -> str:
     """Write what `parse_tokens` reads."""
-    return "".join(_printed(token, separator) for token in tokens)
-
-
-def _printed(token: str | Wild, separator: str) -> str:
-    if isinstance(token, Wild):
-        return f"**{separator}" if token is Wild.SEGMENTS else token.value
-    return f"\\{token}" if token in ESCAPED else token
+    written: dict[str | Wild, str] = {token: f"\\{token}" for token in ESCAPED}
+    written |= {Wild.WITHIN: "*", Wild.ACROSS: "**", Wild.SEGMENTS: f"**{separator}"}
+    return "".join(str(written.get(token, token)) for token in tokens)
