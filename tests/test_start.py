@@ -160,7 +160,9 @@ def test_signing_loads_no_verifier_no_store_and_no_second_cryptographic_library(
     rooms = {command: {name.split(".")[1] for name in ours(names) if "." in name} for command, names in found.items()}
     own = {"analysis", "authoring", "cli", "core", "explain", "language"}
     own |= {"errors", "faces", "frozen", "limits", "regular"}
-    assert rooms == {"mint": {*own, "views"}, "prove": own}
+    assert rooms == {"mint": {*own, "views", "state"}, "prove": own}
+    of_state = {name for name in ours(found["mint"]) if name.startswith("delegate.state.")}
+    assert of_state == {"delegate.state.own_file"}  # how the journal is opened
 
 
 def test_each_command_s_line_is_its_own() -> None:

@@ -2,7 +2,8 @@
 
 The rules of this file:
 
-- A process has one memory of used ids: whoever names no other shares it, whatever its clock says. So a second verifier
+- A process has one memory of used ids: whoever names no other shares it, whatever its clock says; it began for all of
+  them at one moment, which each clock has its own number for. So a second verifier
   takes no proof that the first one took.
 - Full means refuse, never forget: a flood must not make room for a replay.
 - What this memory cannot remember it does not accept: a proof made before it began may have been used at a
@@ -18,7 +19,7 @@ from __future__ import annotations
 import heapq
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Final
 
@@ -45,6 +46,17 @@ class _Start:
     def begin(self) -> None:
         self.at = int(time.time())
         self.warned = False
+
+
+def began_by(clock: Callable[[], float]) -> int:
+    """Say when this process began, by another clock than the machine's: as long ago as by the machine's.
+
+    A clock that stands still would make that earlier and earlier: it is never before the machine's own word, unless the
+    clock itself is.
+    """
+    reading = int(clock())
+    began = reading - (int(time.time()) - _START.at)
+    return max(began, _START.at) if reading >= _START.at else began
 
 
 _START: Final = _Start()
@@ -87,8 +99,10 @@ class Claims:
             _START.warned = True
             logging.getLogger("delegate").warning(_INHERITED)
 
-    def refusal(self, claims: Sequence[Claim], now: int) -> Refused | None:
+    def refusal(self, claims: Sequence[Claim], now: int, since: int | None = None) -> Refused | None:
         """Say why these cannot be claimed; `None` where they can, and nothing is kept yet.
+
+        `since` is when this memory began by the clock that `now` is of; `None`: by the machine's.
 
         Raises:
             StateError: no room. VerificationError: PROOF_EXPIRED.
@@ -103,7 +117,7 @@ class Claims:
             self._seen.discard(gone)
         floor = max(self._forgotten, now - 1)
         for place, each in enumerate(claims):
-            if each.issued < self._since:
+            if each.issued < (self._since if since is None else since):
                 raise from_before(place)
             if each.until <= floor:  # the clock went back: this one may be among those evicted
                 raise lapsed()

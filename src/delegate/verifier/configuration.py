@@ -87,7 +87,8 @@ class Base:
             leeway: how far ahead a signer's clock may be: for `iat` and `nbf`, never for `exp`. `None`: not at all.
             proof_window: how old a proof may be.
             clock: gives Unix seconds. It changes nothing about the memory of used proofs, which began when the process
-                did: a test, or a look at old traffic, gives `replay=MemoryReplay(since=0)` too.
+                did: what was made before then, by this clock, is refused. A test that takes older proofs, or a look at
+                old traffic, gives `replay=MemoryReplay(since=0)` too.
             limits: less than the format's own bounds.
             cache_size: how many verified blocks to keep, and as many chains by their text, each reckoned at 256 bytes;
                 what is longer than 4 KiB, or stands below that, is verified every time. Of compiled lists an eighth.
@@ -128,7 +129,7 @@ class Base:
             revocations = state.revocations if revocations is None else revocations
             ledger = state.ledger if ledger is None else ledger
         if replay is None:
-            replay = MemoryReplay()  # whatever the clock: a proof that was used before this process is one all the same
+            replay = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay.by(clock)
         if revocations is None:
             revocations = MemoryRevocations()
         self._settings = Settings(
