@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from delegate.state import claims
+
 # The same examples on every run and machine: a red run can be repeated. No deadline: a slow machine is no
 # fault.
 settings.register_profile(
@@ -22,6 +24,16 @@ settings.register_profile(
 # `make fuzz`: other examples on every run, and many more of them.
 settings.register_profile("fuzz", parent=settings.get_profile("suite"), derandomize=False, max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+@pytest.fixture(autouse=True)
+def memory_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test's verifiers share one memory of used proofs, and with those of no other test.
+
+    It begins at 0: tests have clocks of their own, which go by no machine's. When a memory begins is tested in
+    `state/test_memory.py`.
+    """
+    monkeypatch.setattr(claims, "_OF_THIS_PROCESS", claims.Claims(since=0))
 
 
 @pytest.fixture(autouse=True, scope="session")

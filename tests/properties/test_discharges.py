@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from delegate import Discharge, Identity, Request, Token, Verifier, need
+from delegate import Discharge, Identity, MemoryReplay, Request, Token, Verifier, need
 from delegate.authoring.ask import asks
 from delegate.verifier.decision import Decision
 from tests.properties.strategies import AUDIENCE, NOW, ROOT, caveats, environments, requests
@@ -59,7 +59,11 @@ def brought(draw: st.DrawFn, token: Token, asked: Request) -> list[Discharge]:
 def service(env: Env, token: Token, asked: Request, discharges: list[Discharge]) -> Decision:
     """A service that sees all this for the first time."""
     verifier = Verifier(
-        [ROOT.principal], audience=AUDIENCE, clock=lambda: NOW, third_parties=[each.principal for each in PARTIES]
+        [ROOT.principal],
+        audience=AUDIENCE,
+        clock=lambda: NOW,
+        third_parties=[each.principal for each in PARTIES],
+        replay=MemoryReplay(since=0),
     )
     presentation = HOLDER.prove(token, asked, AUDIENCE, discharges=discharges, now=NOW)
     return verifier.decide(presentation, asked, env=env)

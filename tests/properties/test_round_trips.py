@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from delegate import AsyncVerifier, BearerToken, Presentation, Request, Token, UnverifiedToken, Verifier
+from delegate import AsyncVerifier, BearerToken, MemoryReplay, Presentation, Request, Token, UnverifiedToken, Verifier
 from delegate.core.wire import armor, cbor
 from delegate.core.wire.envelope import Kind
 from delegate.errors import DelegateError
@@ -136,15 +136,20 @@ def test_a_request_is_the_same_through_json(args: dict[str, Any]) -> None:
 @settings(max_examples=80)
 @given(narrowed=chains(), request=requests, env=environments)
 def test_the_verdict_is_the_same_for_every_form_and_verifier(narrowed: Narrowed, request: Request, env: Env) -> None:
-    """Object, text, bytes; fresh or warm; synchronous or not: one verdict, one reason, one hop, one detail."""
+    """Object, text, bytes; fresh or warm; synchronous or not: one verdict, one reason, one hop, one detail.
+
+    Each with a memory of its own: to share one would be to take the proof once.
+    """
     holder, token = narrowed.chain[-1]
     presentation = holder.prove(token, request, AUDIENCE, now=NOW)
     warm = Verifier([ROOT.principal], audience=AUDIENCE, clock=lambda: NOW)
     warm.preview(token, request, env=env)
     verdicts = set()
     for form in (presentation, presentation.to_text(), presentation.to_bytes()):
-        cold = Verifier([ROOT.principal], audience=AUDIENCE, clock=lambda: NOW, cache_size=0)
-        later = AsyncVerifier([ROOT.principal], audience=AUDIENCE, clock=lambda: NOW)
+        cold = Verifier(
+            [ROOT.principal], audience=AUDIENCE, clock=lambda: NOW, cache_size=0, replay=MemoryReplay(since=0)
+        )
+        later = AsyncVerifier([ROOT.principal], audience=AUDIENCE, clock=lambda: NOW, replay=MemoryReplay(since=0))
         for decision in (
             cold.decide(form, request, env=env),
             asyncio.run(later.decide(form, request, env=env)),

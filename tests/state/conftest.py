@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import redis
 
-from delegate.state import State, connect
+from delegate.state import State, claims, connect
 from tests import servers
 
 ENGINES = ("memory", "sqlite", "redis", "postgres")
@@ -64,7 +64,9 @@ def postgres_running() -> Iterator[servers.PostgresServer]:
 
 def emptied(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Give the URL of an engine with nothing in it."""
-    if name == "memory":
+    if name == "memory":  # as of a process that has just begun
+        patch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+        patch.setattr(claims, "_OF_THIS_PROCESS", claims.Claims(since=claims._START.at))
         return "memory://"
     if name == "sqlite":
         return f"sqlite:///{tmp_path}/state.db"

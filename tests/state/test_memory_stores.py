@@ -111,7 +111,7 @@ def test_a_charge_is_settled_as_long_as_its_pools_last() -> None:
 
 def test_a_ledger_refuses_proofs_from_before_it_began() -> None:
     """As replay protection does: a predecessor may have charged them."""
-    for ledger in (MemoryLedger(since=101), MemoryLedger()):
+    for ledger in (MemoryLedger(since=101), MemoryLedger(capacity=9)):
         with pytest.raises(VerificationError) as caught:
             charge(ledger, 0)
         assert caught.value.reason is Reason.PROOF_EXPIRED

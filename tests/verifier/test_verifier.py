@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ from delegate import (
     VerificationError,
     Verifier,
 )
-from delegate.state import Claim, Refused
+from delegate.state import Claim, Refused, claims
 
 NOW = 1_790_000_000
 ALICE, BOB, AGENT = (
@@ -341,10 +342,14 @@ def test_a_refused_request_asks_no_store(refused: str) -> None:
     assert store.asked == []
 
 
-def test_a_fresh_process_takes_no_proof_of_its_predecessor() -> None:
-    """With the system's clock, the default memory refuses what was made before the process began."""
+@pytest.mark.parametrize("clock", [{}, {"clock": lambda: int(time.time())}], ids=["the system's clock", "one's own"])
+def test_a_fresh_process_takes_no_proof_of_its_predecessor(
+    clock: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the clock, the default memory refuses what was made before the process began."""
+    monkeypatch.setattr(claims, "_OF_THIS_PROCESS", claims.Claims(since=claims._START.at))
     token = ALICE.mint(to=AGENT.principal, can="**", ttl="1h")
-    verifier = Verifier([ALICE.principal], audience="s", proof_window="7d")
+    verifier = Verifier([ALICE.principal], audience="s", proof_window="7d", **clock)
     old = AGENT.prove(token, Request("x"), "s", now=UnverifiedToken.parse(token).hops[0].issued - 86_400)
     assert verifier.decide(old, Request("x")).reason is Reason.PROOF_EXPIRED
     assert verifier.decide(AGENT.prove(token, Request("x"), "s"), Request("x")).allowed

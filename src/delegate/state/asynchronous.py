@@ -6,6 +6,7 @@ The rules of this file:
   server, and other work of the program never waits for them in a shared pool.
 - What waits for a thread is bounded in number and in time. Beyond that it is refused, and has not been asked.
 - The deadline is one, from the call to the answer: waiting for a thread is in it.
+- Threads belong to the process that started them; a child made by `fork` starts its own, and nothing waits there yet.
 - `asyncio` is imported on use: it is a tenth of the time that `import delegate` takes.
 - A task that is cancelled stops waiting; what it asked may be done all the same.
 """
@@ -20,6 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from delegate.core.chain.revocations import Feed, Record
+from delegate.core.decide.recent import this_process
 from delegate.core.decide.stores import AsyncLedger, AsyncReplayStore, AsyncRevocationStore, Charge, Claim, Outcome
 from delegate.state.common import unavailable
 from delegate.state.engines import DEADLINE_S, State, connect
@@ -36,12 +38,17 @@ _WAITING: Final = 1_000
 class _Threads:
     """The pool, and how much waits for it. Used by one loop at a time."""
 
-    __slots__ = ("_deadline_s", "_pool", "_waiting")
+    __slots__ = ("_deadline_s", "_is_closed", "_of", "_pool", "_waiting")
 
     def __init__(self, deadline_s: float) -> None:
+        self._deadline_s = deadline_s
+        self._is_closed = False
+        self._begin()
+
+    def _begin(self) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
-        self._deadline_s = deadline_s
+        self._of = this_process()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="delegate-async")
         self._waiting: set[object] = set()  # one mark for each question that has no answer yet, given up or not
 
@@ -49,6 +56,8 @@ class _Threads:
         """Ask in a thread, within the deadline; what is asked `in_parts` has one for each of them instead."""
         import asyncio
 
+        if self._of is not this_process() and not self._is_closed:
+            self._begin()
         if len(self._waiting) >= _WAITING:
             message = f"{len(self._waiting)} questions wait for the store already"
             raise unavailable(message)
@@ -81,6 +90,7 @@ class _Threads:
             self._waiting.discard(mark)
 
     def close(self) -> None:
+        self._is_closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -13,7 +13,6 @@ The rules of this file:
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import time
 from collections import deque
@@ -23,6 +22,7 @@ from queue import SimpleQueue
 from threading import Lock, Semaphore, Thread
 from typing import Any, Final, Generic, TypeVar
 
+from delegate.core.decide.recent import ProcessLock, this_process
 from delegate.errors import DelegateError, StateError
 from delegate.state.common import unavailable
 
@@ -130,10 +130,10 @@ class _Worker(Generic[_C]):
 class _Crew(Generic[_C]):
     """The workers of one process."""
 
-    __slots__ = ("free", "is_closed", "pid", "places")
+    __slots__ = ("free", "is_closed", "places", "process")
 
     def __init__(self, count: int) -> None:
-        self.pid = os.getpid()
+        self.process = this_process()
         self.free: deque[_Worker[_C]] = deque()
         self.places = Semaphore(count)
         self.is_closed = False
@@ -150,7 +150,7 @@ class _Crew(Generic[_C]):
 class Links(Generic[_C]):
     """Asks a server, within a deadline. Safe under threads and across `fork`."""
 
-    __slots__ = ("_count", "_crew", "_driver", "deadline_s")
+    __slots__ = ("_count", "_crew", "_driver", "_hiring", "deadline_s")
 
     def __init__(self, driver: Driver[_C], *, deadline_s: float, count: int = _LINKS) -> None:
         """Connect to nothing yet; at most `count` connections are open at a time."""
@@ -158,6 +158,7 @@ class Links(Generic[_C]):
         self._count = count
         self.deadline_s = deadline_s
         self._crew: _Crew[_C] = _Crew(count)
+        self._hiring = ProcessLock()
 
     def ask(self, question: Callable[[_C], _T], *, deadline_s: float | None = None) -> _T:
         """Ask over a connection of one's own.
@@ -168,8 +169,11 @@ class Links(Generic[_C]):
             DelegateError: what the question itself raised.
         """
         crew = self._crew
-        if crew.pid != os.getpid():
-            self._crew = crew = _Crew(self._count)
+        if crew.process is not this_process():
+            with self._hiring.mine():
+                if self._crew.process is not this_process():
+                    self._crew = _Crew(self._count)
+                crew = self._crew
         limit_s = self.deadline_s if deadline_s is None else deadline_s
         end = time.monotonic() + limit_s
         job: _Job[_C, _T] = _Job(question)
@@ -209,7 +213,7 @@ class Links(Generic[_C]):
     def close(self) -> None:
         """Close what is idle; what is under way closes when it is done."""
         crew, self._crew = self._crew, _Crew(self._count)
-        if crew.pid == os.getpid():
+        if crew.process is this_process():
             crew.is_closed = True
             while crew.free:
                 crew.free.pop().inbox.put(None)

@@ -7,8 +7,11 @@ The rules of this file:
   never charged again, whatever the clock says.
 - Whoever narrows a chain makes pools at will: those below one block 0 get a share of the room, and no more.
 - A charge that can no longer be settled stays as it was charged, so the oldest may be forgotten.
-- What was spent is this process's memory: a process that starts anew starts every pool anew. A budget that must
-  outlive a process, or be shared by two, needs a shared engine.
+- What was spent is this process's memory: a process that starts anew starts every pool anew. The child of a `fork`
+  goes on from what its parent had spent by then. A budget that must outlive a process, or be shared by two, needs a
+  shared engine.
+- A `fork` may happen between any two steps of another thread. They are in such an order that the child, which makes the
+  rest anew out of what was spent, finds every charge that was answered, and none given back twice.
 """
 
 from __future__ import annotations
@@ -16,11 +19,11 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from threading import Lock
 from typing import Final, NamedTuple, TypeAlias
 
+from delegate.core.decide.recent import this_process
 from delegate.core.decide.stores import Charge, Claim, Outcome, Refused
-from delegate.state.claims import CAPACITY, PROCESS_START, Claims
+from delegate.state.claims import claims_of
 from delegate.state.common import check_actual, check_charges, pool_lapsed, refunds, unavailable
 
 _POOLS: Final = 500_000  # about 150 MB
@@ -41,21 +44,21 @@ class MemoryLedger:
     """
 
     __slots__ = (
-        "_below", "_capacity", "_charged", "_claims", "_forgotten", "_lapsing", "_lock", "_origins", "_share", "_spent",
+        "_below", "_capacity", "_charged", "_claims", "_forgotten", "_lapsing", "_of", "_origins", "_share", "_spent",
         "_until",
     )  # fmt: skip
 
-    def __init__(self, *, since: int = PROCESS_START, capacity: int = CAPACITY, pool_capacity: int = _POOLS) -> None:
-        """Start with full pools.
+    def __init__(self, *, since: int | None = None, capacity: int | None = None, pool_capacity: int = _POOLS) -> None:
+        """Start with full pools, and with the memory of used proofs that this process has; see `MemoryReplay`.
 
         Args:
-            since: proofs made before this are refused, Unix seconds; see `MemoryReplay`.
-            capacity: how many proofs to remember at most; beyond it, requests are refused.
+            since: proofs made before this are refused, Unix seconds; with it, the memory of used proofs is one apart.
+            capacity: how many proofs to remember at most; beyond it, requests are refused. The same.
             pool_capacity: how many pools to remember at most; beyond it, requests that need a new one are refused, and
                 so they are beyond a sixteenth of it (at least 256) below one block 0. And how many charges can still be
                 settled; beyond it, the oldest no more.
         """
-        self._claims = Claims(since=since, capacity=capacity)
+        self._claims = claims_of(since, capacity)
         self._capacity = pool_capacity
         self._spent: dict[_Pool, int] = {}
         self._until: dict[_Pool, int] = {}
@@ -65,12 +68,12 @@ class MemoryLedger:
         self._charged: dict[bytes, _Charged] = {}  # the oldest first
         self._lapsing: list[tuple[int, _Pool]] = []  # what is to be forgotten, and when
         self._forgotten = -1  # the latest `until` among the pools that were evicted
-        self._lock = Lock()
+        self._of = this_process()
 
     def charge(self, claims: Sequence[Claim], charges: Sequence[Charge], *, now: int) -> Outcome:
         """Claim these ids and charge these pools: all of it, or nothing; see `Ledger.charge`."""
         check_charges(claims, charges)
-        with self._lock:
+        with self._claims.lock():
             refused = self._claims.refusal(claims, now)
             if refused is not None:
                 return refused
@@ -89,22 +92,32 @@ class MemoryLedger:
     def settle(self, claim_id: bytes, actual: Mapping[str, int], *, now: int) -> bool:
         """Give back to every pool what a charge turned out not to need; see `Ledger.settle`."""
         check_actual(actual)
-        with self._lock:
+        with self._claims.lock():
             self._forget(now)
             charged = self._charged.get(claim_id)
             if charged is None or charged.until < now:
                 return False
-            for block_id, unit, amount in refunds(charged.pools, actual):
+            back = refunds(charged.pools, actual)
+            del self._charged[claim_id]  # first: nothing is given back twice
+            for block_id, unit, amount in back:
                 if (block_id, unit) in self._spent:  # else its pool is over before the charge is
                     self._spent[block_id, unit] -= amount
-            del self._charged[claim_id]
         return True
 
     def spent(self, block_ids: Sequence[bytes]) -> Mapping[tuple[bytes, str], int]:
         """Say what has been charged to the pools of these blocks; see `Ledger.spent`."""
         wanted = frozenset(block_ids)
-        with self._lock:
+        with self._claims.lock():
             return {pool: amount for pool, amount in self._spent.items() if amount and pool[0] in wanted}
+
+    def _begin_again(self) -> None:
+        """Make good, in the child of a `fork`, what another thread was in the middle of."""
+        self._of = this_process()
+        self._spent = {pool: self._spent.get(pool, 0) for pool in self._until}
+        self._origins = {pool: self._origins[pool] for pool in self._until}
+        self._below = Counter(self._origins.values())
+        self._lapsing = [(until, pool) for pool, until in self._until.items()]
+        heapq.heapify(self._lapsing)
 
     def _check_room(self, charges: Sequence[Charge]) -> None:
         new = [each for each in charges if (each.block_id, each.unit) not in self._spent]
@@ -135,14 +148,16 @@ class MemoryLedger:
             self._charged[claim_id] = _Charged(until, pools)
 
     def _forget(self, now: int) -> None:
+        if self._of is not this_process():
+            self._begin_again()
         while self._lapsing and self._lapsing[0][0] < now:
             until, gone = heapq.heappop(self._lapsing)
             if self._until.get(gone) == until:  # else it was charged again since, and stays longer
+                self._forgotten = max(self._forgotten, until)
                 del self._until[gone], self._spent[gone]
                 origin = self._origins.pop(gone)
                 self._below[origin] -= 1
                 if not self._below[origin]:
                     del self._below[origin]
-                self._forgotten = max(self._forgotten, until)
         while self._charged and self._charged[oldest := next(iter(self._charged))].until < now:
             del self._charged[oldest]

@@ -7,34 +7,36 @@ audience need a shared store: each of these remembers only its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import Lock
 
 from delegate.core.decide.stores import Claim, Outcome
-from delegate.state.claims import CAPACITY, PROCESS_START, Claims
+from delegate.state.claims import claims_of
 
 
 class MemoryReplay:
     """Remembers used proofs in this process.
 
-    Safe under threads. Memory: about 200 bytes a proof, for as long as the proof could be used again.
+    Safe under threads. Memory: about 200 bytes a proof, for as long as the proof could be used again. The child of a
+    `fork` begins again: it refuses what was made before, and logs a warning once, since what its parent takes from then
+    on it does not see.
     """
 
-    __slots__ = ("_claims", "_lock")
+    __slots__ = ("_claims",)
 
-    def __init__(self, *, since: int = PROCESS_START, capacity: int = CAPACITY) -> None:
-        """Start with an empty memory.
+    def __init__(self, *, since: int | None = None, capacity: int | None = None) -> None:
+        """Give the memory that all verifiers of this process share; with an argument, one apart from it.
 
         Args:
-            since: proofs made before this are refused, Unix seconds; 0 takes any that is within the verifier's
-                window, which is right only where no other process served the same audience before.
-            capacity: how many proofs to remember at most; beyond it, requests are refused.
+            since: proofs made before this are refused, Unix seconds; `None`: before the memory began, by the machine's
+                clock; the shared one began when the process loaded it. 0 takes any that is within the verifier's
+                window, which is right only where no other store served the same audience before: for a test, or a look
+                at old traffic, by a clock of one's own.
+            capacity: how many proofs to remember at most; beyond it, requests are refused. `None`: 500,000.
         """
-        self._claims = Claims(since=since, capacity=capacity)
-        self._lock = Lock()
+        self._claims = claims_of(since, capacity)
 
     def claim(self, claims: Sequence[Claim], *, now: int) -> Outcome:
         """Claim these ids, atomically and once; see `ReplayStore.claim`."""
-        with self._lock:
+        with self._claims.lock():
             refused = self._claims.refusal(claims, now)
             if refused is not None:
                 return refused

@@ -5,6 +5,8 @@ The rules of this file:
 - Records only add. The two words of one signer about one subject become one: the earlier `since`, the later `until`.
 - Full means refuse: a list is taken over whole, or not at all. Strangers' lists fill half of the room at most: they
   never keep out those of a root or a revoker.
+- The child of a `fork` keeps them. Each step of an addition leaves what was there before: one that another thread had
+  not ended is there in part, which does no harm.
 - Records of keys stay for good; records of blocks until a day after their chain is over. A clock by which one that was
   forgotten might still have counted gets no answer.
 """
@@ -14,10 +16,10 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Sequence
-from threading import Lock
 from typing import Final, TypeAlias
 
 from delegate.core.chain.revocations import Feed, Record
+from delegate.core.decide.recent import ProcessLock
 from delegate.state.common import KEPT_S, check_remembered, current, merge, unavailable
 
 _CAPACITY: Final = 1_000_000  # about 600 MB
@@ -78,7 +80,7 @@ class MemoryRevocations:
         self._feeds: dict[bytes, Feed] = {}
         self._lapsing: list[tuple[int, bytes, _Word]] = []
         self._forgotten = -1  # the latest `until` among the records that are no longer here
-        self._lock = Lock()
+        self._lock = ProcessLock()
 
     def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> int:
         """Take over a list whose signature held, in one step, for good; see `RevocationStore.add`.
@@ -89,7 +91,7 @@ class MemoryRevocations:
             StateError: STATE_UNAVAILABLE: no room.
         """
         taken = current(feed, records, now)
-        with self._lock:
+        with self._lock.mine():
             self._forget(now)
             if known:
                 self._room.know({feed.signer, *(each.signer for each in taken)})
@@ -123,7 +125,7 @@ class MemoryRevocations:
     def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
         """Give the newest feed of each of `signers`; see `RevocationStore.feeds`."""
         if signers is None:
-            with self._lock:
+            with self._lock.mine():
                 return tuple(self._feeds.values())
         return tuple(feed for signer in signers if (feed := self._feeds.get(signer)) is not None)
 
@@ -133,7 +135,7 @@ class MemoryRevocations:
 
     def _words(self, words: dict[_Word, Record], signers: Sequence[bytes] | None) -> list[Record]:
         if signers is None:
-            with self._lock:  # to go through all of them, none may be added meanwhile
+            with self._lock.mine():  # to go through all of them, none may be added meanwhile
                 return list(words.values())
         asked = ((signer, is_key) for signer in signers for is_key in (False, True))
         return [record for word in asked if (record := words.get(word)) is not None]

@@ -12,11 +12,12 @@ The rules of this file:
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Hashable
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from typing import Final, NamedTuple, Protocol
+
+from delegate.core.decide.recent import ProcessLock, this_process
 
 _BEAT_S: Final = 0.25
 _RELIED_ON_S: Final = 1.0
@@ -47,10 +48,10 @@ class _Heard(NamedTuple):
 class _Ear:
     """One listening thread: of one process, until told to stop."""
 
-    __slots__ = ("listener", "pid", "stop")
+    __slots__ = ("listener", "process", "stop")
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
+        self.process = this_process()
         self.stop = Event()
         self.listener: Listener | None = None
 
@@ -66,12 +67,12 @@ class Watch:
         self._ear: _Ear | None = None
         self._heard: _Heard | None = None
         self._not_before = -1.0
-        self._lock = Lock()
+        self._lock = ProcessLock()
 
     def version(self) -> Hashable | None:
         """Give the version, or `None` where the server must be asked."""
         ear = self._ear
-        if ear is None or ear.pid != os.getpid():
+        if ear is None or ear.process is not this_process():
             self._start()
             return None
         heard = self._heard
@@ -86,17 +87,16 @@ class Watch:
     def close(self) -> None:
         """Stop listening."""
         ear, self._ear = self._ear, None
-        if ear is not None and ear.pid == os.getpid():
+        if ear is not None and ear.process is this_process():
             ear.stop.set()
             if ear.listener is not None:
                 with contextlib.suppress(Exception):
                     ear.listener.close()
 
     def _start(self) -> None:
-        if self._ear is not None and self._ear.pid != os.getpid():
-            self._lock = Lock()  # a parent's thread may have held it
-            self._ear, self._heard = None, None
-        with self._lock:
+        with self._lock.mine():
+            if self._ear is not None and self._ear.process is not this_process():
+                self._ear, self._heard = None, None
             if self._ear is None:
                 self._ear = ear = _Ear()
                 Thread(target=self._run, args=(ear,), name="delegate-feed", daemon=True).start()

@@ -86,13 +86,15 @@ class Base:
             max_lifetime: the longest `exp - iat` of block 0.
             leeway: how far ahead a signer's clock may be: for `iat` and `nbf`, never for `exp`. `None`: not at all.
             proof_window: how old a proof may be.
-            clock: gives Unix seconds.
+            clock: gives Unix seconds. It changes nothing about the memory of used proofs, which began when the process
+                did: a test, or a look at old traffic, gives `replay=MemoryReplay(since=0)` too.
             limits: less than the format's own bounds.
             cache_size: how many verified blocks to keep, and as many chains by their text, each reckoned at 256 bytes;
                 what is longer than 4 KiB, or stands below that, is verified every time. Of compiled lists an eighth.
                 0 keeps none. A usual block takes about 3 KB of memory; at most, holders of chains can make it about
                 150 KB for each of `cache_size`, 620 MB at 4096. A verdict never depends on it.
-            replay: where used proofs are remembered; by default in this process's memory, see `MemoryReplay`.
+            replay: where used proofs are remembered; by default in this process's memory, which all its verifiers
+                share, see `MemoryReplay`. Several processes need a store.
             revocations: where revoked blocks and keys are looked up; by default what `accept_revocations` has put into
                 this process's memory.
             revokers: whose word on any block or key counts. Beside them: a signer's on what it handed out, and a key's
@@ -126,8 +128,7 @@ class Base:
             revocations = state.revocations if revocations is None else revocations
             ledger = state.ledger if ledger is None else ledger
         if replay is None:
-            # A clock of the caller's own (a test, a look at old traffic) cannot be compared with this process's start.
-            replay = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay(since=0)
+            replay = MemoryReplay()  # whatever the clock: a proof that was used before this process is one all the same
         if revocations is None:
             revocations = MemoryRevocations()
         self._settings = Settings(

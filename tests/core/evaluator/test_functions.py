@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import warnings
+
 import pytest
 
+from delegate.core.evaluator import regex
 from delegate.core.evaluator.functions import format_double
 from delegate.core.evaluator.regex import is_pattern, weight
 from delegate.errors import CaveatError, Reason
@@ -312,3 +316,23 @@ def test_patterns_that_are_too_large() -> None:
     assert not is_pattern("[" + "a" * REGEX_CHARACTERS + "]")
     with pytest.raises(CaveatError, match="too large"):
         evaluate("'a'.matches(p)", {"p": "[" + "a" * REGEX_CHARACTERS + "]"})
+
+
+def test_a_child_of_a_fork_compiles_its_patterns_anew() -> None:
+    """A thread of its parent may have been matching with one, and hold its lock for ever."""
+    assert is_pattern("a+b")
+    parents = regex._prepared("a+b")[1]
+    hear, say = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
+        pid = os.fork()
+    if not pid:
+        kept = regex._prepared.cache_info().currsize
+        mine = regex._prepared("a+b")[1]
+        os.write(say, bytes((kept == 0 and mine is not parents and mine.search("xaab") is not None,)))
+        os._exit(0)
+    os.close(say)
+    assert os.read(hear, 1) == b"\x01"
+    os.close(hear)
+    os.waitpid(pid, 0)
+    assert regex._prepared("a+b")[1] is parents

@@ -12,10 +12,13 @@ The rules of this file:
   them. What is too long is not kept, nor what stands below it, which would hold it.
 - The least recently used goes first. A look-up takes no lock: each step is one operation of a dict, and a race costs
   at most a second verification. Keeping takes one, for the sum of the bytes.
+- What was being kept at the moment of a `fork` is half kept in the child, and the lock may be held by a thread that the
+  child does not have: it begins with a free lock, and with nothing kept.
 """
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Iterable
 from threading import Lock
@@ -32,16 +35,63 @@ TEXT_BYTES: Final = 1536
 KEY_BYTES: Final = 4096
 
 
+class Process:
+    """Which process this is: the child of a `fork` is another one, whatever their numbers are."""
+
+    __slots__ = ("making",)
+
+    def __init__(self) -> None:
+        self.making = Lock()
+
+
+_this = Process()
+
+
+def this_process() -> Process:
+    """Give the same object for as long as no `fork` made another process of this one."""
+    return _this
+
+
+def _forked() -> None:
+    global _this  # noqa: PLW0603 - a fact of the process, which changes here alone
+    _this = Process()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+class ProcessLock:
+    """A lock of one process: the child of a `fork` finds it free, whoever held it."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        """Begin with a free one."""
+        self._held = (_this, Lock())
+
+    def mine(self) -> Lock:
+        """Give this process's lock; one `with` takes and releases the same."""
+        process, lock = self._held
+        if process is not _this:
+            with _this.making:  # of the child's own threads, one makes it
+                if self._held[0] is not _this:
+                    self._held = (_this, Lock())
+                lock = self._held[1]
+        return lock
+
+
 class Recent(Generic[T]):
     """A bounded map from bytes or text to what they verified as; the least recently used goes first."""
 
-    __slots__ = ("_entries", "_left", "_lock", "_size")
+    __slots__ = ("_entries", "_left", "_lock", "_of", "_size", "_total")
 
     def __init__(self, size: int, entry_bytes: int = ENTRY_BYTES) -> None:
         """`size` entries are kept, with keys of `entry_bytes` each on average; 0 keeps none."""
         self._size = size
-        self._left = size * entry_bytes
-        self._lock = Lock()
+        self._total = self._left = size * entry_bytes
+        self._lock = ProcessLock()
+        self._of = _this
         self._entries: OrderedDict[bytes | str, T] = OrderedDict()
 
     def get(self, key: bytes | str) -> T | None:
@@ -59,8 +109,10 @@ class Recent(Generic[T]):
         size = len(key)
         if size > KEY_BYTES or not self._size:
             return False
-        entries = self._entries
-        with self._lock:
+        with self._lock.mine():
+            if self._of is not _this:
+                self._of, self._left, self._entries = _this, self._total, OrderedDict()
+            entries = self._entries
             if key not in entries:
                 self._left -= size
             entries[key] = value

@@ -12,14 +12,16 @@ Rules of this file:
   empty `\Q\E` weigh 1 and are not what a count behind them repeats: in `x+(?s){9}` that is `x+`. Behind a flag `i` the
   most is four times as heavy: each letter is all its cases then.
 - A pattern of more than `REGEX_CHARACTERS`, or that weighs more than `REGEX_WEIGHT`, is an error before RE2 sees it.
+- What was compiled belongs to the process: RE2 locks a pattern while it matches, and a `fork` may come then.
 - A pattern matches anywhere in the text, unless it is anchored.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Final
 
 from delegate.core.evaluator.scope import EvaluationError, Scope
 from delegate.core.evaluator.values import no_overload
@@ -107,9 +109,7 @@ def _beyond_ascii(text: str) -> int:
     return 0 if text.isascii() else sum(character > "\x7f" for character in text)
 
 
-# As many as the library keeps itself: each may hold its memory, so 128 of them 256 MiB, whatever chains ask for.
-@lru_cache(maxsize=128)
-def _prepared(pattern: str) -> tuple[int, Any]:
+def _prepare(pattern: str) -> tuple[int, Any]:
     """The weight of a pattern and its compiled form, `None` where there is none."""
     heavy = weight(pattern)
     if heavy > REGEX_WEIGHT:
@@ -119,6 +119,25 @@ def _prepared(pattern: str) -> tuple[int, Any]:
         return heavy, re2.compile(pattern, options)
     except re2.error:
         return heavy, None
+
+
+# As many as the library keeps itself: each may hold its memory, so 128 of them 256 MiB, whatever chains ask for.
+_keep: Final = lru_cache(maxsize=128)
+_prepared = _keep(_prepare)
+_OF_PARENTS: Final[list[object]] = []
+
+
+def _forked() -> None:
+    """Compile anew in the child of a `fork`: a thread of its parent may have been matching, and hold a lock."""
+    global _prepared  # noqa: PLW0603 - what is kept is the process's own
+    _OF_PARENTS.append(_prepared)  # a lock that is held is not destroyed
+    _prepared = _keep(_prepare)
+    if _library.cache_info().currsize:
+        _library()[0].purge()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 @cache
