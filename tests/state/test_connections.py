@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import pickle
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from delegate import StateError, VerificationError
 from delegate.core.chain.revocations import Feed, Record
+from delegate.core.decide.recent import Process
+from delegate.limits import TIME_MAX
 from delegate.state import Charge, Claim, Refused, sqlite_file, sqlite_schema
 from delegate.state.common import unavailable
 from delegate.state.connections import Driver, Links, one_line
@@ -69,7 +78,7 @@ def test_a_state_file_forgets_a_little_at_each_call(path: Path) -> None:
 
 
 def test_a_state_file_that_is_new_takes_nothing_from_before_it(path: Path) -> None:
-    """Its predecessor was removed, with all that was used in it; one that was made by an earlier program goes on."""
+    """Its predecessor was removed, with all that was used in it; one that does not say when it began takes nothing."""
     now = int(time.time())
     used = Claim(b"u" * 32, now - 30, now + 60)
     with contextlib.closing(SqliteStore(path, since=0)) as store:
@@ -88,8 +97,11 @@ def test_a_state_file_that_is_new_takes_nothing_from_before_it(path: Path) -> No
     with contextlib.closing(sqlite3.connect(path)) as look:
         look.execute("DELETE FROM counters WHERE name = 'since'")
         look.commit()
-    with contextlib.closing(SqliteStore(path)) as store:
-        assert store.claim([used], now=now) is True
+    with (
+        contextlib.closing(SqliteStore(path)) as store,
+        pytest.raises(StateError, match="does not say when it began"),
+    ):
+        store.claim([used], now=now)
 
 
 def test_a_state_file_that_is_being_made_by_somebody_else_is_waited_for(path: Path) -> None:
@@ -152,20 +164,120 @@ def test_a_turn_that_was_waited_for_leaves_less_to_wait_for_others(path: Path) -
         assert links.writer.execute("PRAGMA busy_timeout").fetchone()[0] == 10_000
 
 
-def test_connections_of_a_parent_process_are_left_alone(path: Path) -> None:
-    """A child neither uses nor closes them: closing could take away its parent's locks."""
-    store = SqliteStore(path, since=0)
-    parents = store._file._mine()
-    parents.pid -= 1  # as it looks to a child
-    assert store.claim([claim(1)], now=100) is True
-    assert store._file._mine() is not parents
-    assert parents.writer.execute("SELECT 1").fetchone() == (1,)
-    mine = store._file._mine()
-    mine.pid -= 1
-    store.close()
-    for each in (parents, mine):
-        assert each in sqlite_file._LEFT_ALONE
-        each.close()
+def test_a_file_without_a_log_is_refused_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where SQLite cannot have one it says so, and would say so for ever: nobody asks again and again."""
+    asked: list[str] = []
+
+    class Without(sqlite3.Connection):
+        def execute(self, statement: str, *rest: Any) -> sqlite3.Cursor:  # noqa: ANN401 - as sqlite3 has it
+            asked.append(statement)
+            return super().execute("SELECT 'memory'" if "journal_mode" in statement else statement, *rest)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Without))
+    with pytest.raises(StateError, match="cannot have a write-ahead log here; its journal is `memory`"):
+        SqliteStore(path, deadline=1_000)
+    assert sum("journal_mode" in each for each in asked) == 2
+
+
+def child_of(work: Callable[[], object]) -> Callable[[], object]:
+    """Fork, work in the child, and give a way to hear what came of it."""
+    hear, say = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads: what is tested
+        pid = os.fork()
+    if not pid:
+        try:
+            said: object = work()
+        except StateError as error:
+            said = error.detail
+        os.write(say, pickle.dumps(said))
+        os._exit(0)
+    os.close(say)
+
+    def answer() -> object:
+        with os.fdopen(hear, "rb") as heard:
+            given = heard.read()
+        os.waitpid(pid, 0)
+        return pickle.loads(given)  # noqa: S301 - of our own child
+
+    return answer
+
+
+def test_what_is_revoked_when_the_parent_has_gone_reaches_its_children(path: Path) -> None:
+    """A child that took its parent's locks for its own held none: its log was removed, and it heard nothing."""
+    key = Record(b"k" * 32, b"s" * 32, True, 0, TIME_MAX)
+    store = SqliteStore(path, deadline=20)
+    assert store.look_up([key.subject]) == []
+    go_on, ready = os.pipe(), os.pipe()
+
+    def work() -> list[object]:
+        before = list(store.look_up([key.subject]))
+        os.write(ready[1], b"x")
+        os.read(go_on[0], 1)
+        return [before, list(store.look_up([key.subject]))]
+
+    answer = child_of(work)
+    assert os.read(ready[0], 1) == b"x"
+    store.close()  # the last one, for all that it knows
+    program = (
+        "import sys; from delegate.core.chain.revocations import Feed, Record; from delegate.state import connect\n"
+        "with connect(sys.argv[1], deadline=20) as state:\n"
+        f"    state.revocations.add(Feed(b's' * 32, 1, 1, 2), [{key!r}], now=1)"
+    )
+    subprocess.run([sys.executable, "-c", program, f"sqlite:///{path}"], check=True)  # noqa: S603 - ours
+    os.write(go_on[1], b"x")
+    assert answer() == [[], [key]]
+    for each in (*go_on, *ready):
+        os.close(each)
+
+
+def test_nothing_of_a_state_file_is_open_while_a_process_forks(path: Path) -> None:
+    """Neither in the child nor in the parent; both open it when they need it, and see one another's claims."""
+    with contextlib.closing(SqliteStore(path, since=0)) as store:
+        assert store.claim([claim(1)], now=100) is True
+        parents = store._file._mine()
+        is_closed = child_of(lambda: [parents.is_closed, store._file._links is None, store.claim([claim(2)], now=100)])
+        assert is_closed() == [True, True, True]
+        assert parents.is_closed
+        assert [store.claim([claim(number)], now=100) for number in (1, 2)] == [Refused(0)] * 2
+
+
+def test_who_waits_while_a_process_forks_goes_on_afterwards(path: Path) -> None:
+    """To read or to write: what it waited for was closed meanwhile, and is opened anew."""
+    with contextlib.closing(SqliteStore(path, since=0, deadline=20)) as store:
+        for kind in ("reading", "writing"):
+            links = store._file._mine()
+            answers: list[object] = []
+            question = partial(store.look_up, [bytes(32)]) if kind == "reading" else partial(store.claim, [], now=100)
+            thread = threading.Thread(target=lambda ask=question, said=answers: said.append(ask()))
+            with getattr(links, kind):
+                thread.start()
+                links.is_closed = True
+                store._file._links = None
+            thread.join()
+            assert answers == [[] if kind == "reading" else True]
+            links.reader.close()
+            links.writer.close()
+
+
+def test_a_process_that_forks_in_the_middle_of_a_change_leaves_a_child_that_refuses(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be waited for is the parent's: it goes on, and the child asks no file of anything, in time."""
+    monkeypatch.setattr(sqlite_file, "_FORK_WAITS_S", 0.01)
+    with (
+        contextlib.closing(SqliteStore(path, since=0)) as store,
+        contextlib.closing(SqliteStore(path.with_name("other"), since=0)) as other,
+    ):
+        with store._file.transaction(durable=True) as writer:
+            ask = [child_of(partial(each.look_up, [bytes(32)])) for each in (store, other)]
+            assert all("was forked while a state file was at work" in str(each()) for each in ask)
+            writer.execute(sqlite_schema.ADD_CLAIM, (claim(1).id, 190))
+        assert store.claim([claim(1)], now=100) == Refused(0)
+        assert child_of(partial(store.look_up, [bytes(32)]))() == []
+        with sqlite_file._REGISTER.mine():
+            ask = [child_of(partial(each.look_up, [bytes(32)])) for each in (store, other)]
+            assert all("was forked while a state file was at work" in str(each()) for each in ask)
 
 
 # Links to a server.
@@ -316,10 +428,10 @@ def test_connections_of_a_parent_are_not_a_childs() -> None:
     maker = Maker()
     links = maker.links()
     links.ask(lambda _: None)
-    links._crew.pid -= 1  # as it looks to a child
+    links._crew.process = Process()  # as it looks to a child
     assert links.ask(lambda wire: wire) is maker.made[1]
     assert not maker.made[0].closed.is_set()
-    links._crew.pid -= 1
+    links._crew.process = Process()
     links.close()
     assert not maker.made[1].closed.is_set()
 
@@ -344,7 +456,7 @@ def test_connections_of_a_parent_are_not_a_childs() -> None:
     assert opened.acquire(timeout=20)
     parents = seen._ear
     assert parents is not None
-    parents.pid -= 1
+    parents.process = Process()
     assert seen.version() is None
     assert opened.acquire(timeout=20)
     assert seen._ear is not parents

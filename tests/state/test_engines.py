@@ -9,10 +9,12 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -32,17 +34,65 @@ from tests.state.conftest import PATIENT_S, Engine
         "sqlite://relative.db",
         "sqlite:///",
         "sqlite:///x?mode=ro",
+        "sqlite:///x?",
+        "sqlite:///x#",
+        "sqlite:///x#y",
+        "sqlite:state.db",
+        "sqlite:/x.db",
+        "sqlite:",
+        "sqlite://",
+        "sqlite:////",
+        "sqlite://///x.db",
+        "sqlite:///folder/",
+        "sqlite:///folder/..",
+        "sqlite:///.",
+        "sqlite:///x.db ",
+        "sqlite:///x.db%20",
+        "sqlite:///%20x.db",
+        " sqlite:///x.db",
+        "sqlite:///x.db\n",
+        "sqlite:///x\t.db",
+        "sqlite:///x y.db",
+        "sqlite:///x%00.db",
+        "sqlite:///x%0a.db",
+        "sqlite:///x%zz.db",
+        "sqlite:///x%ff.db",
+        "sqlite:///file:x.db",
+        "SQLITE:///x.db",
+        "sqlite:///:memory:",
+        "sqlite:///%3Amemory%3A",
+        "sqlite:///%3AMEMORY%3A",
+        "sqlite:///file::memory:",
+        "sqlite:////:memory:",
+        "sqlite://:memory:",
+        "sqlite::memory:",
+        "memory:",
+        "memory:///",
+        "memory://?",
+        "memory:// ",
+        "redis:h",
+        "redis:/h",
+        "redis://h ",
+        "Redis://h",
+        "unix:/s",
+        "postgresql:x",
+        "postgresql:/x",
+        "postgresql://h/x\n",
+        "http://h",
         "mysql://u:hunter2@h/x",
         "redis+tls://h",
         "http://[",
         "state.db",
     ],
 )
-def test_what_names_no_engine_is_the_callers_mistake(url: str) -> None:
-    """Said without repeating the URL, which may hold a password."""
-    with pytest.raises(ValueError, match="a state URL") as caught:
-        connect(url)
+def test_what_names_no_engine_is_the_callers_mistake(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said without repeating the URL, which may hold a password; only documented forms open, and nothing is made."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="state URL") as caught:
+        connect(url, deadline=5)
     assert "hunter2" not in str(caught.value)
+    assert (":memory:" in unquote(url).lower()) == ("for this process's memory" in str(caught.value))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("deadline", [0, -1, float("nan")])
@@ -265,3 +315,32 @@ def test_a_thread_that_cannot_be_started_refuses(monkeypatch: pytest.MonkeyPatch
             assert await state.ledger.spent([]) == {}
 
     asyncio.run(story())
+
+
+def test_what_is_awaited_goes_on_in_a_child_of_a_fork(engine: Engine) -> None:
+    """It starts threads of its own; what waited in its parent waits there. One that was closed stays so."""
+    now = engine.now
+    state = asyncio.run(connect_async(engine.url, deadline=PATIENT_S))
+    assert asyncio.run(state.replay.claim([Claim(b"1" * 32, now + 5, now + 90)], now=now)) is True
+    state._threads._waiting.update(range(1_000))  # as if so much waited
+    hear, say = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads: what is tested
+        pid = os.fork()
+    if not pid:
+        answers: list[object] = [
+            asyncio.run(state.replay.claim([Claim(number * 32, now + 5, now + 90)], now=now)) for number in (b"1", b"2")
+        ]
+        asyncio.run(state.close())
+        try:
+            asyncio.run(state.ledger.spent([]))
+        except StateError:
+            answers.append("closed")
+        os.write(say, repr(answers).encode())
+        os._exit(0)
+    os.close(say)
+    with os.fdopen(hear) as heard:
+        assert heard.read() == repr([Refused(0), True, "closed"])
+    os.waitpid(pid, 0)
+    state._threads._waiting.clear()
+    asyncio.run(state.close())

@@ -91,8 +91,8 @@ def test_a_file_of_something_else_is_refused_and_left_alone(path: Path) -> None:
     path.unlink()
     opened(path).close()
     with contextlib.closing(sqlite3.connect(path)) as later:
-        later.execute("PRAGMA user_version = 2")
-    assert "version 2" in refuses(lambda: opened(path)).detail
+        later.execute("PRAGMA user_version = 3")
+    assert "version 3" in refuses(lambda: opened(path)).detail
     for side in (path, *path.parent.glob("state.db-*")):
         side.unlink()
     path.write_text("not a database, and long enough to be taken for one" * 100)
@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     """No such folder; a folder in its place. Why is told in words, without a program's names for it."""
     missing = refuses(lambda: opened(tmp_path / "none" / "state.db"))
     assert missing.detail == "the state file: no such file or directory"
-    assert refuses(lambda: opened(tmp_path)).detail == "the state file: unable to open database file"
+    assert refuses(lambda: opened(tmp_path)).detail == "the state file: is a directory"
 
 
 def test_a_file_is_its_owners_alone(path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_file_is_its_owners_alone(path: Path) -> None:
         state.replay.claim([claim(1)], now=NOW)
         assert {each.stat().st_mode & 0o777 for each in path.parent.iterdir()} == {0o600}
         assert all(finding.ok for finding in state.check())
-        path.chmod(0o644)
+        path.chmod(0o644)  # others may read it
         assert [finding.what for finding in state.check() if not finding.ok] == ["mode"]
 
 
@@ -188,16 +188,148 @@ def test_a_full_disk_refuses_and_charges_nothing(path: Path) -> None:
         assert state.ledger.charge([claim(0)], [POOL], now=NOW) == Refused(0)
 
 
-def test_a_file_that_was_replaced_is_refused(path: Path) -> None:
-    """Other processes would remember elsewhere: both a new file and none at its place."""
+def replace_by_copy(path: Path) -> None:
+    """As from a backup: the same bytes, and another file."""
+    shutil.copy(path, path.with_name("copy"))
+    path.with_name("copy").replace(path)
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "removed": Path.unlink,
+    "replaced by a copy": replace_by_copy,
+    "moved": lambda path: path.rename(path.with_name("elsewhere")),
+    "moved, and linked to": lambda path: path.symlink_to(path.rename(path.with_name("elsewhere"))),
+    "without its log": lambda path: path.with_name("state.db-wal").unlink(),
+    "with another log": lambda path: replace_by_copy(path.with_name("state.db-wal")),
+    "in a folder that was moved": lambda path: path.parent.rename(path.parent.with_name("elsewhere")),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_file_that_is_no_longer_what_was_opened_is_refused(tmp_path: Path, change: Callable[[Path], object]) -> None:
+    """Other processes would remember elsewhere: nothing is asked of it any more, and nothing is made in its place."""
+    path = tmp_path / "folder" / "state.db"
+    path.parent.mkdir()
     with opened(path) as state:
-        shutil.copy(path, path.with_name("copy"))
-        path.with_name("copy").replace(path)
         for operation in operations(state):
-            assert "replaced" in refuses(operation).detail
-        path.unlink()
+            operation()
+        change(path)
+        before = sorted(tmp_path.rglob("*"))
         for operation in operations(state):
             refuses(operation)
+        assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("change", ["removed", "replaced by a copy", "moved", "made anew", "emptied"])
+def test_a_file_that_is_opened_again_is_the_same_one(path: Path, change: str) -> None:
+    """A state that was closed is used again: its answers of before are none about another file, and it makes none."""
+    state = opened(path)
+    state.revocations.add(FEED, [revoked(1)], now=NOW)
+    assert len(state.revocations.look_up([(1).to_bytes(32)])) == 1
+    state.close()
+    assert list(state.revocations.look_up([(1).to_bytes(32)])) == [revoked(1)]  # the same one: it goes on
+    state.close()
+    if change == "made anew":
+        path.unlink()
+        opened(path).close()
+    elif change == "emptied":
+        path.write_bytes(b"")
+    else:
+        CHANGES[change](path)
+    before = {each: each.stat().st_size for each in path.parent.iterdir()}
+    for operation in operations(state):
+        refuses(operation)
+    assert {each: each.stat().st_size for each in path.parent.iterdir()} == before
+    state.close()
+
+
+def test_a_relative_path_is_made_absolute_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that goes elsewhere, and its children, go on with the file that was opened."""
+    other = path.parent / "other"
+    other.mkdir()
+    monkeypatch.chdir(path.parent)
+    state = connect("sqlite:///state.db", deadline=5)
+    state.revocations.add(FEED, [revoked(1)], now=NOW)
+    monkeypatch.chdir(other)
+    for _ in range(2):
+        assert list(state.revocations.look_up([(1).to_bytes(32)])) == [revoked(1)]
+        state.close()
+    assert list(other.iterdir()) == []
+
+
+def test_two_copies_of_a_file_have_no_version_in_common(path: Path) -> None:
+    """One goes on from each: as often changed as the other, and with other revocations in it."""
+    with opened(path) as state:
+        state.revocations.add(FEED, [], now=NOW)
+    copy = path.with_name("copy.db")
+    shutil.copy(path, copy)
+    found = []
+    for each in (path, copy):
+        with opened(each) as state:
+            state.revocations.add(FEED, [revoked(1)], now=NOW)
+        with contextlib.closing(sqlite3.connect(each)) as look:
+            found.append(look.execute("SELECT value FROM counters WHERE name = 'revocations'").fetchone()[0])
+            found.append(look.execute("SELECT id FROM identity").fetchone()[0])
+    assert found[0] != found[2]
+    assert found[1] == found[3]
+    assert len(found[1]) == 16
+
+
+def linked(path: Path) -> None:
+    """A link to where nothing is."""
+    path.symlink_to(path.with_name("target"))
+
+
+def linked_to_state(path: Path) -> None:
+    """A link to a good one."""
+    opened(path.with_name("target.db")).close()
+    path.symlink_to("target.db")
+
+
+def open_to_others(path: Path) -> None:
+    """Whoever likes may write it."""
+    opened(path).close()
+    path.chmod(0o666)
+
+
+def open_to_a_group(path: Path) -> None:
+    """Or some others."""
+    opened(path).close()
+    path.chmod(0o620)
+
+
+def log_open_to_others(path: Path) -> None:
+    """What is committed stands in it."""
+    opened(path).close()
+    path.with_name("state.db-wal").touch()
+    path.with_name("state.db-wal").chmod(0o666)
+
+
+def index_linked(path: Path) -> None:
+    """What SQLite writes beside it would go elsewhere."""
+    opened(path).close()
+    path.with_name("state.db-shm").symlink_to(path.with_name("target"))
+
+
+UNSAFE = [linked, linked_to_state, open_to_others, open_to_a_group, log_open_to_others, index_linked, os.mkfifo]
+
+
+@pytest.mark.parametrize("prepare", UNSAFE, ids=lambda each: each.__name__)
+def test_a_file_that_others_may_change_is_refused(path: Path, prepare: Callable[[Path], object]) -> None:
+    """By what it is or what it leads to; nothing is made, and nothing of it changed."""
+    prepare(path)
+    before = {each: each.lstat().st_mode for each in path.parent.iterdir()}
+    said = refuses(lambda: opened(path)).detail
+    assert "symbolic link" in said or "others may write it, mode 6" in said or "not a file" in said
+    assert {each: each.lstat().st_mode for each in path.parent.iterdir()} == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to give a file away")
+def test_a_file_of_another_user_is_refused(path: Path) -> None:
+    """Who may write it whenever he likes."""
+    opened(path).close()
+    os.chown(path, 65534, 65534)
+    assert "another user" in refuses(lambda: opened(path)).detail
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")

@@ -3,17 +3,20 @@
 The rules of this file:
 
 - A driver is imported when a URL asks for it, in the one module that uses it.
+- A URL is of one of the forms that are written here, or it is refused: what a reader would repair, each reader repairs
+  in another way, and a state that was opened by mistake is an empty memory.
 - A password is in the URL that the caller gives and in nothing that is printed.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Protocol, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from delegate.core.decide.stores import Ledger, ReplayStore, RevocationStore
 from delegate.state.findings import Finding
@@ -22,6 +25,13 @@ from delegate.state.memory_replay import MemoryReplay
 from delegate.state.memory_revocations import MemoryRevocations
 
 DEADLINE_S: Final = 0.25
+_MEMORY: Final = "memory://"
+_SQLITE: Final = "sqlite:///"
+_REDIS: Final = ("redis://", "rediss://", "unix://")
+_POSTGRES: Final = ("postgresql://", "postgres://")
+# What a path of a state file does not have: a query, a fragment, an escape that is none, no name at its end. And two
+# slashes more than a relative one has are none that anybody meant.
+_NOT_OF_PATH: Final = re.compile(r"[?#]|%(?![0-9A-Fa-f]{2})|(?:^|/)\.{0,2}$|^//")
 # Where a URL can hold a password; of a login up to the last `@`, also where it should have been escaped.
 _LOGIN: Final = re.compile(r"(://[^/?#:@]*):[^?#]*@")
 _QUERY: Final = re.compile(r"((?:password|passwd|sslpassword)=)[^&]*", re.IGNORECASE)
@@ -82,10 +92,11 @@ def connect(url: str, *, deadline: float = DEADLINE_S) -> State:
 
     Args:
         url: one of
-            `memory://`: this process alone, and gone with it;
-            `sqlite:///file.db` (relative), `sqlite:////var/lib/x/file.db` (absolute): one machine's processes;
+            `memory://`: this process alone, and gone with it; the used proofs are shared by all that the process opens;
+            `sqlite:///file.db` (relative), `sqlite:////var/lib/x/file.db` (absolute): one machine's processes; `%20`
+                stands for a blank, as in any URL;
             `redis://`, `rediss://` or `unix://`, as redis-py takes them: needs the extra `redis`;
-            `postgresql://`, as libpq takes it: needs the extra `postgres`.
+            `postgresql://` or `postgres://`, as libpq takes them: needs the extra `postgres`.
         deadline: how many seconds any call waits at most; beyond them it is refused.
 
     Raises:
@@ -96,30 +107,54 @@ def connect(url: str, *, deadline: float = DEADLINE_S) -> State:
     if not deadline > 0:
         message = "a deadline is a number of seconds above 0"
         raise ValueError(message)
-    try:
-        scheme, place, path, query, fragment = urlsplit(url)
-    except ValueError:
-        message = "a state URL has a host that cannot be read"
-        raise ValueError(message) from None
-    if scheme == "memory" and not (place or path or query or fragment):
+    _check_form(url)
+    if url == _MEMORY:
         return _in_memory(url, deadline)
-    if scheme == "sqlite" and not (place or query or fragment) and len(path) > 1:
-        return _state(url, deadline, _sqlite(unquote(path[1:]), deadline))
-    if scheme in {"redis", "rediss", "unix"}:
+    if url.startswith(_SQLITE):
+        return _state(url, deadline, _sqlite(_path_of(url), deadline))
+    if url.startswith(_REDIS):
         return _state(url, deadline, _redis(url, deadline))
-    if scheme in {"postgresql", "postgres"}:
-        return _state(url, deadline, _postgres(url, deadline))
-    message = "a state URL is memory://, sqlite:///path, redis://…, rediss://…, unix://… or postgresql://…"
-    raise ValueError(message)
+    return _state(url, deadline, _postgres(url, deadline))
 
 
 def file_of(url: str) -> str | None:
-    """Say which file a URL names, there or not; `None` where it names none."""
+    """Say which file a URL names, there or not; `None` where it names none, and where `connect` refuses it."""
     try:
-        parts = urlsplit(url)
+        _check_form(url)
+        return _path_of(url) if url.startswith(_SQLITE) else None
     except ValueError:
         return None
-    return unquote(parts.path[1:]) if parts.scheme == "sqlite" and not parts.netloc else None
+
+
+def _check_form(url: str) -> None:
+    """Refuse what is not of the documented forms; raises ValueError, which does not repeat the URL."""
+    if url.startswith("sqlite:") and ":memory:" in unquote(url).lower():
+        message = "a state file has a name; for this process's memory the state URL is memory://"
+        raise ValueError(message)
+    if not (url == _MEMORY or url.startswith((_SQLITE, *_REDIS, *_POSTGRES))):
+        message = (
+            "a state URL is memory://, sqlite:///file.db, sqlite:////absolute/file.db, redis://…, rediss://…, unix://… "
+            "or postgresql://…"
+        )
+        raise ValueError(message)
+    if any(each.isspace() or not each.isprintable() for each in url):
+        message = "a state URL has no blanks or control characters; in the name of a file, %20 stands for a blank"
+        raise ValueError(message)
+    try:
+        urlsplit(url)
+    except ValueError:
+        message = "a state URL has a host that cannot be read"
+        raise ValueError(message) from None
+
+
+def _path_of(url: str) -> str:
+    """Give the path that a URL of a state file names; raises ValueError."""
+    written = url.removeprefix(_SQLITE)
+    path = os.fsdecode(unquote_to_bytes(written))
+    if _NOT_OF_PATH.search(written) or not path.isprintable() or path != path.strip() or path.startswith("file:"):
+        message = "a state URL of a file is sqlite:///file.db or sqlite:////absolute/file.db, and nothing behind it"
+        raise ValueError(message)
+    return path
 
 
 def masked(url: str) -> str:

@@ -6,6 +6,8 @@ The rules of this file:
 - Charges, settlements and revocations are on the disk before they are answered. Claims alone are not flushed one by
   one: a killed process loses none, a loss of power the last ones, whose proofs could then be used again for what is
   left of their window.
+- A version of the revocations is a random number and the file's id: whatever else a path comes to hold, an answer that
+  was kept under another version is no answer.
 - Time is the verifiers' `now`: they share a machine and its clock. What lapsed is forgotten a little at each call,
   and what was forgotten once is refused from then on, whatever the clock says. When the file was made is in it, by
   the machine's clock: what is older may have been used at a file that is gone, and is refused.
@@ -38,6 +40,7 @@ from delegate.state.common import (
     pool_lapsed,
     refunds,
     twice,
+    unavailable,
     unpack,
 )
 from delegate.state.findings import Finding
@@ -57,7 +60,8 @@ class SqliteStore:
         """Open or make the file.
 
         Args:
-            path: where it is; it is made with mode 0600.
+            path: where it is; it is made with mode 0600. A relative one is taken from where the process is now. From
+                then on it is this one file: removed, replaced or moved, it refuses.
             deadline: seconds that a call may wait for others.
             since: if the file is made here, proofs made before this are refused, Unix seconds; `None`: made before now,
                 by the machine's clock. 0 takes any that is within the verifier's window, which is right only for a
@@ -68,7 +72,8 @@ class SqliteStore:
         """
         self._file = SqliteFile(Path(path), deadline, since)
         self._memo = Memo()
-        self._forgotten = (-1, -1)  # a version, and the latest `until` among the records forgotten by then
+        # A version, and the latest `until` among the records forgotten by then.
+        self._forgotten: tuple[int, int] | None = None
 
     def close(self) -> None:
         """Close the file."""
@@ -136,7 +141,7 @@ class SqliteStore:
             with self._file.transaction(durable=True) as writer:
                 gone = writer.execute(sql.LAPSED_RECORDS, (now - KEPT_S, _FORGOTTEN_AT_ONCE)).fetchall()
                 if gone:
-                    writer.execute(sql.KEEP_FORGOTTEN, (gone[-1][0],))
+                    writer.execute(sql.SET_COUNTER, (gone[-1][0], "records"))
                     writer.executemany(sql.DROP_RECORD, [row[1:] for row in gone])
                 rows = [
                     (each.subject, each.signer, each.is_key, each.since, each.until, pack(each.why)) for each in batch
@@ -147,7 +152,7 @@ class SqliteStore:
                 writer.executemany(sql.MERGE_RECORD, [row[:5] for row in rows])
                 if is_last:
                     writer.execute(sql.ADD_FEED, feed)
-                writer.execute(sql.STEP_COUNTER, ("revocations",))
+                writer.execute(sql.CHANGE_COUNTER, ("revocations",))
         return added
 
     def look_up(
@@ -168,10 +173,10 @@ class SqliteStore:
     ) -> Sequence[Record]:
         version = reader.execute(sql.COUNTER, ("revocations",)).fetchone()[0]
         known = self._forgotten
-        if known[0] != version:  # whatever forgets steps the version
-            self._forgotten = known = (version, reader.execute(sql.FORGOTTEN).fetchone()[0])
+        if known is None or known[0] != version:  # whatever forgets changes the version
+            self._forgotten = known = (version, reader.execute(sql.COUNTER, ("records",)).fetchone()[0])
         check_remembered(known[1], now)
-        return self._memo.look_up(version, subjects, signers, partial(_find, reader))
+        return self._memo.look_up((self._file.which, version), subjects, signers, partial(_find, reader))
 
     def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
         """Give the newest feed of each of `signers`; see `RevocationStore.feeds`."""
@@ -229,7 +234,11 @@ def _claim_refusal(writer: sqlite3.Connection, claims: Sequence[Claim], now: int
     if gone:
         writer.execute(sql.SET_COUNTER, (gone[-1][0], "claims"))
         writer.executemany(sql.DROP_CLAIM, [(id_,) for _, id_ in gone])
-    since, forgotten = writer.execute(sql.CLAIM_BOUNDS).fetchone()
+    bounds = writer.execute(sql.CLAIM_BOUNDS).fetchone()
+    if bounds is None:
+        message = "the state file does not say when it began, nor what it has forgotten"
+        raise unavailable(message)
+    since, forgotten = bounds
     floor = max(now - 1, forgotten)
     for place, each in enumerate(claims):
         if each.issued < since:

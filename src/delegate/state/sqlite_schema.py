@@ -13,7 +13,7 @@ from functools import cache
 from typing import Final
 
 APPLICATION_ID: Final = 0x646C6774  # "dlgt"
-VERSION: Final = 1
+VERSION: Final = 2
 
 _TABLES: Final = """
 CREATE TABLE claims (id BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID, STRICT;
@@ -40,10 +40,14 @@ CREATE TABLE feeds (
     signer BLOB PRIMARY KEY, sequence INTEGER NOT NULL, issued INTEGER NOT NULL, expires INTEGER NOT NULL
 ) WITHOUT ROWID, STRICT;
 
--- Of claims, pools and records: the latest `until` among those forgotten. Of revocations: how often they changed.
--- `since`, which files made by earlier programs lack: when this memory began.
+-- Of claims, pools and records: the latest `until` among those forgotten. Of revocations: another random number after
+-- each change. `since`: when this memory began.
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
-INSERT INTO counters VALUES ('claims', -1), ('pools', -1), ('revocations', 0)
+INSERT INTO counters VALUES ('claims', -1), ('pools', -1), ('records', -1), ('revocations', random());
+
+-- Which file this is: 16 random bytes.
+CREATE TABLE identity (id BLOB PRIMARY KEY) WITHOUT ROWID, STRICT;
+INSERT INTO identity VALUES (randomblob(16))
 """
 SCHEMA: Final = (
     *_TABLES.split(";"),
@@ -53,12 +57,16 @@ SCHEMA: Final = (
 
 COUNTER: Final = "SELECT value FROM counters WHERE name = ?"
 SET_COUNTER: Final = "UPDATE counters SET value = max(value, ?) WHERE name = ?"
-STEP_COUNTER: Final = "UPDATE counters SET value = value + 1 WHERE name = ?"
+# Counting up would come to the same number again in two copies of a file that went on apart.
+CHANGE_COUNTER: Final = "UPDATE counters SET value = random() WHERE name = ?"
+
+IDENTITY: Final = "SELECT id FROM identity"
 
 BEGIN_MEMORY: Final = "INSERT INTO counters VALUES ('since', ?)"
 # When the memory began, and the latest `until` among the claims that were forgotten.
 CLAIM_BOUNDS: Final = (
-    "SELECT coalesce((SELECT value FROM counters WHERE name = 'since'), 0), value FROM counters WHERE name = 'claims'"
+    "SELECT since.value, gone.value FROM counters AS since, counters AS gone"
+    " WHERE since.name = 'since' AND gone.name = 'claims'"
 )
 
 LAPSED_CLAIMS: Final = "SELECT until, id FROM claims WHERE until < ? ORDER BY until LIMIT ?"
@@ -84,11 +92,6 @@ LAPSED_CHARGES: Final = "SELECT DISTINCT claim_id FROM charges WHERE until < ? O
 LAPSED_RECORDS: Final = (
     "SELECT until, subject, signer, is_key FROM records WHERE NOT is_key AND until < ? ORDER BY until LIMIT ?"
 )
-# Files that were made before this was counted lack the row.
-KEEP_FORGOTTEN: Final = (
-    "INSERT INTO counters VALUES ('records', ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)"
-)
-FORGOTTEN: Final = "SELECT coalesce(max(value), -1) FROM counters WHERE name = 'records'"
 DROP_RECORD: Final = "DELETE FROM records WHERE subject = ? AND signer = ? AND is_key = ?"
 ADD_RECORD: Final = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)"
 MERGE_RECORD: Final = (
