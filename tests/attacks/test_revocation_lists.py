@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import tracemalloc
 from typing import Any
 
 import cbor2
 import pytest
 
-from delegate import Presentation, Reason, RevocationList, RevokedBlock, RevokedKey, Token, UnverifiedToken
+from delegate import (
+    AsyncVerifier,
+    Presentation,
+    Reason,
+    RevocationList,
+    RevokedBlock,
+    RevokedKey,
+    Token,
+    UnverifiedToken,
+)
 from delegate.authoring.signers import Signer
-from delegate.core.wire import armor, cose
+from delegate.core.chain import revocations
+from delegate.core.wire import armor, cbor, cose
 from delegate.errors import DelegateError
 from delegate.limits import REVOCATIONS, REVOCATIONS_BYTES
+from delegate.state import MemoryRevocations
 from tests.attacks.world import ALICE, AUDIENCE, MALLORY, NOW, PLANNER, READ, WORKER, minted, refusal, verifier
 
 PURPOSE = b"\x58\x37delegate/1 revocations\0"
@@ -167,3 +181,157 @@ def test_deep_nesting_and_vast_lengths() -> None:
         item = cose.byte_string(payload)
         protected = cose.protected_header(cose.ED25519, ALICE.public_key.thumbprint)
         reason_of(cbor2.dumps([6, cose.assemble(protected, item, bytes(64))]))
+
+
+LONG = 65_536  # bytes of a payload that is not decoded
+
+
+def framed(payload: bytes, signer: Signer = ALICE.signer, *, holds: bool = True) -> bytes:
+    """A list of any payload, signed or not."""
+    place = signer.public_key.thumbprint
+    protected, item = cose.protected_header(signer.public_key.algorithm, place), cose.byte_string(payload)
+    signature = signer.sign(cose.sig_structure(protected, PURPOSE + place, item)) if holds else bytes(64)
+    return b"\x82\x06" + cose.byte_string(cose.assemble(protected, item, signature))
+
+
+def full(count: int = 2_000, **more: Any) -> dict[Any, Any]:  # noqa: ANN401 - what a list says
+    """What a long list of Alice's says."""
+    keys = [[number.to_bytes(32), NOW] for number in range(1, count + 1)]
+    return {**claims_of(listed()), "keys": keys, **more}
+
+
+def encoded(claims: dict[Any, Any]) -> bytes:
+    """As it travels."""
+    return cbor2.dumps(claims, canonical=True)
+
+
+def test_a_long_list_reads_as_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Byte by byte or decoded whole: the same records, words and all."""
+    blocks = [[number.to_bytes(32), NOW + number, "wörds \N{SNOWMAN}"] for number in range(3)]
+    times = [0, 23, 24, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, NOW]
+    keys = [
+        [number.to_bytes(32), at, "x" * size]
+        for number, (at, size) in enumerate(zip(times, (1, 23, 24, 255, 256) * 2, strict=True))
+    ]
+    for claims in (full(), full(blocks=blocks), full(keys=[*keys, *full()["keys"][20:]])):
+        payload = encoded(claims)
+        assert len(payload) > LONG
+        read = RevocationList.parse(framed(payload))
+        with monkeypatch.context() as patch:
+            patch.setattr(revocations, "_LONG_PAYLOAD", 1 << 30)
+            assert RevocationList.parse(framed(payload)) == read
+        assert len(read.records) == len(claims["keys"]) + len(claims["blocks"])
+
+
+def altered(payload: bytes) -> dict[str, tuple[bytes, Reason]]:
+    """A long payload with one fault each, and why it is refused."""
+    at = payload.index(b"\x64keys")
+    head, behind = payload[:at], payload[payload.index(b"\x66blocks") :]
+    record = b"\x82\x58\x20" + bytes(32) + b"\x00"
+    array = payload[at + 5 : -len(behind)]
+    late = (9_999).to_bytes(32)
+
+    def with_last(entry: bytes) -> bytes:
+        return head + b"\x64keys\x99\x07\xd1" + array[3:] + entry + behind
+
+    return {
+        "no map": (b"\x87" + payload[1:], Reason.MALFORMED),
+        "of more claims": (b"\xa8" + payload[1:] + b"\x67another\x00", Reason.MALFORMED),
+        "of fewer": (b"\xa6" + payload[1:], Reason.MALFORMED),
+        "another behind": (payload + b"\x00", Reason.MALFORMED),
+        "cut": (payload[:-1], Reason.MALFORMED),
+        "cut within the first claims": (b"\xa7\x01\x7a\x00\xff\xff\xff" + payload[1:], Reason.MALFORMED),
+        "a tag first": (b"\xa7\x01\xc1\x00" + payload[3:], Reason.MALFORMED),
+        "without an end first": (b"\xa7\x01\x9f\x00\xff" + payload[3:], Reason.MALFORMED),
+        "many small ones first": (b"\xa7\x01\x98\x64" + b"\x80" * 100 + payload[3:], Reason.MALFORMED),
+        "small ones": (head + b"\x64keys\x9a\x00\x00\xff\xff" + b"\x80" * 70_000, Reason.MALFORMED),
+        "no array": (head + b"\x64keys\x5a\x00\x01\x00\x00" + bytes(65_536) + behind, Reason.MALFORMED),
+        "too many": (head + b"\x64keys\x9a\x00\x01\x00\x01" + record * 3_000, Reason.LIMIT_EXCEEDED),
+        "far too many": (head + b"\x64keys\x9b" + b"\xff" * 8 + record * 3_000, Reason.LIMIT_EXCEEDED),
+        "a longer head of an array": (head + b"\x64keys\x9a\x00\x00\x07\xd0" + array[3:] + behind, Reason.MALFORMED),
+        "a record of one": (with_last(b"\x81\x58\x20" + late), Reason.MALFORMED),
+        "a record of four": (with_last(b"\x84\x58\x20" + late + b"\x00\x61x\x00"), Reason.MALFORMED),
+        "a short subject": (with_last(b"\x82\x58\x1f" + late[1:] + b"\x00"), Reason.MALFORMED),
+        "no subject": (with_last(b"\x82\x78\x20" + b"a" * 32 + b"\x00"), Reason.MALFORMED),
+        "out of order": (with_last(record), Reason.NOT_CANONICAL),
+        "a time before": (with_last(b"\x82\x58\x20" + late + b"\x20"), Reason.MALFORMED),
+        "a time too late": (with_last(b"\x82\x58\x20" + late + b"\x1b" + b"\xff" * 8), Reason.MALFORMED),
+        "a longer head of a time": (with_last(b"\x82\x58\x20" + late + b"\x18\x17"), Reason.MALFORMED),
+        "a time without end": (with_last(b"\x82\x58\x20" + late + b"\x1f"), Reason.MALFORMED),
+        "why in bytes": (with_last(b"\x83\x58\x20" + late + b"\x00\x41x"), Reason.MALFORMED),
+        "why is empty": (with_last(b"\x83\x58\x20" + late + b"\x00\x60"), Reason.MALFORMED),
+        "why is no text": (with_last(b"\x83\x58\x20" + late + b"\x00\x61\xff"), Reason.MALFORMED),
+        "why is long": (with_last(b"\x83\x58\x20" + late + b"\x00\x79\x01\x01" + b"x" * 257), Reason.LIMIT_EXCEEDED),
+        "the arrays the other way round": (head + behind + payload[at : -len(behind)], Reason.MALFORMED),
+        "an array twice": (b"\xa7" + head[1:] + (payload[at : -len(behind)]) * 2, Reason.MALFORMED),
+        "another key for an array": (payload.replace(b"\x64keys", b"\x64kews"), Reason.MALFORMED),
+    }
+
+
+FAULTS = altered(encoded(full()))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_long_list_with_a_fault(fault: str) -> None:
+    """Whoever signs it: it is refused as it is read, and where its signature does not hold, before its records are."""
+    payload, reason = FAULTS[fault]
+    assert len(payload) > LONG
+    assert reason_of(framed(payload)) is reason
+    assert reason_of(framed(payload, holds=False)) in {reason, Reason.BAD_SIGNATURE}
+
+
+SMALL = b"\x80" * (REVOCATIONS_BYTES - 200)
+FLOODS = {
+    "in the envelope": b"\x82\x06" + SMALL,
+    "in the content": b"\x82\x06" + cose.byte_string(b"\x84" + SMALL[:-20]),
+    "in the payload": framed(SMALL, holds=False),
+    "among the first claims": framed(b"\xa7\x01\x9a\x00\x3f\xff\x00" + SMALL[7:], holds=False),
+    "as keys": framed(encoded(claims_of(listed()))[:-60] + SMALL[1_000:], holds=False),
+    "as records, signed": framed(FAULTS["small ones"][0][:-70_000] + SMALL[1_000:]),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_four_mebibytes_of_small_items_are_not_decoded(flood: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To decode them takes seconds and hundreds of MiB: no more is decoded at a time than a short list may hold."""
+    decoded: list[int] = []
+    real = cbor.decode
+
+    def decode(data: bytes) -> object:
+        decoded.append(len(data))
+        return real(data)
+
+    monkeypatch.setattr(cbor, "decode", decode)
+    assert len(flood) > REVOCATIONS_BYTES - 2_000
+    tracemalloc.start()
+    try:
+        assert reason_of(flood) in {Reason.MALFORMED, Reason.BAD_SIGNATURE}
+        assert tracemalloc.get_traced_memory()[1] < 32 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert max(decoded, default=0) < LONG
+
+
+def test_reading_a_list_does_not_hold_up_the_loop() -> None:
+    """Other tasks go on while a list is read, and while it is taken into memory."""
+    seen: set[int] = set()
+    main = threading.get_ident()
+
+    async def story() -> None:
+        taker = AsyncVerifier([ALICE.principal], audience=AUDIENCE, clock=lambda: NOW)
+        with pytest.MonkeyPatch.context() as patch:
+            for owner, name in ((revocations, "_read_long"), (MemoryRevocations, "add")):
+                real = getattr(owner, name)
+
+                def noted(*given: Any, _real: Any = real, **named: Any) -> Any:  # noqa: ANN401 - passed on
+                    seen.add(threading.get_ident())
+                    return _real(*given, **named)
+
+                patch.setattr(owner, name, noted)
+            assert await taker.accept_revocations(framed(encoded(full()))) == 2_001
+            with pytest.raises(DelegateError):
+                await taker.accept_revocations(FLOODS["as records, signed"])
+
+    asyncio.run(story())
+    assert seen
+    assert main not in seen

@@ -16,6 +16,7 @@ from delegate.core.chain.revocations import RevocationList
 from delegate.core.decide.decision import Answer, Granted, accepting, checking_chain, deciding
 from delegate.core.decide.drivers import drive, drive_awaiting, perform_awaiting
 from delegate.core.decide.settings import Settings
+from delegate.state.memory_revocations import MemoryRevocations
 from delegate.verifier.configuration import Base, presented
 from delegate.verifier.decision import Authorization, Decision
 from delegate.verifier.verified import VerifiedChain
@@ -172,8 +173,19 @@ class AsyncVerifier(Base):
         return Decision(await drive_awaiting(steps, settings), settings, self._policy)
 
     async def accept_revocations(self, source: RevocationList | str | bytes) -> int:
-        """Take over a revocation list; see `Verifier.accept_revocations`."""
-        return await drive_awaiting(accepting(source, self._generation, self._settings), self._settings)
+        """Take over a revocation list; see `Verifier.accept_revocations`.
+
+        The loop goes on meanwhile: a list is read, and taken into this process's memory, in a thread.
+        """
+        import asyncio
+
+        settings = self._settings
+        if not isinstance(source, RevocationList):
+            source = await asyncio.to_thread(RevocationList.parse, source)
+        steps = accepting(source, self._generation, settings)
+        if type(settings.revocations) is MemoryRevocations:
+            return await asyncio.to_thread(drive, steps, settings)
+        return await drive_awaiting(steps, settings)
 
     async def settle(self, granted: Authorization, actual: Mapping[str, int]) -> bool:
         """Give back to the budgets what a charge turned out not to need; see `Authorization.settle`."""

@@ -4,11 +4,14 @@ The rules of this file:
 
 - A list whose signature does not hold never becomes an object.
 - A list vouches for nobody: it brings its signer's key, and a record counts only where that very key has a say.
+- Anybody can send one, of any content: of a long one no more is decoded than says whose it is. Its records are read
+  after its signature held, byte by byte, and the first that is none ends it.
 - Records only ever add. A longer list keeps what a shorter one said; a block's may go once its chain is over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Final, NamedTuple, NoReturn, Self
 
 from delegate.core.chain.printable import is_plain, shown
@@ -27,6 +30,10 @@ _TYPES: Final[dict[object, type]] = {
 }  # fmt: skip
 _NEEDED: Final = (ISS, EXP, IAT, CNF, "seq")
 SUBJECT_BYTES: Final = 32
+_LONG_PAYLOAD: Final = 65_536  # bytes, from here on: what has the longer head in the COSE_Sign1
+_FIRST_ITEMS: Final = 64  # of iss, exp, iat, cnf and seq: some 20, whatever the key
+_ARRAYS: Final = {"keys": b"\x64keys", "blocks": b"\x66blocks"}
+_SUBJECT_HEAD: Final = b"\x58\x20"
 
 
 class Record(NamedTuple):
@@ -99,7 +106,7 @@ class RevocationList(Frozen):
                 UNSUPPORTED_ALGORITHM.
             VerificationError: WEAK_KEY, BAD_SIGNATURE.
 
-        Cost: one signature check, and about 2 µs a record. Source: SPEC §10.2.
+        Cost: one signature check, and about 2 µs a record of what its signer signed. Source: SPEC §10.2.
         """
         if not isinstance(source, (str, bytes)):
             message = f"a revocation list is text or bytes, not {type(source).__name__}"
@@ -107,7 +114,8 @@ class RevocationList(Frozen):
         data = armor.decode_revocations(source) if isinstance(source, str) else source
         signed = cose.open_list(envelope.parse_revocations(data))
         # The key is within: so what is decoded is framed before the signature held, and read after.
-        claims = cbor.decode(signed.payload)
+        behind = _first_claims(signed.payload) if len(signed.payload) >= _LONG_PAYLOAD else 0
+        claims = cbor.decode(b"\xa5" + signed.payload[1:behind] if behind else signed.payload)
         if not isinstance(claims, dict):
             _malformed("the claims are not a map")
         key = _key(claims.get(CNF))
@@ -117,16 +125,20 @@ class RevocationList(Frozen):
             raise TokenError(Reason.UNSUPPORTED_ALGORITHM, "alg is not that of the key")
         key.verify(cose.sig_structure(signed.protected, AAD + signed.kid, signed.payload_item), signed.signature)
         _check_claims(claims)
+        if behind:
+            records = _read_long(signed.payload, behind, key.thumbprint)
+        else:
+            records = (
+                *_records(claims.get("keys", ()), key.thumbprint, is_key=True),
+                *_records(claims.get("blocks", ()), key.thumbprint, is_key=False),
+            )
         return cls(
             issuer=claims[ISS],
             public_key=key,
             sequence=claims["seq"],
             issued=claims[IAT],
             expires=claims[EXP],
-            records=(
-                *_records(claims.get("keys", ()), key.thumbprint, is_key=True),
-                *_records(claims.get("blocks", ()), key.thumbprint, is_key=False),
-            ),
+            records=records,
             data=data,
         )
 
@@ -176,13 +188,118 @@ def _check_claims(claims: dict[Any, Any]) -> None:
     if not 0 < claims["seq"] <= INTEGER_MAX:
         _malformed("seq is out of range")
     count = len(claims.get("keys", ())) + len(claims.get("blocks", ()))
+    _check_count(count)
+
+
+def _check_count(count: int) -> None:
     if count > REVOCATIONS:
         raise TokenError(Reason.LIMIT_EXCEEDED, f"{count} records")
 
 
+def _first_claims(data: bytes) -> int:
+    """Say where the first five claims of a long payload end; what they are, decoding them tells."""
+    if not 0xA5 <= data[0] <= 0xA5 + len(_ARRAYS):
+        _not_of_form()
+    at = 1
+    left = 10
+    for _ in range(_FIRST_ITEMS):
+        kind, short = data[at] >> 5, data[at] & 31
+        at += 1
+        number = short
+        if short >= 24:
+            if short > 27:
+                _not_of_form()
+            start, at = at, at + (1 << short - 24)
+            number = int.from_bytes(data[start:at])
+        left -= 1
+        if kind in {2, 3}:
+            at += number
+        elif kind in {4, 5}:
+            left += number * (kind - 3)
+        if at >= len(data):
+            _not_of_form()
+        if not left:
+            return at
+    _not_of_form()
+
+
+def _read_long(data: bytes, at: int, signer: bytes) -> tuple[Record, ...]:
+    """Read the arrays behind the first five claims of a long payload, which are all that is left of it."""
+    found: list[Record] = []
+    left = data[0] - 0xA5
+    try:
+        for name, key in _ARRAYS.items():
+            if data.startswith(key, at):
+                kind, count, at = _head(data, at + len(key))
+                if kind != 4:
+                    _not_of_form()
+                _check_count(len(found) + count)
+                entries = _Entries(data, at, count)
+                found += _records(entries, signer, is_key=name == "keys")
+                at = entries.at
+                left -= 1
+    except (IndexError, UnicodeDecodeError):
+        _not_of_form()
+    if left or at != len(data):
+        _not_of_form()
+    return tuple(found)
+
+
+def _head(data: bytes, at: int) -> tuple[int, int, int]:
+    """Read the shortest head of an item: its kind, its number, and where it ends."""
+    kind, number = data[at] >> 5, data[at] & 31
+    if number < 24:
+        return kind, number, at + 1
+    size = 1 << number - 24
+    end = at + 1 + size
+    number = int.from_bytes(data[at + 1 : end])
+    if size > 8 or number < (24 if size == 1 else 1 << size * 4):
+        _not_of_form()
+    return kind, number, end
+
+
+class _Entries:
+    """The records of one array of a long payload, one after the other."""
+
+    __slots__ = ("_count", "_data", "at")
+
+    def __init__(self, data: bytes, at: int, count: int) -> None:
+        self._data = data
+        self._count = count
+        self.at = at
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[list[object]]:
+        data = self._data
+        for _ in range(self._count):
+            at = self.at
+            parts = data[at] - 0x80
+            if parts not in {2, 3} or not data.startswith(_SUBJECT_HEAD, at + 1):
+                _not_of_form()
+            start = at + 3
+            kind, moment, at = _head(data, start + SUBJECT_BYTES)
+            if kind:
+                _not_of_form()
+            entry: list[object] = [data[start : start + SUBJECT_BYTES], moment]
+            if parts == 3:
+                kind, size, at = _head(data, at)
+                if kind != 3:
+                    _not_of_form()
+                entry.append(data[at : at + size].decode())
+                at += size
+            self.at = at
+            yield entry
+
+
+def _not_of_form() -> NoReturn:
+    _malformed("a long list is not of its form")
+
+
 def _records(entries: Any, signer: bytes, *, is_key: bool) -> list[Record]:  # noqa: ANN401 - what was decoded
     """Read `keys` or `blocks`: `[subject, time]` or `[subject, time, why]`, strictly by their subjects."""
-    if type(entries) is list and not entries:
+    if type(entries) is not tuple and not len(entries):
         _malformed("an empty list of records")
     found = []
     last = b""

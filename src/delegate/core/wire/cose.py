@@ -39,6 +39,7 @@ _new: Final = tuple.__new__  # without the constructor that it makes, a tuple ta
 # The head of a Sig_structure under that header.
 COMMON_STRUCTURE: Final = _CONTEXT + _COMMON_HEAD[1:5]
 _LIST_PAYLOAD: Final = 42  # where the payload begins behind a header with a whole thumbprint
+_DECODED_BYTES: Final = 65_535  # to decode 4 MiB of small items takes seconds
 _BARE_HEADERS: Final = {algorithm: header for header, algorithm in _BARE.items()}
 
 
@@ -223,7 +224,9 @@ def _header_with_kid(data: bytes) -> tuple[int, bytes, int]:
 
 
 def _say_what_is_wrong(data: bytes) -> NoReturn:
-    """Decode what did not fit the exact bytes, and refuse it by name."""
+    """Decode what did not fit the exact bytes, and refuse it by name; what only a long list can be is not decoded."""
+    if len(data) > _DECODED_BYTES:
+        raise TokenError(Reason.MALFORMED, "not a COSE_Sign1 of this format")
     match cbor.decode(data):
         case [bytes() as protected, dict() as unprotected, bytes(), bytes() as signature]:
             header = cbor.decode(protected)
