@@ -311,3 +311,29 @@ def test_a_key_s_record_counts_for_that_key(signer: Identity, key: Identity, sin
     _, entry = chain_of_three()
     records = signer.revoke(keys=[RevokedKey(key.public_key.thumbprint, since)], now=NOON).records
     assert is_revoked(entry, records, NOON) is expected
+
+
+def test_a_journal_that_others_may_write_is_neither_read_nor_extended(desk: Desk) -> None:
+    """What it says would be anybody's word; nor is a link followed to where somebody wants it."""
+    desk.make("t", "mint", "--key", "alice.key", "--to", "planner.pub", "--can", "a", "--ttl", "1h")
+    path = desk.folder / "data" / "journal.jsonl"
+    before = path.read_bytes()
+    path.chmod(0o666)
+    mint = ("mint", "--key", "alice.key", "--to", "planner.pub", "--can", "a", "--ttl", "1h")
+    ran = desk.run(*mint)
+    assert (ran.status, ran.out[:5]) == (0, "dlgt_")
+    assert "warning: not in the journal" in ran.err
+    assert "others may write it, mode 666; chmod 600" in ran.err
+    assert path.read_bytes() == before
+    ran = desk.run("list")
+    assert (ran.status, "others may write it, mode 666" in ran.err) == (5, True)
+    target = path.with_name("target")
+    for there in (False, True):
+        path.unlink()
+        path.symlink_to(target)
+        ran = desk.run(*mint)
+        assert (ran.status, "it is a symbolic link" in ran.err) == (0, True)
+        assert target.exists() == there
+        assert (desk.run("list").status, target.exists()) == (5, there)
+        target.write_bytes(b"")
+    assert target.read_bytes() == b""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -438,3 +441,67 @@ def test_what_is_revoked_by_the_library_is_what_is_revoked_here(story: Desk) -> 
     token = Token.parse((story.folder / "planner.token").read_text())
     story.run(*REVOKE, "planner.token")
     assert kept(story).records == ALICE.revoke(blocks=[RevokedBlock.of(token)], now=NOON).records
+
+
+def test_two_commands_take_turns_with_a_list(story: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a lock of its own, which goes with it; who waits too long does nothing, and says so."""
+    lock = story.folder / ".revoked.dlgr.lock"
+    with lists.locked(str(story.folder / "revoked.dlgr")):
+        assert lock.stat().st_mode & 0o777 == 0o600
+        monkeypatch.setattr(lists, "_LOCK_S", 0.0)
+        ran = story.run(*REVOKE, "planner.token")
+        assert (ran.status, "another command has been extending it" in ran.err) == (5, True)
+        assert not (story.folder / "revoked.dlgr").exists()
+    assert not lock.exists()
+    assert story.run(*REVOKE, "planner.token").status == 0
+
+
+def test_a_folder_that_is_locked_holds_nobody_up(story: Desk) -> None:
+    """Whoever may read it can lock it, and that is nothing to a list."""
+    handle = os.open(story.folder, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    assert story.run(*REVOKE, "planner.token").status == 0
+    os.close(handle)
+
+
+def test_a_lock_that_was_removed_is_no_lock(tmp_path: Path) -> None:
+    """Whoever had it took it away when done: who opened it before takes the one that is there now."""
+    lock = tmp_path / "lock"
+    real = os.open
+
+    def opened(*given: Any, **named: Any) -> int:  # noqa: ANN401 - passed on
+        handle = real(*given, **named)
+        lock.unlink()
+        return handle
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", opened)
+        assert lists._taken(lock) is None
+    handle = lists._taken(lock)
+    assert handle is not None
+    assert lists._taken(lock) is None
+    os.close(handle)
+
+
+def test_a_lock_that_others_may_open_is_refused(story: Desk) -> None:
+    """They could hold it for as long as they like."""
+    lock = story.folder / ".revoked.dlgr.lock"
+    lock.touch()
+    lock.chmod(0o644)
+    ran = story.run(*REVOKE, "planner.token")
+    assert (ran.status, "others may open it, mode 644" in ran.err) == (5, True)
+    lock.unlink()
+    lock.symlink_to("elsewhere")
+    ran = story.run(*REVOKE, "planner.token")
+    assert (ran.status, "it is a symbolic link" in ran.err) == (5, True)
+    assert not (story.folder / "elsewhere").exists()
+
+
+def test_a_file_system_without_locks_takes_a_revocation(story: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Better no lock than none."""
+
+    def without(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(fcntl, "flock", without)
+    assert story.run(*REVOKE, "planner.token").status == 0

@@ -436,29 +436,41 @@ def test_a_ledger_that_cannot_say_what_is_left(clerk: Desk, monkeypatch: pytest.
         ("inspect", "t", *TRUST),
         ("check", "t", *TRUST, *READ),
         ("verify", "t", *TRUST),
+        ("verify", "t", *TRUST, *READ, *HERE),
+        ("revoke", "t", "--key", "alice.key", "--list", "new.dlgr"),
+        ("revocations", "import", "a.dlgr"),
         ("staple", "t", "--key", "alice.key"),
     ],
     ids=lambda command: command[0],
 )
-def test_looking_makes_no_state(clerk: Desk, command: tuple[str, ...]) -> None:
-    """A typing error in `--state` is told, and answered by no empty file; in an absolute path and with escapes too."""
+def test_no_command_makes_a_state_by_itself(clerk: Desk, command: tuple[str, ...]) -> None:
+    """A typing error in `--state` is told, and answered by no empty file; in an absolute path and with escapes too.
+
+    A revocation that went into it would have reached nobody; nor was the list made, which says that it was.
+    """
     clerk.make("t", *MINT, "--budget", "calls=3")
+    clerk.run("revoke", "t", "--key", "alice.key", "--list", "a.dlgr")
     for url, name in (
         ("sqlite:///stat.db", "stat.db"),
         (f"sqlite:///{clerk.folder}/stat.db", f"{clerk.folder}/stat.db"),
         ("sqlite:///no%20state.db", "no state.db"),
     ):
         ran = clerk.run(*command, "--state", url, now=None)
-        assert (ran.status, ran.out, ran.err) == (5, "", f"error: no such state file: {name}\n")
+        assert (ran.status, ran.out, ran.err) == (
+            *(5, ""),
+            f"error: no such state file: {name} (to make it: delegate doctor --state URL --create)\n",
+        )
+    assert not (clerk.folder / "new.dlgr").exists()
     assert not [each for each in clerk.folder.glob("*.db*") if each.name != "state.db"]  # that one is the desk's
 
 
-def test_what_changes_a_state_makes_it(clerk: Desk) -> None:
-    """The first decision, the first revocation, the first list."""
+def test_create_makes_a_state(clerk: Desk) -> None:
+    """Where it is said: to revoke into it, to import into it, or to look at it. Where it is there, it is as it was."""
     clerk.make("t", *MINT)
-    ask(clerk, "--state", "sqlite:///one.db")  # decided, whatever the answer: this store is younger than the proof
     revoke = ("revoke", "t", "--key", "alice.key", "--list", "revoked.dlgr")
-    assert clerk.run(*revoke, "--state", "sqlite:///two.db", now=None).status == 0
-    assert clerk.run("revocations", "import", "revoked.dlgr", "--state", "sqlite:///three.db", now=None).status == 0
+    assert clerk.run(*revoke, "--state", "sqlite:///one.db", "--create", now=None).status == 0
+    imported = ("revocations", "import", "revoked.dlgr", "--create", "--json")
+    news = [clerk.run(*imported, "--state", "sqlite:///two.db", now=None).json["new_in_state"] for _ in range(2)]
+    assert news == [1, 0]
+    assert clerk.run("doctor", "--state", "sqlite:///three.db", "--create", now=None).status == 0
     assert sorted(each.name for each in clerk.folder.glob("*.db")) == ["one.db", "state.db", "three.db", "two.db"]
-    assert clerk.run("doctor", "--state", "sqlite:///two.db", now=None).status == 0

@@ -135,8 +135,7 @@ def verify(
     facts = _facts(env)
     given = read_token(token, out)
     service = audience if audience is not None else claimed_audience(given)
-    may_make = request is not None
-    with open_backing(list_files, revoker_files, max_age_s, state_url, now=at, may_make=may_make) as backing:
+    with open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing:
         inspection = Inspection(
             given=given,
             backing=backing,

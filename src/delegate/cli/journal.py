@@ -5,6 +5,7 @@ The rules of this file:
 - Never a token, never a secret: ids, names, times, and what was permitted, as text.
 - One line, one JSON object, one appending write: two commands at once do not tear each other's lines.
 - A line that is torn or somebody else's is skipped and counted; no line is an error.
+- It is its owner's alone: no link is followed, and what others may write is neither read nor extended.
 - A journal that cannot be written is a warning: what was asked for is the token, or the list.
 """
 
@@ -29,6 +30,7 @@ from delegate.core.wire import cose
 from delegate.errors import DelegateError
 from delegate.explain.hops import Hop, hops_of
 from delegate.limits import BLOCKS, TIME_MAX
+from delegate.state.own_file import open_own
 from delegate.views.grants import budget_text, freshness_text, hops_text
 from delegate.views.layout import escaped
 from delegate.views.moments import moment
@@ -252,8 +254,7 @@ def _note(out: Output, said: Mapping[str, object]) -> None:
 
 
 def _append(path: Path, line: bytes) -> None:
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-    handle = os.open(path, flags, 0o600)
+    handle = open_own(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     with os.fdopen(handle, "r+b", buffering=0) as file:
         # Behind a torn line, begin a new one: else this one would be lost with it.
         end = file.seek(0, os.SEEK_END)
@@ -268,14 +269,14 @@ def read() -> Journal:
     """Read the journal.
 
     Raises:
-        Failure: it is there and cannot be read.
+        Failure: it is there and cannot be read, or is not its owner's alone to write.
     """
     path = journal_path()
     entries: dict[bytes, Entry] = {}
     revoked: list[Revoked] = []
     skipped = 0
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
             for line in iter(lambda: file.readline(_LINE_BYTES), b""):
                 found = _line(line)
                 if isinstance(found, Entry):

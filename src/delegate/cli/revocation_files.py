@@ -3,7 +3,8 @@
 The rules of this file:
 
 - A file is replaced whole or not at all: written beside, synced, renamed.
-- Whoever extends a list holds its folder's lock from reading to renaming: no record is lost between two commands.
+- Whoever extends a list holds its lock from reading to renaming: no record is lost between two commands. The lock is a
+  file of its own beside the list, which its owner alone can open: nobody else can hold it, and who waits gives up.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,7 +25,10 @@ from delegate.core.chain.printable import shown
 from delegate.core.chain.revocations import RevocationList
 from delegate.errors import DelegateError
 from delegate.limits import REVOCATIONS_BYTES
+from delegate.state.own_file import open_own
 
+_LOCK_S: Final = 10.0  # a list is read, signed and written in a second
+_LOCK_AGAIN_S: Final = 0.02
 _FILE_BYTES: Final = REVOCATIONS_BYTES * 2  # its text form, with white space around
 
 
@@ -54,22 +59,46 @@ def read_earlier(path: str) -> RevocationList | None:
 
 @contextmanager
 def locked(path: str) -> Iterator[None]:
-    """Hold the lock of the file's folder, where the system has such locks."""
+    """Hold the list's lock, where the system has such locks; raises Failure where another command holds it for long."""
     if os.name != "posix":
         yield
         return
-    import fcntl
-
+    target = Path(path).resolve()
+    lock = target.with_name(f".{target.name}.lock")
+    end = time.monotonic() + _LOCK_S
     try:
-        handle = os.open(Path(path).resolve().parent, os.O_RDONLY)
+        while (handle := _taken(lock)) is None:
+            if time.monotonic() > end:
+                message = f"{shown(path)}: another command has been extending it for {_LOCK_S:.0f} s; nothing was done"
+                raise Failure(Status.FILES, message)
+            time.sleep(_LOCK_AGAIN_S)
     except OSError as error:
-        raise file_failure(path, error) from None
+        raise file_failure(lock, error) from None
     try:
-        with suppress(OSError):  # a file system without locks: better no lock than no revocation
-            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
+        lock.unlink(missing_ok=True)  # while it is held: whoever waits for it sees that it is gone
         os.close(handle)
+
+
+def _taken(lock: Path) -> int | None:
+    """Take a lock and give its descriptor; `None` where another command has it, or has just removed it."""
+    import fcntl
+
+    handle = open_own(lock, os.O_RDWR | os.O_CREAT, alone=True)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:  # a file system without locks: better no lock than no revocation
+            pass
+        if os.path.samestat(os.fstat(handle), lock.lstat()):
+            return handle
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(handle)
+    return None
 
 
 def write_list(path: str, revocations: RevocationList) -> None:

@@ -13,7 +13,7 @@ from delegate.cli.revocation_files import locked, read_list, write_list
 from delegate.cli.revoke import add_to_store
 from delegate.cli.sources import read_identity, read_principal
 from delegate.cli.status import Status
-from delegate.cli.stores import state_option
+from delegate.cli.stores import create_option, state_option
 from delegate.core.chain.printable import counted, shown
 from delegate.core.chain.revocations import Record, RevocationList
 from delegate.errors import Reason
@@ -142,9 +142,16 @@ def merge(
 )
 @file_argument
 @state_option
+@create_option
 @now_option
 @json_option
-def import_(file: str, state_url: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT001
+def import_(
+    file: str,
+    state_url: str | None,
+    may_make: bool,  # noqa: FBT001
+    now: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> None:
     """Add a list FILE to the verifiers' store. This cannot be undone."""
     out = Output("revocations import", as_json=as_json)
     at = clock(now)
@@ -154,7 +161,7 @@ def import_(file: str, state_url: str | None, now: int | None, as_json: bool) ->
             f"the list expired on {when_from(found.expires, at)}: its records count, but newer ones may be missing"
         )
     data = _json(found)
-    new = add_to_store(out, state_url or "", found, data)
+    new = add_to_store(out, state_url or "", found, data, may_make=may_make)
     out.result({**data, "new_in_state": new}, ())
 
 

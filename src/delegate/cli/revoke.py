@@ -29,7 +29,7 @@ from delegate.cli.output import Failure, Output, failure_of
 from delegate.cli.revocation_files import locked, read_earlier, write_list
 from delegate.cli.sources import read_identity, read_principal, read_token
 from delegate.cli.status import Status
-from delegate.cli.stores import opened, state_option
+from delegate.cli.stores import create_option, opened, state_option
 from delegate.core.chain.printable import counted, shown
 from delegate.core.chain.revocations import RevocationList
 from delegate.core.keys.principal import Principal
@@ -89,6 +89,7 @@ class Target:
     "--ttl", type=duration, default="24h", metavar="DURATION", help="How long the list counts as fresh. Default: 24h."
 )
 @state_option
+@create_option
 @journal_option
 @passphrase_options
 @now_option
@@ -104,6 +105,7 @@ def revoke(
     why: str | None,
     ttl: int,
     state_url: str | None,
+    may_make: bool,  # noqa: FBT001
     noted: bool,  # noqa: FBT001
     prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
@@ -125,7 +127,7 @@ def revoke(
     target = None if what is None and holder is not None else _target(what, hop, until, identity, out)
     blocks = [] if target is None else [RevokedBlock(target.block_id, target.until, why or "")]
     keys = [] if holder is None else [RevokedKey(holder.public_key.thumbprint, since or 0, why or "")]
-    seen = 0 if state_url is None else _newest_number(state_url, identity)
+    seen = 0 if state_url is None else _newest_number(state_url, identity, may_make=may_make)
     with locked(list_file):
         earlier = read_earlier(list_file)
         made = _sign_next(identity, list_file, earlier, blocks, keys, seen, ttl, at)
@@ -150,17 +152,17 @@ def revoke(
         "new_in_state": None,
     }
     if state_url is not None:
-        data["new_in_state"] = add_to_store(out, state_url, made, data)
+        data["new_in_state"] = add_to_store(out, state_url, made, data, may_make=may_make)
     out.result(data, ())
 
 
-def add_to_store(out: Output, url: str, made: RevocationList, data: dict[str, object]) -> int:
+def add_to_store(out: Output, url: str, made: RevocationList, data: dict[str, object], *, may_make: bool) -> int:
     """Add a list to the verifiers' store; gives how many of its records are new there.
 
     By the system's clock, whatever `--now` says: a store forgets what is over, and must not do so early.
     """
     try:
-        with opened(url, may_make=True) as state:
+        with opened(url, may_make=may_make) as state:
             new = state.revocations.add(made.feed, made.records, now=clock(None))
     except DelegateError as error:
         raise failure_of(error, None, data) from None
@@ -168,10 +170,10 @@ def add_to_store(out: Output, url: str, made: RevocationList, data: dict[str, ob
     return new
 
 
-def _newest_number(url: str, identity: Identity) -> int:
+def _newest_number(url: str, identity: Identity, *, may_make: bool) -> int:
     """Say which number verifiers have seen of a signer. A store that is down must not keep the list from being made."""
     try:
-        with opened(url, may_make=True) as state:
+        with opened(url, may_make=may_make) as state:
             feeds = state.revocations.feeds()
     except StateError:
         return 0

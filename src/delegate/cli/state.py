@@ -9,7 +9,7 @@ from delegate.cli.options import example, json_option, token_argument
 from delegate.cli.output import Failure, Output
 from delegate.cli.sources import read_token
 from delegate.cli.status import Status
-from delegate.cli.stores import opened, state_option
+from delegate.cli.stores import create_option, opened, state_option
 from delegate.core.chain.printable import counted, shown
 from delegate.explain.hops import hops_of
 
@@ -44,16 +44,19 @@ def show(token: str | None, state_url: str | None, as_json: bool) -> None:  # no
     out.result({"pools": pools}, lines)
 
 
-@click.command(epilog=example("delegate doctor --state redis://localhost"))
+@click.command(
+    epilog=example("delegate doctor --state redis://localhost", "delegate doctor --state sqlite:///state.db --create")
+)
 @state_option
+@create_option
 @json_option
-def doctor(state_url: str | None, as_json: bool) -> None:  # noqa: FBT001
+def doctor(state_url: str | None, may_make: bool, as_json: bool) -> None:  # noqa: FBT001
     """Check the settings of a store.
 
     Shows which of them could lose a revocation or a charge.
     """
     out = Output("doctor", as_json=as_json)
-    with opened(state_url) as state:
+    with opened(state_url, may_make=may_make) as state:
         findings = state.check()
     data = {
         "findings": [{"ok": finding.ok, "what": finding.what, "detail": finding.detail} for finding in findings],

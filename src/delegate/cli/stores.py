@@ -3,7 +3,8 @@
 The rules of this file:
 
 - A URL may hold a password: none of it is printed.
-- Who only looks makes no file: one that is not there is most likely a typing error, and an empty one would answer.
+- No file is made without `--create`: one that is not there is most likely a typing error. An empty one would answer: a
+  revocation that went into it would reach nobody, and a proof that it took could be used where it counts.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ state_option = click.option(
     "--state", "state_url", envvar=STATE_VARIABLE, metavar="URL", help="The verifiers' store. Default: DELEGATE_STATE."
 )
 
+create_option = click.option(
+    "--create", "may_make", is_flag=True, help="Make the state file if there is none, which is an error otherwise."
+)
+
 
 @contextmanager
 def opened(url: str | None, *, may_make: bool = False) -> Iterator[State]:
@@ -50,7 +55,9 @@ def opened(url: str | None, *, may_make: bool = False) -> Iterator[State]:
         raise click.UsageError(message)
     file = file_of(url)
     if file and not may_make and not os.path.lexists(file):
-        raise Failure(Status.FILES, f"no such state file: {shown(file)}")
+        raise Failure(
+            Status.FILES, f"no such state file: {shown(file)} (to make it: delegate doctor --state URL --create)"
+        )
     try:
         state = connect(url, deadline=_DEADLINE_S)
     except ValueError:

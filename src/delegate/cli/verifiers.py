@@ -135,11 +135,8 @@ def open_backing(
     state_url: str | None,
     *,
     now: int,
-    may_make: bool = False,
 ) -> Iterator[Backing]:
     """Read what a verifier rests on; the stores stay open until the command is done.
-
-    With `may_make` a state file that is not there is made: for who decides, and not for who only looks.
 
     Raises:
         click.UsageError: options that do not go together. Failure: a file.
@@ -150,7 +147,7 @@ def open_backing(
         message = "--max-revocation-age: say whose lists: --revoker alice.pub"
         raise click.UsageError(message)
     lists = list(map(read_list, list_files))
-    with opened(state_url, may_make=may_make) if state_url else nullcontext() as state:
+    with opened(state_url) if state_url else nullcontext() as state:
         found = None if state is None else state.revocations
         if lists:
             found = MemoryRevocations() if found is None else _Joined(found, MemoryRevocations())
