@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -108,10 +111,25 @@ def test_a_holder_travels_in_the_environment() -> None:
     """`to_env` gives two variables, and `from_env` the same holder; the token's variable holds no secret."""
     environ = HOLDER.to_env()
     assert set(environ) == {"DELEGATE_TOKEN", "DELEGATE_KEY"}
-    again = Holder.from_env({**environ, "PATH": "/bin"})
+    given = {**environ, "PATH": "/bin"}
+    again = Holder.from_env(given)
     assert (again.identity.principal, again.token) == (AGENT.principal, TOKEN)
+    assert given == {"PATH": "/bin"}
     for form in forms(bytes(reversed(range(32)))):
         assert form not in environ["DELEGATE_TOKEN"]
+
+
+def test_what_is_started_later_does_not_inherit_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is taken out of this process's environment, and only read where nothing can be taken out."""
+    for name, value in HOLDER.to_env().items():
+        monkeypatch.setenv(name, value)
+    frozen = MappingProxyType(HOLDER.to_env())
+    assert Holder.from_env(frozen).token == Holder.from_env(frozen).token == TOKEN
+    assert Holder.from_env().token == TOKEN
+    command = [sys.executable, "-c", "import os; print(sorted(set(os.environ) & {'DELEGATE_TOKEN', 'DELEGATE_KEY'}))"]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "[]\n"  # noqa: S603 - ours
+    with pytest.raises(TokenError, match="must both be set"):
+        Holder.from_env()
 
 
 def test_a_key_that_cannot_leave_stays() -> None:
@@ -139,9 +157,10 @@ def test_a_key_that_cannot_leave_stays() -> None:
 def test_a_broken_environment_is_a_token_error(environ: dict[str, str]) -> None:
     """A variable is missing, cut off or not what it should be; the error repeats none of it."""
     with pytest.raises(TokenError) as caught:
-        Holder.from_env(environ)
+        Holder.from_env(environ := dict(environ))
     for form in forms(bytes(reversed(range(32)))):
         assert form not in str(caught.value)
+    assert environ == {}  # nor does it stay
 
 
 def test_a_holder_holds_its_own_chain() -> None:

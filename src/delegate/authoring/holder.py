@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Final, Unpack
 
@@ -92,18 +93,28 @@ class Holder:
         }
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Holder:
-        """Read what `to_env` gave.
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Holder:
+        """Take what `to_env` gave out of the environment: what is started later does not inherit the key.
+
+        Args:
+            environ: `None`: this process's own environment. Both variables are removed from a mapping that can be
+                changed, whatever comes of them; of another they are only read. What the system shows of a process as it
+                was started (`/proc/PID/environ`) it shows still, to the same user.
 
         Raises:
             TokenError: MALFORMED: a variable is missing or is not what it should be.
             AttenuationError: PROOF_WRONG_KEY: the two do not belong together.
         """
-        name, _, seed = environ.get(KEY_VARIABLE, "").partition(" ")
-        if not seed or TOKEN_VARIABLE not in environ:
+        given = os.environ if environ is None else environ
+        said, text = given.get(KEY_VARIABLE), given.get(TOKEN_VARIABLE)
+        if isinstance(given, MutableMapping):
+            given.pop(KEY_VARIABLE, None)
+            given.pop(TOKEN_VARIABLE, None)
+        name, _, seed = (said or "").partition(" ")
+        if not seed or text is None:
             raise TokenError(Reason.MALFORMED, f"{TOKEN_VARIABLE} and {KEY_VARIABLE} must both be set")
         try:
             identity = Identity.from_seed(name, from_base64url(seed))
         except (TokenError, ValueError):
             raise TokenError(Reason.MALFORMED, f"{KEY_VARIABLE} is not a name and a key") from None
-        return cls(identity, Token.parse(environ[TOKEN_VARIABLE]))
+        return cls(identity, Token.parse(text))
