@@ -20,7 +20,7 @@ import pytest
 
 from delegate import StateError, VerificationError
 from delegate.core.chain.revocations import Feed, Record
-from delegate.core.decide.recent import Process
+from delegate.core.decide.remembered import Process
 from delegate.limits import TIME_MAX
 from delegate.state import Charge, Claim, Refused, sqlite_file, sqlite_schema
 from delegate.state.common import unavailable

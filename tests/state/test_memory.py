@@ -26,7 +26,7 @@ from delegate import (
     Verifier,
 )
 from delegate.core.chain.revocations import Feed, Record
-from delegate.core.decide.recent import ProcessLock, Recent
+from delegate.core.decide.remembered import ProcessLock, Recent
 from delegate.limits import TIME_MAX
 from delegate.state import Charge, Claim, MemoryLedger, MemoryRevocations, Refused, claims, connect
 

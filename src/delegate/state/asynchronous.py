@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from delegate.core.chain.revocations import Feed, Record
-from delegate.core.decide.recent import this_process
+from delegate.core.decide.remembered import this_process
 from delegate.core.decide.stores import AsyncLedger, AsyncReplayStore, AsyncRevocationStore, Charge, Claim, Outcome
 from delegate.state.common import unavailable
 from delegate.state.engines import DEADLINE_S, State, connect

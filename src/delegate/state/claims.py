@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Final
 
-from delegate.core.decide.recent import ProcessLock, this_process
+from delegate.core.decide.remembered import ProcessLock, this_process
 from delegate.core.decide.stores import Claim, Refused
 from delegate.state.common import from_before, lapsed, twice, unavailable
 

@@ -22,7 +22,7 @@ from queue import SimpleQueue
 from threading import Lock, Semaphore, Thread
 from typing import Any, Final, Generic, TypeVar
 
-from delegate.core.decide.recent import ProcessLock, this_process
+from delegate.core.decide.remembered import ProcessLock, this_process
 from delegate.errors import DelegateError, StateError
 from delegate.state.common import unavailable
 

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from delegate.core.decide.recent import this_process
+from delegate.core.decide.remembered import this_process
 from delegate.core.decide.stores import Charge, Claim, Outcome, Refused
 from delegate.state.claims import claims_of
 from delegate.state.common import check_actual, check_charges, pool_lapsed, refunds, unavailable

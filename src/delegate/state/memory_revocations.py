@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from delegate.core.chain.revocations import Feed, Record
-from delegate.core.decide.recent import ProcessLock
+from delegate.core.decide.remembered import ProcessLock
 from delegate.state.common import KEPT_S, check_remembered, current, merge, unavailable
 
 _CAPACITY: Final = 1_000_000  # about 600 MB

@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable
 from threading import Event, Thread
 from typing import Final, NamedTuple, Protocol
 
-from delegate.core.decide.recent import ProcessLock, this_process
+from delegate.core.decide.remembered import ProcessLock, this_process
 
 _BEAT_S: Final = 0.25
 _RELIED_ON_S: Final = 1.0

@@ -29,7 +29,7 @@ from threading import Lock
 from typing import Final, TypeVar
 from weakref import WeakSet
 
-from delegate.core.decide.recent import ProcessLock, this_process
+from delegate.core.decide.remembered import ProcessLock, this_process
 from delegate.errors import StateError
 from delegate.state.common import unavailable
 from delegate.state.own_file import check_own
