@@ -11,7 +11,6 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar, Final, NamedTuple, NoReturn, Self
 
 from delegate.core.chain.printable import is_plain, shown
@@ -234,9 +233,8 @@ def _read_long(data: bytes, at: int, signer: bytes) -> tuple[Record, ...]:
                 if kind != 4:
                     _not_of_form()
                 _check_count(len(found) + count)
-                entries = _Entries(data, at, count)
+                entries, at = _entries(data, at, count)
                 found += _records(entries, signer, is_key=name == "keys")
-                at = entries.at
                 left -= 1
     except (IndexError, UnicodeDecodeError):
         _not_of_form()
@@ -258,39 +256,25 @@ def _head(data: bytes, at: int) -> tuple[int, int, int]:
     return kind, number, end
 
 
-class _Entries:
-    """The records of one array of a long payload, one after the other."""
-
-    __slots__ = ("_count", "_data", "at")
-
-    def __init__(self, data: bytes, at: int, count: int) -> None:
-        self._data = data
-        self._count = count
-        self.at = at
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[list[object]]:
-        data = self._data
-        for _ in range(self._count):
-            at = self.at
-            parts = data[at] - 0x80
-            if parts not in {2, 3} or not data.startswith(_SUBJECT_HEAD, at + 1):
-                _not_of_form()
-            start = at + 3
-            kind, moment, at = _head(data, start + SUBJECT_BYTES)
-            if kind:
-                _not_of_form()
-            entry: list[object] = [data[start : start + SUBJECT_BYTES], moment]
-            if parts == 3:
-                kind, size, at = _head(data, at)
-                if kind != 3:
-                    _not_of_form()
-                entry.append(data[at : at + size].decode())
-                at += size
-            self.at = at
-            yield entry
+def _entries(data: bytes, at: int, count: int) -> tuple[list[list[object]], int]:
+    """Read the records of one array of a long payload, and say where it ends."""
+    found: list[list[object]] = []
+    for _ in range(count):
+        parts = data[at] - 0x80
+        if parts not in {2, 3} or not data.startswith(_SUBJECT_HEAD, at + 1):
+            _not_of_form()
+        subject = data[at + 3 : at + 3 + SUBJECT_BYTES]
+        kind, moment, at = _head(data, at + 3 + SUBJECT_BYTES)
+        entry: list[object] = [subject, moment]
+        if parts == 3:
+            why_kind, size, at = _head(data, at)
+            kind |= why_kind ^ 3
+            entry.append(data[at : at + size].decode())
+            at += size
+        if kind:  # the time is not an integer from 0, or why not a text
+            _not_of_form()
+        found.append(entry)
+    return found, at
 
 
 def _not_of_form() -> NoReturn:
@@ -299,7 +283,7 @@ def _not_of_form() -> NoReturn:
 
 def _records(entries: Any, signer: bytes, *, is_key: bool) -> list[Record]:  # noqa: ANN401 - what was decoded
     """Read `keys` or `blocks`: `[subject, time]` or `[subject, time, why]`, strictly by their subjects."""
-    if type(entries) is not tuple and not len(entries):
+    if type(entries) is list and not entries:
         _malformed("an empty list of records")
     found = []
     last = b""
