@@ -198,7 +198,7 @@ class Maker:
             is_open=lambda wire: not wire.closed.is_set(),
             close=lambda wire: wire.closed.set(),
             sever=lambda wire: wire.closed.set(),
-            secret="hunter2",
+            secrets=("hunter2",),
         )
         return Links(driver, deadline_s=deadline_s, count=count)
 
@@ -236,7 +236,7 @@ def test_a_connection_is_used_again_until_something_goes_wrong_on_it() -> None:
     assert links.ask(lambda wire: wire) is maker.made[1]
     maker.made[1].closed.set()  # while nobody looked
     assert links.ask(lambda wire: wire) is maker.made[2]
-    assert one_line(ValueError("one\x1b[0m\ntwo"), "") == "one\N{REPLACEMENT CHARACTER}[0m"
+    assert one_line(ValueError("one\x1b[0m\ntwo"), ()) == "one\N{REPLACEMENT CHARACTER}[0m"
     links.close()
 
 

@@ -3,12 +3,11 @@
 The rules of this file:
 
 - A driver is imported when a URL asks for it, in the one module that uses it.
-- A password is in the URL that the caller gives and in nothing that is printed.
+- A password is in the URL that the caller gives and in nothing that is printed: see `urls.py`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -22,9 +21,6 @@ from delegate.state.memory_replay import MemoryReplay
 from delegate.state.memory_revocations import MemoryRevocations
 
 DEADLINE_S: Final = 0.25
-# Where a URL can hold a password; of a login up to the last `@`, also where it should have been escaped.
-_LOGIN: Final = re.compile(r"(://[^/?#:@]*):[^?#]*@")
-_QUERY: Final = re.compile(r"((?:password|passwd|sslpassword)=)[^&]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +31,7 @@ class State:
     connections of their own.
 
     Attributes:
-        url: which engine; without its password.
+        url: which engine, host and database.
         revocations: what was revoked.
         replay: which proofs were used.
         ledger: what was spent.
@@ -77,6 +73,12 @@ class _Store(RevocationStore, ReplayStore, Ledger, Protocol):
     def close(self) -> None: ...
 
 
+class _ServerStore(_Store, Protocol):
+    """The same on a server; `url` is what may be shown of its URL."""
+
+    url: str
+
+
 def connect(url: str, *, deadline: float = DEADLINE_S) -> State:
     """Open the stores that a URL names.
 
@@ -96,6 +98,10 @@ def connect(url: str, *, deadline: float = DEADLINE_S) -> State:
     if not deadline > 0:
         message = "a deadline is a number of seconds above 0"
         raise ValueError(message)
+    opened = _SERVERS.get(url.partition("://")[0])
+    if opened is not None:
+        store = opened(url, deadline)
+        return _state(store.url, deadline, store)
     try:
         scheme, place, path, query, fragment = urlsplit(url)
     except ValueError:
@@ -105,10 +111,6 @@ def connect(url: str, *, deadline: float = DEADLINE_S) -> State:
         return _in_memory(url, deadline)
     if scheme == "sqlite" and not (place or query or fragment) and len(path) > 1:
         return _state(url, deadline, _sqlite(unquote(path[1:]), deadline))
-    if scheme in {"redis", "rediss", "unix"}:
-        return _state(url, deadline, _redis(url, deadline))
-    if scheme in {"postgresql", "postgres"}:
-        return _state(url, deadline, _postgres(url, deadline))
     message = "a state URL is memory://, sqlite:///path, redis://…, rediss://…, unix://… or postgresql://…"
     raise ValueError(message)
 
@@ -122,14 +124,9 @@ def file_of(url: str) -> str | None:
     return unquote(parts.path[1:]) if parts.scheme == "sqlite" and not parts.netloc else None
 
 
-def masked(url: str) -> str:
-    """Give a URL without its password."""
-    return _QUERY.sub(r"\1***", _LOGIN.sub(r"\1:***@", url))
-
-
 def _state(url: str, deadline: float, store: _Store) -> State:
     return State(
-        url=masked(url),
+        url=url,
         revocations=store,
         replay=store,
         ledger=store,
@@ -158,7 +155,7 @@ def _sqlite(path: str, deadline: float) -> _Store:
     return SqliteStore(path, deadline=deadline)
 
 
-def _redis(url: str, deadline: float) -> _Store:
+def _redis(url: str, deadline: float) -> _ServerStore:
     try:
         from delegate.state.redis import RedisStore
     except ImportError as error:
@@ -166,7 +163,7 @@ def _redis(url: str, deadline: float) -> _Store:
     return RedisStore(url, deadline=deadline)
 
 
-def _postgres(url: str, deadline: float) -> _Store:
+def _postgres(url: str, deadline: float) -> _ServerStore:
     try:
         from delegate.state.postgres import PostgresStore
     except ImportError as error:
@@ -176,3 +173,9 @@ def _postgres(url: str, deadline: float) -> _Store:
 
 def _missing(extra: str) -> ImportError:
     return ImportError(f"this state URL needs an extra: pip install 'delegate-token[{extra}]'")
+
+
+_SERVERS: Final[dict[str, Callable[[str, float], _ServerStore]]] = {
+    **dict.fromkeys(("redis", "rediss", "unix"), _redis),
+    **dict.fromkeys(("postgresql", "postgres"), _postgres),
+}
