@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo test lint bench vectors fuzz kill clean
+.PHONY: help demo test lint bench vectors fuzz kill surroundings clean
 .DELETE_ON_ERROR:
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make vectors  write spec/vectors anew"
 	@echo "make fuzz     200,000 mutated inputs, and the property tests with many more examples"
 	@echo "make kill     200 killed writers, and 20 restarts of Redis and PostgreSQL under load"
+	@echo "make surroundings  restores, failovers, poolers, clocks and other programs around Redis and PostgreSQL"
 	@echo "make clean    remove the environment and everything built"
 
 # Each step of the setup leaves a stamp, so that a second run starts at once.
@@ -72,6 +73,9 @@ kill: $(VENV)/.tools
 	$(BIN)/python -m tests.campaigns.kill sqlite
 	$(BIN)/python -m tests.campaigns.kill redis
 	$(BIN)/python -m tests.campaigns.kill postgres
+
+surroundings: $(VENV)/.tools
+	$(BIN)/python -m tests.campaigns.surroundings
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

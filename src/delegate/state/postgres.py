@@ -86,6 +86,9 @@ class _Link:
             for is_local in ("true", other)
         )
         self.is_pooled = raw.execute(found.encode()).fetchall()[0][0] is not False
+        if self.is_pooled:
+            with self.transaction():  # a pooler that gives each statement to another session says so here
+                pass
 
     def rows(self, statement: str, arguments: Sequence[object] = ()) -> _Rows:
         """Ask for one thing, in a transaction of its own or in the one that is under way."""
@@ -411,7 +414,7 @@ def _make_tables(link: _Link) -> None:
         if not _has_tables(link):
             link.run(sql.TABLES)
             link.run(sql.FUNCTIONS)
-    _look(link)
+        _look(link)  # what it refuses, such as a schema that was somebody else's before, is undone
 
 
 def _look(link: _Link) -> None:

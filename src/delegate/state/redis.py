@@ -79,7 +79,7 @@ class _Link:
         self.client = client
         self._scripts = {
             name: client.register_script(getattr(scripts, name))
-            for name in ("BEGIN", "SPEND", "SETTLE", "SPENT", "ADD", "FIND", "PROVE")
+            for name in ("BEGIN", "SPEND", "SETTLE", "SPENT", "ADD", "FIND", "PROVE", "MAY")
         }
 
     def run(self, name: str, keys: Sequence[bytes] = (), arguments: Iterable[bytes | int] = ()) -> Any:  # noqa: ANN401 - as Redis answers
@@ -260,7 +260,7 @@ class _Listener:
         self._link.client.xread({_NEWS: self._latest}, count=1, block=int(seconds * 1000))
 
     def version(self) -> Hashable:
-        news: list[Any] = self._link.client.xrevrange(_NEWS, count=1)
+        news: Any = self._link.client.xrevrange(_NEWS, count=1)
         self._latest = news[0][0] if news else b"0-0"
         return _find(self._link, _FEEDS, [b""])[0]
 
@@ -401,13 +401,22 @@ def _opened(url: str, deadline: float) -> _Link:
 
 
 def _prove(link: _Link) -> None:
-    """Make sure that this server gives back what it is given; nothing of it stays.
+    """Make sure that this user may do what is needed, and this server gives back what it is given; nothing of it stays.
 
     Raises:
-        StateError: it does not.
+        StateError: they may not, or it does not.
     """
+    key = (b"delegate:proof:" + os.urandom(16).hex().encode(),)
+    match link.run("MAY", key):
+        case []:
+            pass
+        case [bytes(command), bytes(words)]:
+            message = f"the server refuses {command.decode()}: {words.decode('ascii', 'replace')}"
+            raise unavailable(message)
+        case _:
+            raise _not_understood()
     texts = (*PROOF_TEXTS, *PROOF_IDS[len(PROOF_TEXTS) :])
     pairs = [each for pair in zip(PROOF_IDS, texts, strict=True) for each in pair]
-    answer = link.run("PROVE", (b"delegate:proof:" + os.urandom(16).hex().encode(),), pairs)
+    answer = link.run("PROVE", key, pairs)
     if answer != [len(pairs), [text for text in texts for _ in range(2)]]:
         raise gave_back_another("this Redis")

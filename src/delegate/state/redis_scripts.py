@@ -258,24 +258,34 @@ return {home, memory[2], time(forgotten.records), found}
 )
 
 # KEYS: …, one that nobody else has. ARGV: …, then fields and values in turn. Gives the values back, and leaves nothing.
-# It uses every command that the others do, so that what is not permitted is said when a store is opened.
 PROVE: Final = (
     _OPENED
     + """
 local key, found = KEYS[5], {}
 redis.call('HSET', key, unpack(ARGV, 2))
-redis.call('EXPIREAT', key, time(now + 60))
 for i = 2, #ARGV, 2 do
   found[i - 1], found[i] = redis.call('HMGET', key, ARGV[i])[1], redis.call('HGET', key, ARGV[i])
 end
 local count = #redis.call('HGETALL', key)
-redis.call('HDEL', key, ARGV[2])
-redis.call('DEL', key)
-redis.call('ZADD', key, 1, ARGV[2])
-redis.call('ZRANGEBYSCORE', key, '-inf', '+inf', 'LIMIT', 0, 1)
-redis.call('ZREM', key, ARGV[2])
-redis.call('XADD', key, 'MAXLEN', '~', 1, '*', 'added', 0)
 redis.call('DEL', key)
 return {count, found}
 """
 )
+
+# KEYS: …, one that nobody else has. Tries every command that the others use; gives the first that failed, and why.
+MAY: Final = """
+local key = KEYS[5]
+for _, each in ipairs({
+  {'INFO', 'replication'}, {'TIME'}, {'PERSIST', key}, {'HSET', key, 'a', ''}, {'EXPIREAT', key, '99999999999'},
+  {'HGET', key, 'a'}, {'HMGET', key, 'a'}, {'HEXISTS', key, 'a'}, {'HGETALL', key}, {'HDEL', key, 'a'}, {'DEL', key},
+  {'ZADD', key, '1', 'a'}, {'ZSCORE', key, 'a'}, {'ZRANGEBYSCORE', key, '-inf', '+inf', 'LIMIT', 0, 1},
+  {'ZREM', key, 'a'}, {'XADD', key, 'MAXLEN', '~', 1, '*', 'a', 0}, {'DEL', key}
+}) do
+  local answer = redis.pcall(unpack(each))
+  if type(answer) == 'table' and answer.err then return {each[1], answer.err} end
+  if each[1] == 'INFO' and not string.find(answer, 'role:master', 1, true) then
+    return {each[1], 'this server only follows another one'}
+  end
+end
+return {}
+"""
