@@ -36,6 +36,7 @@ from delegate.limits import INTEGER_MAX, TIME_MAX
 from delegate.state import postgres_schema as sql
 from delegate.state.answers import Memo, frozen
 from delegate.state.common import (
+    BATCH_COUNT,
     PROOF_IDS,
     PROOF_TEXTS,
     batches,
@@ -176,7 +177,7 @@ class PostgresStore:
         """Give back to every pool what a charge turned out not to need; see `Ledger.settle`."""
         check_actual(actual)
         arguments = (claim_id, list(map(pack, actual)), list(map(Int8, actual.values())))
-        answer = self._ask(lambda link: _number(link.rows(sql.SETTLE, arguments)))
+        answer = self._ask(lambda link: _number(link.rows(sql.SETTLE, arguments), most=1))
         if answer == -1:
             raise too_much()
         return answer == 1
@@ -305,9 +306,9 @@ def _outcome(rows: _Rows) -> Outcome:
     raise _not_understood()
 
 
-def _number(rows: _Rows) -> int:
+def _number(rows: _Rows, *, most: int = BATCH_COUNT) -> int:
     match rows:
-        case [(int(number),)]:
+        case [(int(number),)] if -1 <= number <= most:
             return number
     raise _not_understood()
 

@@ -30,6 +30,7 @@ from delegate.errors import StateError
 from delegate.state import redis_scripts as scripts
 from delegate.state.answers import Memo, frozen
 from delegate.state.common import (
+    BATCH_COUNT,
     CLAIMS_KEPT_S,
     KEPT_S,
     PROOF_IDS,
@@ -159,7 +160,7 @@ class RedisStore:
         arguments: list[bytes | int] = []
         for unit, amount in actual.items():
             arguments += (pack(unit), amount)
-        answer = self._links.ask(lambda link: _number(link.run("SETTLE", (_CHARGE + claim_id,), arguments)))
+        answer = self._links.ask(lambda link: _number(link.run("SETTLE", (_CHARGE + claim_id,), arguments), most=1))
         if answer == -1:
             raise too_much()
         return answer == 1
@@ -227,7 +228,7 @@ class RedisStore:
             clock_finding(clock, own),
         ]
         try:
-            found.append(beginning_finding(self._links.ask(lambda link: _number(link.run("BEGIN")[0])), own))
+            found.append(beginning_finding(self._links.ask(lambda link: int(link.run("BEGIN")[0])), own))
         except StateError as error:
             found.append(Finding(ok=False, what="memory", detail=error.detail))
         try:
@@ -296,8 +297,8 @@ def _outcome(answer: object) -> Outcome:
     raise _not_understood()
 
 
-def _number(answer: object) -> int:
-    if type(answer) is int:
+def _number(answer: object, *, most: int = BATCH_COUNT) -> int:
+    if type(answer) is int and -1 <= answer <= most:
         return answer
     raise _not_understood()
 
