@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo test lint bench bench-against vectors fuzz kill fork clean
+.PHONY: help demo test lint bench bench-against vectors fuzz kill fork surroundings clean
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make fuzz     200,000 mutated inputs, and the property tests with many more examples"
 	@echo "make kill     200 killed writers, and 20 restarts of Redis and PostgreSQL under load"
 	@echo "make fork     1,000 children of a service that decides in threads, on each of four engines"
+	@echo "make surroundings  restores, failovers, poolers, clocks and other programs around Redis and PostgreSQL"
 	@echo "make clean    remove the environment and everything built"
 
 # Each step of the setup leaves a stamp, so that a second run starts at once.
@@ -85,6 +86,9 @@ fork: $(VENV)/.tools
 	$(BIN)/python -m tests.campaigns.fork sqlite
 	$(BIN)/python -m tests.campaigns.fork redis
 	$(BIN)/python -m tests.campaigns.fork postgres
+
+surroundings: $(VENV)/.tools
+	$(BIN)/python -m tests.campaigns.surroundings
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -40,6 +40,10 @@ class Server:
         """Give what is run."""
         raise NotImplementedError
 
+    def environment(self) -> dict[str, str]:
+        """Give what it runs with."""
+        return dict(os.environ)
+
     def answers(self) -> bool:
         """Whether it takes requests now."""
         raise NotImplementedError
@@ -48,7 +52,12 @@ class Server:
         """Start it, and wait until it answers."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own command
-                self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder
+                self.command(),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd=self.folder,
+                env=self.environment(),
             )
         end = time.monotonic() + _PATIENCE_S
         while not self.answers():
@@ -100,13 +109,20 @@ class Server:
 class RedisServer(Server):
     """Redis on a socket. `durable`: every write is on the disk before it is answered."""
 
-    def __init__(self, folder: Path, *, durable: bool = False, password: str = "") -> None:
-        """Remember how."""
+    def __init__(self, folder: Path, *, durable: bool = False, password: str = "", options: Sequence[str] = ()) -> None:
+        """Remember how; `options` go to the server as they are."""
         self._program = found("redis-server", "redis-server")
         self.socket = folder / "redis.sock"
         super().__init__(folder, f"unix://{self.socket}")
         keep = ("--appendonly", "yes", "--appendfsync", "always") if durable else ("--appendonly", "no")
-        self._options = (*keep, *(("--requirepass", password) if password else ()))
+        self._options = (*keep, *(("--requirepass", password) if password else ()), *options)
+
+    def environment(self) -> dict[str, str]:
+        """Give what it runs with: a clock as far ahead as the file `clock` says, where there is one in its folder."""
+        clock = self.folder / "clock"
+        if not clock.exists():
+            return dict(os.environ)
+        return {**os.environ, "LD_PRELOAD": other_clock(self.folder), "SECONDS_AHEAD": str(clock)}
 
     def command(self) -> Sequence[str]:
         """Give what is run."""
@@ -128,17 +144,25 @@ class RedisServer(Server):
 class PostgresServer(Server):
     """PostgreSQL on a socket, as a user of its own where the tests run as root, which it refuses to."""
 
-    def __init__(self, folder: Path, *, durable: bool = False) -> None:
-        """Make the data folder; start nothing."""
+    def __init__(self, folder: Path, *, durable: bool = False, follows: PostgresServer | None = None) -> None:
+        """Make the data folder, as it is at the one that this one `follows`; start nothing."""
         self._bin = postgres_folder()
-        self._as = ("setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups") if _is_root() else ()
+        self._as = as_postgres()
         self._durable = durable
         super().__init__(folder, f"postgresql://delegate@/postgres?host={folder}")
         if _is_root():
             shutil.chown(folder, "postgres", "postgres")
+        if follows is not None:
+            self.run("pg_basebackup", "-D", f"{folder}/data", "-h", str(follows.folder), "-U", "delegate", "-R", "-N")
+            return
         made = (f"{self._bin}/initdb", "-D", f"{folder}/data", "-U", "delegate", "-A", "trust", "--no-sync")
         locale = ("-E", "UTF8", "--locale=C")
         subprocess.run((*self._as, *made, *locale), check=True, capture_output=True, cwd=folder)  # noqa: S603 - ours
+
+    def run(self, program: str, *arguments: str) -> str:
+        """Run one of PostgreSQL's own programs; give what it says."""
+        command = (*self._as, f"{self._bin}/{program}", *arguments)
+        return subprocess.run(command, check=True, capture_output=True, text=True, cwd=self.folder).stdout  # noqa: S603 - ours
 
     def command(self) -> Sequence[str]:
         """Give what is run."""
@@ -164,6 +188,80 @@ class PostgresServer(Server):
         while any(map(_is_running, children)) and time.monotonic() < end:
             time.sleep(0.005)
         (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
+
+
+class Pooler(Server):
+    """PgBouncer in front of a PostgreSQL, on a socket in the folder of its own."""
+
+    def __init__(self, folder: Path, behind: PostgresServer, mode: str) -> None:
+        """Write its settings; start nothing."""
+        self._program = found("pgbouncer", "pgbouncer")
+        super().__init__(folder, f"postgresql://delegate@/postgres?host={folder}&port=6432")
+        (folder / "settings.ini").write_text(
+            f"[databases]\npostgres = host={behind.folder} dbname=postgres user=delegate\n"
+            f"[pgbouncer]\nunix_socket_dir = {folder}\nlisten_addr =\nlisten_port = 6432\nauth_type = any\n"
+            f"pool_mode = {mode}\ndefault_pool_size = 3\nmax_client_conn = 100\n"
+        )
+        if _is_root():
+            shutil.chown(folder, "postgres", "postgres")
+
+    def command(self) -> Sequence[str]:
+        """Give what is run."""
+        return (*as_postgres(), self._program, str(self.folder / "settings.ini"))
+
+    def answers(self) -> bool:
+        """Whether it takes requests now."""
+        asked = (f"{postgres_folder()}/pg_isready", "-q", "-h", str(self.folder), "-p", "6432", "-d", "postgres")
+        return subprocess.run(asked, check=False).returncode == 0  # noqa: S603 - ours
+
+
+def as_postgres() -> tuple[str, ...]:
+    """Give what a command begins with where it may not be run as root."""
+    return ("setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups") if _is_root() else ()
+
+
+_OTHER_CLOCK: Final = """
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t clock, struct timespec *at) {
+    int failed = syscall(SYS_clock_gettime, clock, at);
+    if (!failed && clock == CLOCK_REALTIME) {
+        char digits[32] = {0};
+        int file = open(getenv("SECONDS_AHEAD"), O_RDONLY);
+        if (file >= 0 && read(file, digits, sizeof digits - 1) > 0) at->tv_sec += atol(digits);
+        if (file >= 0) close(file);
+    }
+    return failed;
+}
+int gettimeofday(struct timeval *at, void *zone) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    at->tv_sec = now.tv_sec;
+    at->tv_usec = now.tv_nsec / 1000;
+    return 0;
+}
+time_t time(time_t *at) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (at) *at = now.tv_sec;
+    return now.tv_sec;
+}
+"""
+
+
+def other_clock(folder: Path) -> str:
+    """Make the library that lets a program see another time."""
+    library, source = folder / "clock.so", folder / "clock.c"
+    if not library.exists():
+        source.write_text(_OTHER_CLOCK)
+        made = (found("gcc", "gcc"), "-shared", "-fPIC", "-O1", "-w", "-o", str(library), str(source))
+        subprocess.run(made, check=True)  # noqa: S603 - ours
+    return str(library)
 
 
 def found(program: str, package: str) -> str:
@@ -212,10 +310,14 @@ def folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def redis_server(*, durable: bool = False, password: str = "") -> Iterator[RedisServer]:
-    """A Redis of one's own, running."""
+def redis_server(
+    *, durable: bool = False, password: str = "", options: Sequence[str] = (), clock_ahead_s: int | None = None
+) -> Iterator[RedisServer]:
+    """A Redis of one's own, running; with a clock that is so far ahead, as its file `clock` goes on to say."""
     with folder() as place:
-        server = RedisServer(place, durable=durable, password=password)
+        if clock_ahead_s is not None:
+            (place / "clock").write_text(str(clock_ahead_s))
+        server = RedisServer(place, durable=durable, password=password, options=options)
         try:
             server.start()
             yield server
@@ -228,6 +330,30 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
     """A PostgreSQL of one's own, running."""
     with folder() as place:
         server = PostgresServer(place, durable=durable)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@contextlib.contextmanager
+def postgres_standby(primary: PostgresServer) -> Iterator[PostgresServer]:
+    """A PostgreSQL that follows another one, running."""
+    with folder() as place:
+        server = PostgresServer(place, follows=primary)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@contextlib.contextmanager
+def pooler(behind: PostgresServer, mode: str) -> Iterator[Pooler]:
+    """A PgBouncer in front of a PostgreSQL, running."""
+    with folder() as place:
+        server = Pooler(place, behind, mode)
         try:
             server.start()
             yield server

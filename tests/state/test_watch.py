@@ -7,7 +7,8 @@ from collections.abc import Hashable, Sequence
 
 import pytest
 
-from delegate.core.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Record
+from delegate.state import answers
 from delegate.state import news as watch
 from delegate.state.answers import Memo
 from delegate.state.news import Watch
@@ -46,20 +47,13 @@ def test_what_was_asked_under_a_version_is_not_asked_again() -> None:
 
 
 def test_what_was_asked_of_some_signers_is_no_answer_for_others() -> None:
-    """Nor for whoever asks for all of them; feeds the same."""
+    """Nor for whoever asks for all of them."""
     memo, store = Memo(), Store(A)
     for _ in range(2):
         assert memo.look_up(1, [A], [b"t" * 32], store.ask) == []
         assert memo.look_up(1, [A], [SIGNER, b"t" * 32], store.ask) == [record(A)]
         assert memo.look_up(1, [A], None, store.ask) == [record(A)]
     assert len(store.asked) == 3
-    known = {SIGNER: Feed(SIGNER, 1, 0, 1)}
-
-    def ask(signers: Sequence[bytes] | None) -> Sequence[Feed]:
-        return [known[each] for each in (known if signers is None else signers) if each in known]
-
-    for signers, found in ((None, 1), ([B], 0), ([SIGNER], 1), ([], 0), (None, 1)):
-        assert len(memo.feeds(1, signers, ask)) == found
 
 
 def test_another_version_drops_every_answer() -> None:
@@ -92,17 +86,50 @@ def test_a_memo_is_bounded() -> None:
             assert len(memo._kept[1]) <= 2
 
 
-def test_feeds_are_asked_once_a_version() -> None:
-    """And again when it has moved."""
-    memo, asked = Memo(), []
-    feed = Feed(b"s" * 32, 1, 0, 1)
+class Asked:
+    """What is asked for an answer and its version; counts how often."""
 
-    def ask(signers: Sequence[bytes] | None) -> Sequence[Feed]:
-        asked.append(signers)
-        return [feed]
+    def __init__(self) -> None:
+        """At version 1."""
+        self.version = 1
+        self.count = 0
 
-    assert [memo.feeds(version, None, ask) for version in (1, 1, 2)] == [[feed]] * 3
-    assert len(asked) == 2
+    def ask(self) -> tuple[Hashable, int]:
+        """Answer with how often it was asked."""
+        self.count += 1
+        return self.version, self.count
+
+
+def test_an_answer_is_kept_only_under_the_version_that_came_with_it() -> None:
+    """What is heard of another server, or of the same one earlier, keeps no answer of this one."""
+    memo, asked = Memo(), Asked()
+    assert [memo.ask(2, "", asked.ask) for _ in range(2)] == [1, 2]
+    assert [memo.ask(1, "", asked.ask) for _ in range(2)] == [3, 3]
+    assert [memo.ask(None, "", asked.ask) for _ in range(2)] == [4, 5]
+    assert memo.ask(1, "", asked.ask) == 6  # the silence has ended what was known
+
+
+def test_an_answer_is_given_for_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was heard, and yet something may have happened."""
+    memo, asked, clock = Memo(), Asked(), Clock()
+    monkeypatch.setattr(answers, "time", clock)
+    assert memo.ask(1, "", asked.ask) == 1
+    clock.now += 1.0
+    assert memo.ask(1, "", asked.ask) == 1
+    clock.now += 0.01
+    assert memo.ask(1, "", asked.ask) == 2
+
+
+def test_an_answer_under_way_when_all_is_forgotten_is_not_kept() -> None:
+    """It was asked before whatever has ended the rest."""
+    memo, asked = Memo(), Asked()
+
+    def slow() -> tuple[Hashable, int]:
+        memo.forget()
+        return asked.ask()
+
+    assert memo.ask(1, "", slow) == 1
+    assert memo.ask(1, "", asked.ask) == 2
 
 
 class Clock:
@@ -202,14 +229,16 @@ def test_what_was_heard_before_an_addition_of_ones_own_does_not_count(clock: Clo
 
 def test_a_feed_that_fails_is_opened_again(clock: Clock) -> None:
     """Until then nothing is relied on."""
-    fake = Fake()
-    seen = Watch(fake.open)
+    fake, ended = Fake(), []
+    seen = Watch(fake.open, lambda: ended.append(fake.opened))
     seen.version()
     fake.heard()
+    assert ended == []
     fake.fails = True
     fake.go_on.release()
     fake.heard()  # it could not be opened either
     assert seen.version() is None
+    assert ended[0] == 1
     fake.fails = False
     while fake.opened < 3 or seen.version() is None:
         assert fake.waiting.acquire(timeout=20)

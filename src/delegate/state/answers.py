@@ -1,9 +1,12 @@
-"""What a store answered, kept in the process for as long as nothing was added to the store (SPEC §10.4).
+"""What a store answered, kept in the process for a moment, while nothing is added to the store (SPEC §10.4).
 
 The rules of this file:
 
-- An answer is kept under the version that was known *before* the store was asked: it is never older than that
-  version says. A version that has moved on drops every answer at once.
+- An answer is kept under the version that came with it, from one look at the store; and it is given only while that
+  very version is the one that was heard last. So a listener that hears of another server than the one that answers
+  makes no answer be kept.
+- It is given for a second, and then asked for again, whatever was heard: what a server was made to forget without a
+  word of it is noticed within that second.
 - That nothing is revoked is an answer like another, and the usual one.
 - A question is kept whole, with whose records were asked for: what was answered to one is no answer to another.
 - Whether the version is the newest one is the business of whoever passes it in.
@@ -11,54 +14,68 @@ The rules of this file:
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
-from delegate.core.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Record
 
 _CAPACITY: Final = 20_000  # questions, one a chain; about 20 MB
+_RELIED_ON_S: Final = 1.0
+_T = TypeVar("_T")
 _Signers: TypeAlias = tuple[bytes, ...] | None
-_Question: TypeAlias = tuple[tuple[bytes, ...], _Signers]
 Ask: TypeAlias = Callable[[Sequence[bytes], Sequence[bytes] | None], Sequence[Record]]
-AskFeeds: TypeAlias = Callable[[Sequence[bytes] | None], Sequence[Feed]]
 
 
 class Memo:
-    """Keeps answers to look-ups. Safe under threads: each works on the answers of the version that it began with."""
+    """Keeps answers. Safe under threads: each works on the answers of the version that it began with."""
 
-    __slots__ = ("_capacity", "_feeds", "_kept")
+    __slots__ = ("_capacity", "_kept")
 
     def __init__(self, *, capacity: int = _CAPACITY) -> None:
         """Start with no answer; beyond `capacity` questions it starts again."""
         self._capacity = capacity
-        self._kept: tuple[Hashable, dict[_Question, Sequence[Record]]] = (None, {})
-        self._feeds: tuple[Hashable, Sequence[Feed]] = (None, ())
+        self._kept: tuple[Hashable, dict[Hashable, tuple[float, Any]]] = (None, {})
+
+    def forget(self) -> None:
+        """Start again; an answer that is under way now is not kept either."""
+        self._kept = (None, {})
+
+    def ask(self, heard: Hashable | None, question: Hashable, ask: Callable[[], tuple[Hashable, _T]]) -> _T:
+        """Give an answer, of this process if it may; else ask the store for it and its version.
+
+        Args:
+            heard: the version that was heard last, and lately; `None` where nobody knows.
+            question: all that the answer depends on.
+            ask: asks the store; gives the version that the answer is of, and the answer.
+        """
+        if heard is None:
+            self.forget()
+            return ask()[1]
+        kept = self._kept
+        if kept[0] != heard:
+            self._kept = kept = (heard, {})
+        answers = kept[1]
+        asked = time.monotonic()
+        found = answers.get(question)
+        if found is not None and asked - found[0] <= _RELIED_ON_S:
+            known: _T = found[1]
+            return known
+        version, answer = ask()
+        if version == heard:
+            if len(answers) >= self._capacity:
+                answers.clear()
+            answers[question] = asked, answer
+        return answer
 
     def look_up(
         self, version: Hashable, subjects: Sequence[bytes], signers: Sequence[bytes] | None, ask: Ask
     ) -> list[Record]:
-        """Give every record about any of these subjects by one of these signers; ask the store only the first time."""
-        kept = self._kept
-        if kept[0] != version:
-            self._kept = kept = (version, {})
-        answers = kept[1]
-        question = (tuple(subjects), _frozen(signers))
-        answer = answers.get(question)
-        if answer is None:
-            answer = tuple(ask(*question))
-            if len(answers) >= self._capacity:
-                answers.clear()
-            answers[question] = answer
-        return list(answer)
-
-    def feeds(self, version: Hashable, signers: Sequence[bytes] | None, ask: AskFeeds) -> Sequence[Feed]:
-        """Give the newest feed of each of these signers, and ask the store only the first time."""
-        key = (version, _frozen(signers))
-        kept = self._feeds
-        if kept[0] != key:
-            self._feeds = kept = (key, ask(signers))
-        return kept[1]
+        """Give every record about any of these subjects by one of these signers, of a store that has this version."""
+        about, by = question = (tuple(subjects), frozen(signers))
+        return list(self.ask(version, question, lambda: (version, tuple(ask(about, by)))))
 
 
-def _frozen(signers: Sequence[bytes] | None) -> _Signers:
+def frozen(signers: Sequence[bytes] | None) -> _Signers:
+    """Make of signers what a question can hold."""
     return None if signers is None else tuple(signers)

@@ -15,7 +15,7 @@ from typing import Final
 from delegate.core.chain.revocations import Feed, Record
 from delegate.core.decide.stores import Charge, Claim, SettlementError
 from delegate.errors import Reason, StateError, VerificationError
-from delegate.limits import INTEGER_MAX
+from delegate.limits import INTEGER_MAX, WHY_CHARACTERS
 
 # How much longer than asked a server keeps a claim: so far may its clock be ahead of a verifier's before a proof is
 # refused for it. Short, since every request leaves a claim.
@@ -172,3 +172,13 @@ def batches(records: Sequence[Record]) -> Iterator[tuple[Sequence[Record], bool]
     last = max(0, len(records) - 1) // BATCH_COUNT
     for number in range(last + 1):
         yield records[number * BATCH_COUNT : (number + 1) * BATCH_COUNT], number == last
+
+
+# What an engine is given when it is opened, and must give back: every byte there is, nothing, and the longest text.
+PROOF_TEXTS: Final = (bytes(range(256)), b"", b"\xf4\x8f\xbf\xbf" * WHY_CHARACTERS)
+PROOF_IDS: Final = tuple(bytes(range(first, first + 32)) for first in range(0, 256, 32))
+
+
+def gave_back_another(where: str) -> StateError:
+    """Make the refusal to open a store that does not keep what it is given."""
+    return unavailable(f"{where} does not give back the bytes that it was given: it cannot be used")

@@ -41,14 +41,18 @@ class Driver(Generic[_C]):
         is_open: whether one that was idle can be used still; must not wait.
         close: closes one, politely.
         sever: makes whatever waits on it fail; called from another thread.
-        secret: what no message may show; may be empty.
+        secrets: what no message may show, the longest first.
     """
 
     open: Callable[[], _C]
     is_open: Callable[[_C], bool]
     close: Callable[[_C], object]
     sever: Callable[[_C], object]
-    secret: str = ""
+    secrets: tuple[str, ...] = ()
+
+
+class NotUnderstoodError(Exception):
+    """An answer came that is not one to what was asked; its connection is not used again."""
 
 
 class _Job(Generic[_C, _T]):
@@ -224,21 +228,21 @@ class Links(Generic[_C]):
     def _failed(self, error: BaseException) -> Exception:
         if isinstance(error, DelegateError):
             return error
-        return unavailable(f"the server: {_words(error, self._driver.secret)}")
+        return unavailable(f"the server: {_words(error, self._driver.secrets)}")
 
 
-def _words(error: BaseException, secret: str) -> str:
+def _words(error: BaseException, secrets: tuple[str, ...]) -> str:
     """Say what went wrong in the words of the system or the driver; of other errors the type too."""
     if isinstance(error, OSError) and error.strerror:
-        return one_line(error.strerror.lower(), secret)
-    said = _ERROR_NUMBER.sub("", one_line(error, secret)).rstrip(".")
+        return one_line(error.strerror.lower(), secrets)
+    said = _ERROR_NUMBER.sub("", one_line(error, secrets)).rstrip(".")
     is_driver_s = bool(said) and type(error).__module__ != "builtins"
     return said if is_driver_s else f"{type(error).__name__}: {said}"
 
 
-def one_line(error: object, secret: str) -> str:
-    """Say what a driver said, in one line and without the password."""
+def one_line(error: object, secrets: tuple[str, ...]) -> str:
+    """Say what a driver said, in one line and without what no message may show."""
     said = str(error).strip().partition("\n")[0]
-    if secret:
+    for secret in secrets:
         said = said.replace(secret, "***")
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in said[:200])

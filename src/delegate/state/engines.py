@@ -5,7 +5,7 @@ The rules of this file:
 - A driver is imported when a URL asks for it, in the one module that uses it.
 - A URL is of one of the forms that are written here, or it is refused: what a reader would repair, each reader repairs
   in another way, and a state that was opened by mistake is an empty memory.
-- A password is in the URL that the caller gives and in nothing that is printed.
+- A password is in the URL that the caller gives and in nothing that is printed: see `urls.py`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,9 @@ from delegate.state.memory_revocations import MemoryRevocations
 DEADLINE_S: Final = 0.25
 _MEMORY: Final = "memory://"
 _SQLITE: Final = "sqlite:///"
-_REDIS: Final = ("redis://", "rediss://", "unix://")
-_POSTGRES: Final = ("postgresql://", "postgres://")
 # What a path of a state file does not have: a query, a fragment, an escape that is none, no name at its end. And two
 # slashes more than a relative one has are none that anybody meant.
 _NOT_OF_PATH: Final = re.compile(r"[?#]|%(?![0-9A-Fa-f]{2})|(?:^|/)\.{0,2}$|^//")
-# Where a URL can hold a password; of a login up to the last `@`, also where it should have been escaped.
-_LOGIN: Final = re.compile(r"(://[^/?#:@]*):[^?#]*@")
-_QUERY: Final = re.compile(r"((?:password|passwd|sslpassword)=)[^&]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +40,7 @@ class State:
     connections of their own.
 
     Attributes:
-        url: which engine; without its password.
+        url: which engine, host and database.
         revocations: what was revoked.
         replay: which proofs were used.
         ledger: what was spent.
@@ -87,6 +82,12 @@ class _Store(RevocationStore, ReplayStore, Ledger, Protocol):
     def close(self) -> None: ...
 
 
+class _ServerStore(_Store, Protocol):
+    """The same on a server; `url` is what may be shown of its URL."""
+
+    url: str
+
+
 def connect(url: str, *, deadline: float = DEADLINE_S) -> State:
     """Open the stores that a URL names.
 
@@ -112,9 +113,8 @@ def connect(url: str, *, deadline: float = DEADLINE_S) -> State:
         return _in_memory(url, deadline)
     if url.startswith(_SQLITE):
         return _state(url, deadline, _sqlite(_path_of(url), deadline))
-    if url.startswith(_REDIS):
-        return _state(url, deadline, _redis(url, deadline))
-    return _state(url, deadline, _postgres(url, deadline))
+    store = _SERVERS[url.partition("://")[0]](url, deadline)
+    return _state(store.url, deadline, store)
 
 
 def file_of(url: str) -> str | None:
@@ -131,7 +131,7 @@ def _check_form(url: str) -> None:
     if url.startswith("sqlite:") and ":memory:" in unquote(url).lower():
         message = "a state file has a name; for this process's memory the state URL is memory://"
         raise ValueError(message)
-    if not (url == _MEMORY or url.startswith((_SQLITE, *_REDIS, *_POSTGRES))):
+    if not (url == _MEMORY or url.startswith((_SQLITE, *(f"{each}://" for each in _SERVERS)))):
         message = (
             "a state URL is memory://, sqlite:///file.db, sqlite:////absolute/file.db, redis://…, rediss://…, unix://… "
             "or postgresql://…"
@@ -157,14 +157,9 @@ def _path_of(url: str) -> str:
     return path
 
 
-def masked(url: str) -> str:
-    """Give a URL without its password."""
-    return _QUERY.sub(r"\1***", _LOGIN.sub(r"\1:***@", url))
-
-
 def _state(url: str, deadline: float, store: _Store) -> State:
     return State(
-        url=masked(url),
+        url=url,
         revocations=store,
         replay=store,
         ledger=store,
@@ -193,7 +188,7 @@ def _sqlite(path: str, deadline: float) -> _Store:
     return SqliteStore(path, deadline=deadline)
 
 
-def _redis(url: str, deadline: float) -> _Store:
+def _redis(url: str, deadline: float) -> _ServerStore:
     try:
         from delegate.state.redis import RedisStore
     except ImportError as error:
@@ -201,7 +196,7 @@ def _redis(url: str, deadline: float) -> _Store:
     return RedisStore(url, deadline=deadline)
 
 
-def _postgres(url: str, deadline: float) -> _Store:
+def _postgres(url: str, deadline: float) -> _ServerStore:
     try:
         from delegate.state.postgres import PostgresStore
     except ImportError as error:
@@ -211,3 +206,9 @@ def _postgres(url: str, deadline: float) -> _Store:
 
 def _missing(extra: str) -> ImportError:
     return ImportError(f"this state URL needs an extra: pip install 'delegate-token[{extra}]'")
+
+
+_SERVERS: Final[dict[str, Callable[[str, float], _ServerStore]]] = {
+    **dict.fromkeys(("redis", "rediss", "unix"), _redis),
+    **dict.fromkeys(("postgresql", "postgres"), _postgres),
+}

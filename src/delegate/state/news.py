@@ -6,7 +6,8 @@ The rules of this file:
   server that hangs or a network that is cut are noticed by their silence, not by an error.
 - News only says that something changed; what is so is always asked for. A piece of news that is lost is made up for
   by the next beat.
-- Silence refuses nothing: it only means that every look-up asks the server.
+- Silence refuses nothing: it only means that every look-up asks the server. With it ends all that was known: what was
+  heard before a connection broke is no word on what is at the other end of the next one.
 """
 
 from __future__ import annotations
@@ -59,11 +60,17 @@ class _Ear:
 class Watch:
     """Knows the version of what is revoked, or knows that it does not. Safe under threads and across `fork`."""
 
-    __slots__ = ("_ear", "_heard", "_listen", "_lock", "_not_before")
+    __slots__ = ("_ear", "_ended", "_heard", "_listen", "_lock", "_not_before")
 
-    def __init__(self, listen: Callable[[], Listener]) -> None:
-        """Start nothing yet: the first question starts to listen."""
+    def __init__(self, listen: Callable[[], Listener], ended: Callable[[], None] = lambda: None) -> None:
+        """Start nothing yet: the first question starts to listen.
+
+        Args:
+            listen: opens the feed.
+            ended: called where what was known until now is not to be relied on any more.
+        """
         self._listen = listen
+        self._ended = ended
         self._ear: _Ear | None = None
         self._heard: _Heard | None = None
         self._not_before = -1.0
@@ -83,6 +90,7 @@ class Watch:
     def changed(self) -> None:
         """Rely on nothing that was heard until now: this process itself has just added something."""
         self._not_before = time.monotonic()
+        self._ended()
 
     def close(self) -> None:
         """Stop listening."""
@@ -110,6 +118,7 @@ class Watch:
                 finally:
                     listener.close()
             self._heard = None
+            self._ended()
             ear.stop.wait(_AGAIN_S)
 
     def _hear(self, ear: _Ear, listener: Listener) -> None:

@@ -2,29 +2,70 @@
 
 The rules of this file:
 
-- Everything is in a schema of its own, and named with it: no search path leads elsewhere.
+- Everything is in a schema of its own, and named with it. What is named without is the server's own: every function
+  runs with `search_path = pg_catalog, pg_temp`, so that no operator or function of another's is called.
 - Locks are taken in the order of ids and of pools, which callers sort: two requests that share some never wait for
   each other in a circle.
 - What a function refuses it undoes by itself, so that one round trip is one transaction.
+- A conflict is named by its columns: where the key is missing, it is an error and not a second row.
+- The memory has a home: this server, its timeline, this database and the files of these tables. Every call looks
+  whether it is still there, at the end, when its locks keep the tables from being emptied; else it fails, whatever
+  it was. Only a connection that is opened, and finds all tables whole, begins the memory anew at another home.
+- The version of what is revoked is a random token: it never comes back, as a count would.
 - The server's clock decides what is forgotten, and refuses what it would have forgotten already: it is asked after
-  the rows are in, when nobody can forget them any more.
-- Ids and text are bytea: nothing is collated, and no character is a special one.
+  the rows are in, when nobody can forget them any more. What was forgotten stands in a counter, for each table: a
+  clock that jumped ahead and came back refuses, and takes nothing twice.
+- Ids and text are bytea: nothing is collated, and no character is a special one. Outcomes are numbers.
 """
 
 # ruff: noqa: S608 - what is put into the statements are constants of this module
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from delegate.state.common import CLAIMS_KEPT_S, KEPT_S
 
 VERSION: Final = 1
-LOCK: Final = 0x646C6774  # "dlgt": whoever makes the schema holds this advisory lock
+LOCK: Final = 0x646C6774  # "dlgt": whoever makes the schema, or begins the memory anew, holds this advisory lock
+DONE: Final = 1
+CLAIMED: Final = 2
+SHORT: Final = 3
+LAPSED: Final = 4
+POOL_LAPSED: Final = 5
+BEFORE: Final = 6
 
-FIND_VERSION: Final = "SELECT value FROM delegate.counters WHERE name = 'schema'"
-HAS_TABLES: Final = "SELECT to_regclass('delegate.counters') IS NOT NULL"
+# What a transaction depends on, and a server, a database, a role or a URL may have set otherwise.
+PINS: Final = {
+    "search_path": "pg_catalog, pg_temp",
+    "row_security": "off",  # an error, where it would hide rows
+    "standard_conforming_strings": "on",
+    "bytea_output": "hex",
+    "datestyle": "ISO, MDY",
+    "synchronous_commit": "on",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+}
 
-TABLES: Final = f"""
+HAS_TABLES: Final = (  # of the catalogue, which asks for no privilege
+    "SELECT EXISTS (SELECT FROM pg_class AS class JOIN pg_namespace AS space ON space.oid = class.relnamespace"
+    " WHERE space.nspname = 'delegate' AND class.relname = 'counters')"
+)
+
+# The primary key of each table.
+KEYS: Final = {
+    "charges": "claim_id block_id unit",
+    "claims": "id",
+    "counters": "name",
+    "feeds": "signer",
+    "memory": "only_one",
+    "pools": "block_id unit",
+    "records": "subject signer is_key",
+}
+# Of these an empty one, or another one, is another memory.
+_HELD: Final = tuple(name for name in KEYS if name != "memory")
+
+TABLES: Final = """
 CREATE SCHEMA IF NOT EXISTS delegate;
 
 CREATE TABLE delegate.claims (id bytea PRIMARY KEY, until bigint NOT NULL);
@@ -51,23 +92,44 @@ CREATE TABLE delegate.feeds (
     signer bytea PRIMARY KEY, sequence bigint NOT NULL, issued bigint NOT NULL, expires bigint NOT NULL
 );
 
--- The version of all this; of claims and pools what was forgotten, rounded up; how often revocations changed; and
--- when this memory began, which tables made by earlier programs lack.
+-- The version of all this; of claims, pools and records what was forgotten, rounded up; and when this memory began.
 CREATE TABLE delegate.counters (name text PRIMARY KEY, value bigint NOT NULL);
-INSERT INTO delegate.counters VALUES ('schema', {VERSION}), ('claims', -1), ('pools', -1), ('revocations', 0),
-    ('since', floor(extract(epoch FROM clock_timestamp())));
+
+-- Where this memory began, and a token that is another one after every addition to records and feeds.
+CREATE TABLE delegate.memory (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one), home text NOT NULL, version bytea NOT NULL
+);
 """
+
+# Begins the memory here, now, with the counters that are missing; the home's own comes first.
+BEGIN_COUNTERS: Final = (
+    "INSERT INTO delegate.counters (name, value)"
+    f" VALUES ('schema', {VERSION}), ('claims', -1), ('pools', -1), ('records', -1),"
+    " ('since', floor(extract(epoch FROM clock_timestamp())))"
+    " ON CONFLICT (name) DO UPDATE SET value = greatest(delegate.counters.value, excluded.value)"
+    " WHERE excluded.name = 'since'"
+)
+BEGIN_HOME: Final = (
+    "INSERT INTO delegate.memory (home, version) VALUES (delegate.home(), %b)"
+    " ON CONFLICT (only_one) DO UPDATE SET home = excluded.home, version = excluded.version"
+)
+IS_BEGUN: Final = (
+    "SELECT EXISTS (SELECT FROM delegate.memory WHERE home = delegate.home())"
+    " AND (SELECT count(*) FROM delegate.counters WHERE name IN ('schema', 'claims', 'pools', 'records', 'since')) = 5"
+)
+
+_OPTIONS: Final = "LANGUAGE plpgsql {volatility} SET search_path = pg_catalog, pg_temp AS $$\n#variable_conflict error"
 
 # Forgetting a little at each call. The counter moves in steps, so that it is no row that all wait for.
 _FORGET: Final = """
-CREATE FUNCTION delegate.forget_{name}(clock bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION delegate.forget_{name}(clock bigint) RETURNS void {options}
 DECLARE
     latest bigint;
 BEGIN
     WITH gone AS (
         DELETE FROM delegate.{name} WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM delegate.{name} WHERE until + {kept} < clock
-            ORDER BY until LIMIT 4 FOR UPDATE SKIP LOCKED
+            SELECT ctid FROM delegate.{name} WHERE {which}until + {kept} < clock
+            ORDER BY until LIMIT {count} FOR UPDATE SKIP LOCKED
         )) RETURNING until
     )
     SELECT max(until) INTO latest FROM gone;
@@ -77,28 +139,62 @@ BEGIN
 END $$;
 """
 _STEP_S: Final = 10
+_CHANGES: Final = _OPTIONS.format(volatility="VOLATILE")
+_LOOKS: Final = _OPTIONS.format(volatility="STABLE")  # with the snapshot of whoever calls it
 
 FUNCTIONS: Final = (
-    _FORGET.format(name="claims", kept=CLAIMS_KEPT_S, step=_STEP_S)
-    + _FORGET.format(name="pools", kept=KEPT_S, step=_STEP_S)
+    _FORGET.format(name="claims", which="", kept=CLAIMS_KEPT_S, count=4, step=_STEP_S, options=_CHANGES)
+    + _FORGET.format(name="pools", which="", kept=KEPT_S, count=4, step=_STEP_S, options=_CHANGES)
+    + _FORGET.format(name="records", which="NOT is_key AND ", kept=KEPT_S, count=16, step=0, options=_CHANGES)
     + f"""
+CREATE FUNCTION delegate.home() RETURNS text {_LOOKS}
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed'
+    OR current_setting('row_security') <> 'off' OR current_setting('synchronous_commit') <> 'on' THEN
+        RAISE EXCEPTION 'the settings of this program do not hold: is there a pooler that does not keep transactions?';
+    END IF;
+    RETURN (SELECT system_identifier FROM pg_control_system())
+        || ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
+        || ' ' || (SELECT oid FROM pg_database WHERE datname = current_database())"""
+    + "".join(f"\n        || ' ' || pg_relation_filenode(to_regclass('delegate.{name}'))" for name in _HELD)
+    + f""";
+END $$;
+
+CREATE FUNCTION delegate.version(
+    OUT since bigint, OUT forgotten bigint, OUT home text, OUT token bytea, OUT started bigint
+) {_LOOKS}
+BEGIN
+    SELECT beginning.value, records.value, memory.home, memory.version,
+        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint
+    INTO since, forgotten, home, token, started
+    FROM delegate.memory AS memory
+    JOIN delegate.counters AS beginning ON beginning.name = 'since'
+    JOIN delegate.counters AS records ON records.name = 'records'
+    WHERE memory.home = delegate.home();
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'this memory has no beginning here: it was emptied, moved or is being restored'
+        USING ERRCODE = 'DL002';
+    END IF;
+END $$;
+
 CREATE FUNCTION delegate.spend(
-    ids bytea[], untils bigint[], id_places int[],
+    ids bytea[], issued bigint[], untils bigint[], id_places int[],
     blocks bytea[], units bytea[], amounts bigint[], limits bigint[], ends bigint[], pool_places int[],
     charge_id bytea, charge_until bigint,
-    OUT outcome text, OUT place int, OUT remaining bigint
-) LANGUAGE plpgsql AS $$
+    OUT outcome int, OUT place int, OUT remaining bigint
+) {_CHANGES}
 DECLARE
     clock bigint := extract(epoch FROM clock_timestamp());
     total numeric;
+    began bigint;
 BEGIN
     PERFORM delegate.forget_claims(clock);
-    outcome := 'done';
+    outcome := {DONE};
     BEGIN
         FOR i IN 1 .. cardinality(ids) LOOP
-            INSERT INTO delegate.claims VALUES (ids[i], untils[i]) ON CONFLICT DO NOTHING;
+            INSERT INTO delegate.claims (id, until) VALUES (ids[i], untils[i]) ON CONFLICT (id) DO NOTHING;
             IF NOT FOUND AND (place IS NULL OR id_places[i] < place) THEN
-                outcome := 'claimed';
+                outcome := {CLAIMED};
                 place := id_places[i];
             END IF;
         END LOOP;
@@ -107,30 +203,37 @@ BEGIN
             SELECT 1 FROM unnest(untils) AS each (until), delegate.counters
             WHERE name = 'claims' AND (until + {CLAIMS_KEPT_S} < clock OR until <= value)
         ) THEN
-            outcome := 'lapsed';
+            outcome := {LAPSED};
         END IF;
-        IF outcome = 'done' AND cardinality(blocks) > 0 THEN
+        IF outcome = {DONE} AND cardinality(blocks) > 0 THEN
             FOR i IN 1 .. cardinality(blocks) LOOP
-                INSERT INTO delegate.pools AS pool VALUES (blocks[i], units[i], amounts[i], ends[i])
+                INSERT INTO delegate.pools AS pool (block_id, unit, spent, until)
+                VALUES (blocks[i], units[i], amounts[i], ends[i])
                 ON CONFLICT (block_id, unit) DO UPDATE
                 SET spent = pool.spent + excluded.spent, until = greatest(pool.until, excluded.until)
                 RETURNING spent INTO total;
                 IF total > limits[i] AND (place IS NULL OR pool_places[i] < place) THEN
-                    outcome := 'short';
+                    outcome := {SHORT};
                     place := pool_places[i];
                     remaining := greatest(0, limits[i] - (total - amounts[i]));
                 END IF;
-                INSERT INTO delegate.charges VALUES (charge_id, blocks[i], units[i], amounts[i], charge_until);
+                INSERT INTO delegate.charges (claim_id, block_id, unit, amount, until)
+                VALUES (charge_id, blocks[i], units[i], amounts[i], charge_until);
             END LOOP;
             clock := extract(epoch FROM clock_timestamp());
             IF EXISTS (
                 SELECT 1 FROM unnest(ends) AS each (until), delegate.counters
                 WHERE name = 'pools' AND (until + {KEPT_S} < clock OR until <= value)
             ) THEN
-                outcome := 'pool';
+                outcome := {POOL_LAPSED};
             END IF;
         END IF;
-        IF outcome <> 'done' THEN
+        SELECT since INTO began FROM delegate.version();
+        IF EXISTS (SELECT 1 FROM unnest(issued) AS each (moment) WHERE moment < began) THEN
+            outcome := {BEFORE};
+            SELECT min(number) INTO place FROM unnest(issued, id_places) AS each (moment, number) WHERE moment < began;
+        END IF;
+        IF outcome <> {DONE} THEN
             RAISE EXCEPTION 'refused' USING ERRCODE = 'DL001';
         END IF;
     EXCEPTION WHEN SQLSTATE 'DL001' THEN
@@ -145,12 +248,13 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION delegate.settle(settled bytea, units bytea[], actual bigint[]) RETURNS int LANGUAGE plpgsql AS $$
+CREATE FUNCTION delegate.settle(settled bytea, units bytea[], actual bigint[]) RETURNS int {_CHANGES}
 DECLARE
     each record;
 BEGIN
     PERFORM 1 FROM delegate.charges WHERE claim_id = settled FOR UPDATE;
-    IF NOT FOUND THEN
+    PERFORM delegate.version();
+    IF NOT EXISTS (SELECT 1 FROM delegate.charges WHERE claim_id = settled) THEN
         RETURN 0;
     END IF;
     IF EXISTS (
@@ -176,20 +280,17 @@ END $$;
 
 CREATE FUNCTION delegate.revoke(
     subjects bytea[], signers bytea[], are_keys boolean[], sinces bigint[], untils bigint[], whys bytea[],
-    feed_signer bytea, feed_sequence bigint, feed_issued bigint, feed_expires bigint
-) RETURNS int LANGUAGE plpgsql AS $$
+    feed_signer bytea, feed_sequence bigint, feed_issued bigint, feed_expires bigint, token bytea
+) RETURNS int {_CHANGES}
 DECLARE
     added int := 0;
 BEGIN
-    UPDATE delegate.counters SET value = value + 1 WHERE name = 'revocations'; -- one at a time
-    DELETE FROM delegate.records WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM delegate.records
-        WHERE NOT is_key AND until + {KEPT_S} < extract(epoch FROM clock_timestamp())::bigint
-        ORDER BY until LIMIT 16
-    ));
+    UPDATE delegate.memory SET version = token; -- one at a time
+    PERFORM delegate.forget_records(extract(epoch FROM clock_timestamp())::bigint);
     FOR i IN 1 .. cardinality(subjects) LOOP
-        INSERT INTO delegate.records VALUES (subjects[i], signers[i], are_keys[i], sinces[i], untils[i], whys[i])
-        ON CONFLICT DO NOTHING;
+        INSERT INTO delegate.records (subject, signer, is_key, since, until, why)
+        VALUES (subjects[i], signers[i], are_keys[i], sinces[i], untils[i], whys[i])
+        ON CONFLICT (subject, signer, is_key) DO NOTHING;
         IF FOUND THEN
             added := added + 1;
         ELSE
@@ -199,45 +300,113 @@ BEGIN
         END IF;
     END LOOP;
     IF feed_signer IS NOT NULL THEN
-        INSERT INTO delegate.feeds AS feed VALUES (feed_signer, feed_sequence, feed_issued, feed_expires)
+        INSERT INTO delegate.feeds AS feed (signer, sequence, issued, expires)
+        VALUES (feed_signer, feed_sequence, feed_issued, feed_expires)
         ON CONFLICT (signer) DO UPDATE
         SET sequence = excluded.sequence, issued = excluded.issued, expires = excluded.expires
         WHERE excluded.sequence > feed.sequence;
     END IF;
+    PERFORM delegate.version();
     PERFORM pg_notify('delegate', '');
     RETURN added;
 END $$;
 """
 )
+# What stands between the `$$` of each function, by its name.
+SOURCES: Final = dict(re.findall(r"CREATE FUNCTION delegate\.(\w+)\(.*?AS \$\$(.*?)\$\$;", FUNCTIONS, re.DOTALL))
 
-# What may have been used before this memory began is refused, and the function not called: the condition on it is
-# about no row of its own, so it is looked at first. It is not in the function, which older tables have without it.
 SPEND: Final = (
-    "WITH early AS (SELECT min(place)::int - 1 AS place"
-    " FROM unnest(%s::bigint[]) WITH ORDINALITY AS each (issued, place), delegate.counters"
-    " WHERE name = 'since' AND issued < value)"
-    " SELECT 'before' AS outcome, place, NULL::bigint AS remaining FROM early WHERE place IS NOT NULL"
-    " UNION ALL SELECT outcome, place, remaining FROM delegate.spend("
-    "%s::bytea[], %s::bigint[], %s::int[],"
-    " %s::bytea[], %s::bytea[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::bytea, %s::bigint)"
-    " WHERE (SELECT place FROM early) IS NULL"
+    "SELECT outcome, place, remaining FROM delegate.spend("
+    "%b::bytea[], %b::bigint[], %b::bigint[], %b::int[],"
+    " %b::bytea[], %b::bytea[], %b::bigint[], %b::bigint[], %b::bigint[], %b::int[], %b::bytea, %b::bigint)"
 )
-SETTLE: Final = "SELECT delegate.settle(%s::bytea, %s::bytea[], %s::bigint[])"
+SETTLE: Final = "SELECT delegate.settle(%b::bytea, %b::bytea[], %b::bigint[])"
 SPENT: Final = (
-    "SELECT block_id, unit, spent::bigint FROM delegate.pools WHERE spent > 0 AND block_id = ANY (%s::bytea[])"
+    "SELECT pool.block_id, pool.unit, pool.spent::bigint FROM delegate.version() AS memory"
+    " LEFT JOIN delegate.pools AS pool ON pool.spent > 0 AND pool.block_id = ANY (%b::bytea[])"
 )
 REVOKE: Final = (
     "SELECT delegate.revoke("
-    "%s::bytea[], %s::bytea[], %s::boolean[], %s::bigint[], %s::bigint[], %s::bytea[],"
-    " %s::bytea, %s::bigint, %s::bigint, %s::bigint)"
+    "%b::bytea[], %b::bytea[], %b::boolean[], %b::bigint[], %b::bigint[], %b::bytea[],"
+    " %b::bytea, %b::bigint, %b::bigint, %b::bigint, %b::bytea)"
 )
+# What is found, behind the version of which it is: both in one snapshot.
+_VERSION: Final = "SELECT memory.home, memory.token, memory.started, memory.forgotten"
+NEWS: Final = f"{_VERSION} FROM delegate.version() AS memory"
 LOOK_UP: Final = (
-    "SELECT subject, signer, is_key, since, until, why FROM delegate.records WHERE subject = ANY (%s::bytea[])"
+    f"{_VERSION}, found.subject, found.signer, found.is_key, found.since, found.until, found.why"
+    " FROM delegate.version() AS memory"
+    " LEFT JOIN delegate.records AS found ON found.subject = ANY (%b::bytea[])"
 )
-LOOK_UP_BY: Final = LOOK_UP + " AND signer = ANY (%s::bytea[])"
-FEEDS: Final = "SELECT signer, sequence, issued, expires FROM delegate.feeds"
-FEEDS_BY: Final = FEEDS + " WHERE signer = ANY (%s::bytea[])"
-NEWS: Final = "SELECT value FROM delegate.counters WHERE name = 'revocations'"
+LOOK_UP_BY: Final = LOOK_UP + " AND found.signer = ANY (%b::bytea[])"
+FEEDS: Final = (
+    f"{_VERSION}, found.signer, found.sequence, found.issued, found.expires"
+    " FROM delegate.version() AS memory LEFT JOIN delegate.feeds AS found ON true"
+)
+FEEDS_BY: Final = FEEDS + " AND found.signer = ANY (%b::bytea[])"
+
+# What is looked at when a connection is opened: the server's role, and of the schema, its tables and its functions what
+# says whether they are as this program makes them. It reads nothing but the catalogue.
+SEEN: Final = """
+SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') <> 'off',
+(
+    SELECT json_build_array(
+        owner.rolname,
+        owner.rolname = current_user OR owner.rolsuper OR owner.oid = base.datdba
+            OR (NOT self.rolsuper AND pg_has_role(current_user, owner.oid, 'MEMBER')),
+        EXISTS (
+            SELECT FROM aclexplode(space.nspacl) AS each
+            WHERE each.privilege_type = 'CREATE' AND each.grantee <> space.nspowner
+        )
+    )
+    FROM pg_namespace AS space
+    JOIN pg_roles AS owner ON owner.oid = space.nspowner
+    JOIN pg_database AS base ON base.datname = current_database()
+    JOIN pg_roles AS self ON self.rolname = current_user
+    WHERE space.nspname = 'delegate'
+),
+(
+    SELECT json_object_agg(class.relname, json_build_object(
+        'is_plain', class.relkind = 'r' AND NOT class.relhasrules AND NOT class.relhassubclass
+            AND NOT class.relispartition AND class.relowner = space.nspowner
+            AND NOT EXISTS (SELECT FROM pg_trigger AS each WHERE each.tgrelid = class.oid AND NOT each.tgisinternal),
+        'key', (
+            SELECT string_agg(field.attname, ' ' ORDER BY key.place)
+            FROM pg_constraint AS held
+            CROSS JOIN unnest(held.conkey) WITH ORDINALITY AS key (number, place)
+            JOIN pg_attribute AS field ON field.attrelid = class.oid AND field.attnum = key.number
+            WHERE held.conrelid = class.oid AND held.contype = 'p'
+        ),
+        'is_logged', class.relpersistence = 'p',
+        'is_open', EXISTS (
+            SELECT FROM aclexplode(class.relacl) AS each
+            WHERE each.grantee = 0 AND each.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+        )
+    ))
+    FROM pg_class AS class
+    JOIN pg_namespace AS space ON space.oid = class.relnamespace
+    WHERE space.nspname = 'delegate' AND class.relkind IN ('r', 'p', 'v', 'm', 'f')
+),
+(
+    SELECT json_agg(json_build_array(
+        function.proname, function.prosrc,
+        function.proowner = space.nspowner AND NOT function.prosecdef
+            AND function.proconfig = ARRAY['search_path=pg_catalog, pg_temp']
+    ) ORDER BY function.proname)
+    FROM pg_proc AS function
+    JOIN pg_namespace AS space ON space.oid = function.pronamespace
+    WHERE space.nspname = 'delegate'
+)
+"""
+FIND_VERSION: Final = "SELECT value FROM delegate.counters WHERE name = 'schema'"
+
+# For the operator. `pg_stat_replication` shows everybody how many there are.
 SETTINGS: Final = (
-    "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')"
+    "SELECT name, setting FROM pg_settings"
+    " WHERE name IN ('fsync', 'full_page_writes', 'zero_damaged_pages', 'synchronous_standby_names')"
 )
+SERVER: Final = (
+    "SELECT current_setting('server_version'), pg_is_in_recovery(),"
+    " (SELECT count(*) FROM pg_stat_replication), extract(epoch FROM clock_timestamp())::bigint"
+)
+BEGAN: Final = "SELECT since FROM delegate.version()"

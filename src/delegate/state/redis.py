@@ -4,53 +4,65 @@ The rules of this file:
 
 - What belongs together is one script, which Redis runs alone: see `redis_scripts.py`.
 - One server, or one primary that replicas follow. Not a cluster: a script's keys would have to be in one slot.
-- An answer that did not come is a refusal; what was asked may have been done. So a proof may be spent, and a budget
-  charged, for a request that was refused; never the other way round.
+- What a connection depends on is set here, whatever the URL says: bytes stay bytes, and nothing is asked twice.
+- An answer that did not come, or is not understood, is a refusal; what was asked may have been done. So a proof may
+  be spent, and a budget charged, for a request that was refused; never the other way round. To make that rare, a
+  store that is opened must first give back what it is given.
 - What Redis itself can lose, by its settings, is in SPEC §10.4; `check` looks at the settings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+import os
+import re
+import time
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
+from redis.connection import parse_url
 from redis.retry import Retry
 
 from delegate.core.chain.revocations import Feed, Record
 from delegate.core.decide.stores import Charge, Claim, Outcome, Refused
 from delegate.errors import StateError
 from delegate.state import redis_scripts as scripts
-from delegate.state.answers import Memo
+from delegate.state.answers import Memo, frozen
 from delegate.state.common import (
+    BATCH_COUNT,
     CLAIMS_KEPT_S,
     KEPT_S,
+    PROOF_IDS,
+    PROOF_TEXTS,
     batches,
     check_actual,
     check_charges,
     check_current,
+    check_remembered,
     current,
     from_before,
+    gave_back_another,
     lapsed,
     pack,
     pool_lapsed,
     too_much,
     twice,
+    unavailable,
     unpack,
 )
-from delegate.state.connections import Driver, Links
-from delegate.state.findings import Finding
+from delegate.state.connections import Driver, Links, NotUnderstoodError
+from delegate.state.findings import Finding, beginning_finding, clock_finding
 from delegate.state.news import Watch
+from delegate.state.urls import Place, place, unreadable
 
-_CLOCK: Final = b"delegate:clock"
+_RECORDS: Final = b"delegate:records"
 _FEEDS: Final = b"delegate:feeds"
 _NEWS: Final = b"delegate:news"
-_CLAIM: Final = b"delegate:claim:"
-_POOL: Final = b"delegate:pool:"
+_POOLS_UNTIL: Final = b"delegate:pools:until"
+_RECORDS_UNTIL: Final = b"delegate:records:until"
 _CHARGE: Final = b"delegate:charge:"
-_REVOKED: Final = b"delegate:revoked:"
+_MEMORY: Final = (b"delegate:clock", b"delegate:claims", b"delegate:pools", _RECORDS)  # KEYS of every script
 _SILENCE_S: Final = 1.0  # after so long without an answer the feed's connection is given up
 _SETTINGS: Final = {
     "appendonly": (("yes",), "without it, a restart loses what came after the last snapshot"),
@@ -62,14 +74,18 @@ _SETTINGS: Final = {
 class _Link:
     """A connection with its scripts."""
 
-    __slots__ = ("add", "begin", "client", "settle", "spend")
+    __slots__ = ("_scripts", "client")
 
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
-        self.begin = client.register_script(scripts.BEGIN)
-        self.spend = client.register_script(scripts.SPEND)
-        self.settle = client.register_script(scripts.SETTLE)
-        self.add = client.register_script(scripts.ADD)
+        self._scripts = {
+            name: client.register_script(getattr(scripts, name))
+            for name in ("BEGIN", "SPEND", "SETTLE", "SPENT", "ADD", "FIND", "PROVE", "MAY")
+        }
+
+    def run(self, name: str, keys: Sequence[bytes] = (), arguments: Iterable[bytes | int] = ()) -> Any:  # noqa: ANN401 - as Redis answers
+        """Run a script on the memory and on these keys."""
+        return self._scripts[name]((*_MEMORY, *keys), (os.urandom(16), *arguments))
 
     def close(self) -> None:
         self.client.connection_pool.disconnect()
@@ -78,7 +94,7 @@ class _Link:
 class RedisStore:
     """Replay protection, budgets and revocations in Redis 6.2 or later. Safe under threads and across `fork`."""
 
-    __slots__ = ("_links", "_memo", "_watch")
+    __slots__ = ("_links", "_memo", "_watch", "url")
 
     def __init__(self, url: str, *, deadline: float = 0.25) -> None:
         """Connect, and begin to remember where this server does not yet.
@@ -88,15 +104,27 @@ class RedisStore:
             deadline: seconds that any call takes at most.
 
         Raises:
-            StateError: the server does not answer, or not as it should.
+            StateError: the server does not answer, or not as it should; it is a cluster, or only follows another one;
+                or this user may not do what is needed.
+            ValueError: a URL that cannot be read.
         """
-        secret = unquote(urlsplit(url).password or "")
-        opened = _opener(url, deadline)
-        driver = Driver(open=opened, is_open=lambda _: True, close=_Link.close, sever=_Link.close, secret=secret)
+        where = where_of(url)
+        self.url = where.shown
+        driver = Driver(
+            open=lambda: _opened(url, deadline),
+            is_open=lambda _: True,
+            close=_Link.close,
+            sever=_Link.close,
+            secrets=where.secrets,
+        )
         self._links = Links(driver, deadline_s=deadline)
-        self._watch = Watch(lambda: _Listener(_client(url, _SILENCE_S)))
         self._memo = Memo()
-        self._links.ask(lambda link: link.client.ping())
+        self._watch = Watch(lambda: _Listener(_opened(url, _SILENCE_S)), self._memo.forget)
+        try:
+            self._links.ask(_prove)
+        except BaseException:
+            self._links.close()
+            raise
 
     def close(self) -> None:
         """Close every connection."""
@@ -118,40 +146,33 @@ class RedisStore:
         if not claims:
             return True
         check_current(claims, now)
-        keys = [
-            _CLOCK,
-            _CHARGE + claims[0].id,
-            *(_CLAIM + each.id for each in claims),
-            *(_POOL + each.block_id for each in charges),
-        ]
+        keys = (_POOLS_UNTIL, _CHARGE + claims[0].id)
         arguments: list[bytes | int] = [CLAIMS_KEPT_S, KEPT_S, len(claims)]
         for claim in claims:
-            arguments += (claim.issued, claim.until)
+            arguments += (claim.id, claim.issued, claim.until)
         for each in charges:
             arguments += (each.block_id, pack(each.unit), each.amount, each.limit, each.until)
-        answer: list[Any] = self._links.ask(lambda link: link.spend(keys, arguments))
-        return _outcome(*answer)
+        return self._links.ask(lambda link: _outcome(link.run("SPEND", keys, arguments)))
 
     def settle(self, claim_id: bytes, actual: Mapping[str, int], *, now: int) -> bool:  # noqa: ARG002 - the server forgets by its own clock
         """Give back to every pool what a charge turned out not to need; see `Ledger.settle`."""
         check_actual(actual)
-        arguments: list[bytes | int] = [_POOL]
+        arguments: list[bytes | int] = []
         for unit, amount in actual.items():
             arguments += (pack(unit), amount)
-        answer = self._links.ask(lambda link: link.settle([_CHARGE + claim_id], arguments))
+        answer = self._links.ask(lambda link: _number(link.run("SETTLE", (_CHARGE + claim_id,), arguments), most=1))
         if answer == -1:
             raise too_much()
-        return bool(answer == 1)
+        return answer == 1
 
     def spent(self, block_ids: Sequence[bytes]) -> Mapping[tuple[bytes, str], int]:
         """Say what has been charged to the pools of these blocks; see `Ledger.spent`."""
-        found = self._all_of([_POOL + block_id for block_id in block_ids])
-        return {
-            (block_id, unpack(unit)): int(amount)
-            for block_id, pools in zip(block_ids, found, strict=True)
-            for unit, amount in pools.items()
-            if int(amount)
-        }
+
+        def ask(link: _Link) -> dict[tuple[bytes, str], int]:
+            found = link.run("SPENT", (), block_ids)
+            return {(block_id, unpack(unit)): int(amount) for block_id, unit, amount in found if int(amount)}
+
+        return self._links.ask(ask)
 
     def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> int:  # noqa: ARG002 - room is not bounded here
         """Take over a list whose signature held, for good; see `RevocationStore.add`.
@@ -161,92 +182,64 @@ class RedisStore:
         added = 0
         try:
             for batch, is_last in batches(current(feed, records, now)):
-                keys = [_CLOCK, _FEEDS, _NEWS, *(_REVOKED + each.subject for each in batch)]
                 arguments: list[bytes | int] = [KEPT_S, b"", b"", b""]
                 if is_last:
                     arguments[1:] = (feed.signer, feed.sequence, b"%d %d %d" % feed[1:])
                 for each in batch:
-                    kind = b"k" if each.is_key else b"b"
-                    arguments += (each.signer + kind, each.since, each.until, pack(each.why))
-                added += self._links.ask(_adding(keys, arguments))
+                    field = _field(each.subject, each.signer, each.is_key)
+                    arguments += (field, each.since, each.until, pack(each.why))
+                added += self._links.ask(_adding(arguments))
         finally:
             self._watch.changed()
         return added
 
     def look_up(
-        self,
-        subjects: Sequence[bytes],
-        signers: Sequence[bytes] | None = None,
-        *,
-        now: int | None = None,  # noqa: ARG002 - the server forgets by its own clock
+        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
     ) -> Sequence[Record]:
         """Give every record about any of these that one of `signers` signed; see `RevocationStore.look_up`."""
-        version = self._watch.version()
-        if version is None:
-            return self._find(subjects, signers)
-        return self._memo.look_up(version, subjects, signers, self._find)
+        about, by = tuple(subjects), frozen(signers)
 
-    def _find(self, subjects: Sequence[bytes], signers: Sequence[bytes] | None) -> Sequence[Record]:
-        keys = [_REVOKED + subject for subject in subjects]
-        if signers is None:
-            found = self._all_of(keys)
-        else:
-            found = self._some_of(keys, [signer + kind for signer in signers for kind in (b"b", b"k")])
-        return [
-            _record(subject, field, value)
-            for subject, fields in zip(subjects, found, strict=True)
-            for field, value in fields.items()
-        ]
+        def ask() -> tuple[Hashable, tuple[int, tuple[Record, ...]]]:
+            return self._links.ask(lambda link: _look_up(link, about, by))
+
+        forgotten, records = self._memo.ask(self._watch.version(), (about, by), ask)
+        check_remembered(forgotten, now)
+        return list(records)
 
     def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
         """Give the newest feed of each of `signers`; see `RevocationStore.feeds`."""
-        version = self._watch.version()
-        return self._find_feeds(signers) if version is None else self._memo.feeds(version, signers, self._find_feeds)
+        by = frozen(signers)
 
-    def _find_feeds(self, signers: Sequence[bytes] | None) -> Sequence[Feed]:
-        found = (self._all_of([_FEEDS]) if signers is None else self._some_of([_FEEDS], signers))[0]
-        return [Feed(signer, *map(int, value.split())) for signer, value in found.items()]
+        def ask() -> tuple[Hashable, tuple[Feed, ...]]:
+            return self._links.ask(lambda link: _find_feeds(link, by))
 
-    def _all_of(self, keys: Sequence[bytes]) -> list[dict[bytes, bytes]]:
-        def ask(link: _Link) -> list[dict[bytes, bytes]]:
-            pipeline = link.client.pipeline(transaction=False)
-            for key in keys:
-                pipeline.hgetall(key)
-            return list(pipeline.execute())
-
-        return self._links.ask(ask)
-
-    def _some_of(self, keys: Sequence[bytes], fields: Sequence[bytes]) -> list[dict[bytes, bytes]]:
-        if not fields:
-            return [{} for _ in keys]
-
-        def ask(link: _Link) -> list[list[bytes | None]]:
-            pipeline = link.client.pipeline(transaction=False)
-            for key in keys:
-                pipeline.hmget(key, fields)
-            return list(pipeline.execute())
-
-        return [
-            {field: value for field, value in zip(fields, values, strict=True) if value is not None}
-            for values in self._links.ask(ask)
-        ]
+        return list(self._memo.ask(self._watch.version(), by, ask))
 
     def check(self) -> tuple[Finding, ...]:
         """Look at the server's settings for the operator."""
         try:
-            self._links.ask(lambda link: link.client.ping())
-            server = self._links.ask(lambda link: link.client.info())
+            server: dict[str, Any] = self._links.ask(lambda link: link.client.info())
+            own = time.time()
+            clock = self._links.ask(lambda link: link.client.time())[0]
         except StateError as error:
             return (Finding(ok=False, what="answers", detail=error.detail),)
-        found = [Finding(ok=True, what="answers", detail=f"Redis {server.get('redis_version', '?')}")]
+        found = [
+            Finding(ok=True, what="answers", detail=f"Redis {server.get('redis_version', '?')}"),
+            clock_finding(clock, own),
+        ]
+        try:
+            found.append(beginning_finding(self._links.ask(lambda link: int(link.run("BEGIN")[0])), own))
+        except StateError as error:
+            found.append(Finding(ok=False, what="memory", detail=error.detail))
         try:
             settings = self._links.ask(lambda link: link.client.config_get(*_SETTINGS, "min-replicas-to-write"))
         except StateError as error:
             return (*found, Finding(ok=False, what="settings", detail=f"cannot be read: {error.detail}"))
         for name, (right, otherwise) in _SETTINGS.items():
-            value = settings.get(name) or ""
+            value = settings.get(name)
             ok = value in right
-            found.append(Finding(ok=ok, what=name, detail=value if ok else f"{value}; {otherwise}"))
+            words = "could not be looked at" if value is None else value if ok else f"{value}; {otherwise}"
+            found.append(Finding(ok=ok, what=name, detail=words))
         role, replicas = server.get("role"), int(server.get("connected_slaves", 0))
         least = int(settings.get("min-replicas-to-write") or 0)
         found.append(Finding(ok=role == "master", what="role", detail=f"{role}; only a primary can be written"))
@@ -256,68 +249,175 @@ class RedisStore:
 
 
 class _Listener:
-    """Reads the stream of news, and what the version is made of: when this memory began, and the latest news."""
+    """Reads the stream of news, and asks for the version of what is revoked."""
 
-    __slots__ = ("_client", "_latest")
+    __slots__ = ("_latest", "_link")
 
-    def __init__(self, client: redis.Redis) -> None:
-        self._client = client
+    def __init__(self, link: _Link) -> None:
+        self._link = link
         self._latest = b"0-0"
 
     def wait(self, seconds: float) -> None:
-        self._client.xread({_NEWS: self._latest}, count=1, block=int(seconds * 1000))
+        self._link.client.xread({_NEWS: self._latest}, count=1, block=int(seconds * 1000))
 
     def version(self) -> Hashable:
-        pipeline = self._client.pipeline(transaction=False)
-        pipeline.hget(_CLOCK, "since")
-        pipeline.xrevrange(_NEWS, count=1)
-        since, news = pipeline.execute()
+        news: Any = self._link.client.xrevrange(_NEWS, count=1)
         self._latest = news[0][0] if news else b"0-0"
-        return since, self._latest
+        return _find(self._link, _FEEDS, [b""])[0]
 
     def close(self) -> None:
-        self._client.connection_pool.disconnect()
+        self._link.close()
+
+
+# What is asked, and what the answers mean.
+
+
+def _field(subject: bytes, signer: bytes, is_key: bool) -> bytes:  # noqa: FBT001 - as a record has it
+    return subject + signer + (b"k" if is_key else b"b")
+
+
+def _adding(arguments: list[bytes | int]) -> Callable[[_Link], int]:
+    return lambda link: _number(link.run("ADD", (_RECORDS_UNTIL, _FEEDS, _NEWS), arguments))
+
+
+def _outcome(answer: object) -> Outcome:
+    match answer:
+        case [scripts.DONE, 0]:
+            return True
+        case [scripts.CLAIMED, int(place)]:
+            return Refused(place)
+        case [scripts.SHORT, int(place), bytes(left)]:
+            return Refused(place, int(left))
+        case [scripts.LAPSED, int()]:
+            raise lapsed()
+        case [scripts.POOL_LAPSED, int()]:
+            raise pool_lapsed()
+        case [scripts.BEFORE, int(place)]:
+            raise from_before(place)
+    raise _not_understood()
+
+
+def _number(answer: object, *, most: int = BATCH_COUNT) -> int:
+    if type(answer) is int and -1 <= answer <= most:
+        return answer
+    raise _not_understood()
+
+
+def _not_understood() -> NotUnderstoodError:
+    return NotUnderstoodError("it gave an answer that is none to what it was asked")
+
+
+def _find(link: _Link, key: bytes, fields: Sequence[bytes] = ()) -> tuple[Hashable, int, list[bytes | None]]:
+    """Give the version, up to when records were forgotten, and the values of fields; of no fields all, in turn."""
+    match link.run("FIND", (key,), fields):
+        case [bytes(home), bytes(token), bytes(forgotten), list(found)] if not fields or len(found) == len(fields):
+            return (home, token), int(forgotten), found
+    raise _not_understood()
+
+
+def _look_up(
+    link: _Link, subjects: tuple[bytes, ...], signers: tuple[bytes, ...] | None
+) -> tuple[Hashable, tuple[int, tuple[Record, ...]]]:
+    if signers is None:
+        return _look_up_all(link, subjects)
+    asked = [(about, by, is_key) for about in subjects for by in signers for is_key in (False, True)]
+    version, forgotten, values = _find(link, _RECORDS, [_field(*each) for each in asked] or [b""])
+    found = zip(asked, values, strict=False)
+    return version, (forgotten, tuple(_record(*each, value) for each, value in found if value is not None))
+
+
+def _look_up_all(link: _Link, subjects: tuple[bytes, ...]) -> tuple[Hashable, tuple[int, tuple[Record, ...]]]:
+    """Look through all there are; for people, who may want to know of everybody's."""
+    version, forgotten, _ = _find(link, _RECORDS, [b""])
+    found = []
+    for subject in subjects:
+        pattern = re.sub(rb"([*?\[\]\\^-])", rb"\\\1", subject) + b"*"
+        for field, value in link.client.hscan_iter(_RECORDS, match=pattern, count=10_000):
+            found.append(_record(field[:32], field[32:-1], field[-1:] == b"k", value))
+    return version, (forgotten, tuple(dict.fromkeys(found)))
+
+
+def _record(subject: bytes, signer: bytes, is_key: bool, value: bytes) -> Record:  # noqa: FBT001 - as a record has it
+    since, until, why = value.split(b" ", 2)
+    return Record(subject, signer, is_key, int(since), int(until), unpack(why))
+
+
+def _find_feeds(link: _Link, signers: tuple[bytes, ...] | None) -> tuple[Hashable, tuple[Feed, ...]]:
+    version, _, values = _find(link, _FEEDS, () if signers is None else signers or [b""])
+    pairs = zip(values[::2], values[1::2], strict=True) if signers is None else zip(signers, values, strict=False)
+    return version, tuple(Feed(signer, *map(int, value.split())) for signer, value in pairs if signer and value)
+
+
+# What is looked at when a connection is opened.
+
+
+def where_of(url: str) -> Place:
+    """Say what may be shown of a URL, and what may not.
+
+    Raises:
+        ValueError: it cannot be read, or a password in it has no clear end.
+    """
+    scheme, _, rest = url.partition("://")
+    try:
+        parts: Mapping[str, object] = parse_url(url)  # type: ignore[no-untyped-call]
+    except (ValueError, TypeError):
+        raise unreadable(scheme) from None
+    behind = re.split("[/?#]", rest, maxsplit=1)[1:]
+    if "#" in rest or "@" in "".join(behind):  # a password that is not escaped was cut in two
+        raise unreadable(scheme)
+    host, port, base = (str(parts.get(name) or "") for name in ("host", "port", "db"))
+    if scheme == "unix":
+        return place(scheme, str(parts.get("path") or ""), "", base and f"?db={base}", parts)
+    return place(scheme, host, port, base, parts)
 
 
 def _client(url: str, deadline: float) -> redis.Redis:
-    pool: redis.ConnectionPool = redis.ConnectionPool.from_url(
-        url,
-        max_connections=1,
+    pool: redis.ConnectionPool = redis.ConnectionPool.from_url(url)
+    pool.max_connections = 1
+    pool.connection_kwargs.update(  # whatever the URL says
+        decode_responses=False,
+        encoding="utf-8",
+        encoding_errors="strict",
+        protocol=2,
         socket_timeout=deadline,
         socket_connect_timeout=deadline,
+        health_check_interval=0,
+        retry_on_timeout=False,
+        retry_on_error=[],
         retry=Retry(NoBackoff(), 0),
     )
     return redis.Redis(connection_pool=pool)
 
 
-def _opener(url: str, deadline: float) -> Callable[[], _Link]:
-    def opened() -> _Link:
-        link = _Link(_client(url, deadline))
-        link.begin([_CLOCK])
-        return link
-
-    return opened
-
-
-def _adding(keys: list[bytes], arguments: list[bytes | int]) -> Callable[[_Link], int]:
-    return lambda link: int(link.add(keys, arguments))
-
-
-def _outcome(word: bytes, place: int, left: bytes = b"") -> Outcome:
-    match word:
-        case b"done":
-            return True
-        case b"claimed":
-            return Refused(place)
-        case b"short":
-            return Refused(place, int(left))
-        case b"pool":
-            raise pool_lapsed()
-        case b"before":
-            raise from_before(place)
-    raise lapsed()
+def _opened(url: str, deadline: float) -> _Link:
+    link = _Link(_client(url, deadline))
+    try:
+        if link.client.info("server").get("redis_mode") == "cluster":
+            message = "this is a Redis Cluster, where what belongs together cannot be done in one step"
+            raise unavailable(message)
+    except BaseException:
+        link.close()
+        raise
+    return link
 
 
-def _record(subject: bytes, field: bytes, value: bytes) -> Record:
-    since, until, why = value.split(b" ", 2)
-    return Record(subject, field[:-1], field[-1:] == b"k", int(since), int(until), unpack(why))
+def _prove(link: _Link) -> None:
+    """Make sure that this user may do what is needed, and this server gives back what it is given; nothing of it stays.
+
+    Raises:
+        StateError: they may not, or it does not.
+    """
+    key = (b"delegate:proof:" + os.urandom(16).hex().encode(),)
+    match link.run("MAY", key):
+        case []:
+            pass
+        case [bytes(command), bytes(words)]:
+            message = f"the server refuses {command.decode()}: {words.decode('ascii', 'replace')}"
+            raise unavailable(message)
+        case _:
+            raise _not_understood()
+    texts = (*PROOF_TEXTS, *PROOF_IDS[len(PROOF_TEXTS) :])
+    pairs = [each for pair in zip(PROOF_IDS, texts, strict=True) for each in pair]
+    answer = link.run("PROVE", key, pairs)
+    if answer != [len(pairs), [text for text in texts for _ in range(2)]]:
+        raise gave_back_another("this Redis")

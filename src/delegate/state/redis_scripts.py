@@ -2,29 +2,75 @@
 
 The rules of this file:
 
-- A script looks at everything before it writes anything: what it refuses leaves no trace.
-- The server's clock decides what is forgotten, and refuses what it would have forgotten already. Whether the clocks
-  of verifiers agree with it makes no used proof new; one that goes back is taken for standing still.
+- A script looks at everything before it writes anything: what it refuses leaves no trace but what was forgotten.
+- Nothing that could allow something lapses by Redis's own clock. Scripts forget, and write down up to when: a clock
+  that jumped ahead and came back refuses, and takes nothing twice.
+- The memory has a home: the replication id of this server, which is another one after every restart and every failover.
+  It begins anew wherever the home is another one, or one of its keys is gone: each holds a mark.
+- A server that follows another one answers nothing; one that lacks the replicas that it must have does not write, and
+  `PERSIST`, which changes nothing here, is refused as a write: so it does not say either what it may have missed.
+- Of all that a script writes a field is the first, or the news: Redis looks whether it has room before the first write
+  of a script, and only before one that needs room.
+- The version of what is revoked is a random token, and changes with every addition. The news of it goes out before
+  anything is written: what may not send the news may not add.
 - Lua's numbers are doubles, exact to 2^53. Amounts reach to 2^63−1 and are handled as two numbers of at most ten
-  digits each.
+  digits each. Outcomes are numbers.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# `delegate:clock` has two fields. `since`: when this memory began; after a loss of data it begins again, and proofs
-# made before are refused. `latest`: the latest time that the server's clock was seen to show.
-_CLOCK: Final = """
-local function clock(key)
-  local now = tonumber(redis.call('TIME')[1])
-  local kept = redis.call('HMGET', key, 'since', 'latest')
-  local since = tonumber(kept[1] or now)
-  local latest = math.max(now, tonumber(kept[2] or now))
-  if not kept[1] or latest > tonumber(kept[2] or -1) then
-    return latest, since, {'HSET', key, 'since', string.format('%.0f', since), 'latest', string.format('%.0f', latest)}
+DONE: Final = 1
+CLAIMED: Final = 2
+SHORT: Final = 3
+LAPSED: Final = 4
+POOL_LAPSED: Final = 5
+BEFORE: Final = 6
+
+# KEYS of every script: the clock, the claims, the pools, the records. ARGV[1]: a token, should the memory begin.
+# `delegate:clock` has of this memory: its home; `since`, when it began; `version`, of what is revoked; and of claims,
+# pools and records the latest time of those that were forgotten.
+_OPENED: Final = """
+local info = redis.call('INFO', 'replication')
+local home = string.match(info, 'master_replid:(%x+)')
+if not string.find(info, 'role:master', 1, true) or not home then
+  return redis.error_reply('READONLY this server only follows another one')
+end
+local now = tonumber(redis.call('TIME')[1])
+local function time(number) return string.format('%.0f', number) end
+local memory = redis.call('HMGET', KEYS[1], 'since', 'version', 'claims', 'pools', 'records', 'home')
+if memory[6] ~= home or not (memory[1] and memory[2] and memory[3] and memory[4] and memory[5]
+  and redis.call('ZSCORE', KEYS[2], '') and redis.call('HEXISTS', KEYS[3], '') == 1
+  and redis.call('HEXISTS', KEYS[4], '') == 1) then
+  memory[1], memory[2] = time(math.max(now, tonumber(memory[1] or now))), ARGV[1]
+  for i = 3, 5 do memory[i] = memory[i] or '-1' end
+  redis.call('HSET', KEYS[1], 'since', memory[1], 'version', memory[2], 'claims', memory[3], 'pools', memory[4],
+    'records', memory[5], 'home', home)
+  redis.call('ZADD', KEYS[2], '+inf', '')
+  redis.call('HSET', KEYS[3], '', '')
+  redis.call('HSET', KEYS[4], '', '')
+end
+local since = tonumber(memory[1])
+local forgotten = {claims = tonumber(memory[3]), pools = tonumber(memory[4]), records = tonumber(memory[5])}
+"""
+
+# Before what only looks.
+_LOOKING: Final = "redis.call('PERSIST', KEYS[1])"
+
+# Forgets some of what is over: members of a sorted set, and fields of the same names.
+_FORGET: Final = """
+local function forget(name, until_key, hash_key, kept, count)
+  local over = '(' .. time(now - kept)
+  local gone = redis.call('ZRANGEBYSCORE', until_key, '-inf', over, 'WITHSCORES', 'LIMIT', 0, count)
+  local latest = forgotten[name]
+  for i = 2, #gone, 2 do latest = math.max(latest, tonumber(gone[i])) end
+  if #gone > 0 then redis.call('HSET', KEYS[1], name, time(latest)) end
+  forgotten[name] = latest
+  for i = 1, #gone, 2 do
+    redis.call('ZREM', until_key, gone[i])
+    if hash_key then redis.call('HDEL', hash_key, gone[i]) end
   end
-  return latest, since, nil
 end
 """
 
@@ -49,71 +95,74 @@ local function minus(a, b)
 end
 """
 
-# KEYS: the clock. Begins the memory where there is none; writes nothing where there is one.
-BEGIN: Final = (
-    _CLOCK
-    + """
-if redis.call('HEXISTS', KEYS[1], 'since') == 0 then
-  local _, _, begin = clock(KEYS[1])
-  redis.call(unpack(begin))
+# A pool is a field of KEYS[3]: the block's id, and packed the amount of each unit.
+_POOL: Final = """
+local pools = {}
+local function pool(block)
+  if not pools[block] then
+    local packed = redis.call('HGET', KEYS[3], block)
+    pools[block] = packed and cmsgpack.unpack(packed) or {}
+  end
+  return pools[block]
 end
-return 1
 """
-)
 
-# KEYS: the clock, the record of the charge, each claim, each pool.
-# ARGV: how long claims are kept beyond their time, how long the rest, how many claims;
-#       of each claim issued and until; of each charge block id, unit, amount, limit and until.
+# Begins the memory where there is none.
+BEGIN: Final = _OPENED + _LOOKING + " return {since, now}"
+
+# KEYS: …, until when pools are kept, the record of the charge.
+# ARGV: …, how long claims are kept beyond their time, how long the rest, how many claims;
+#       of each claim id, issued and until; of each charge block id, unit, amount, limit and until.
 # Gives what came of it, the place at fault from 0, and what is left there.
 SPEND: Final = (
-    _CLOCK
+    _OPENED
+    + _FORGET
     + _AMOUNTS
-    + """
-local now, since, begin = clock(KEYS[1])
-local claims_kept, kept, claims = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+    + _POOL
+    + f"""
+local claims_kept, kept, claims = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local charges = (#ARGV - 4 - 3 * claims) / 5
+forget('claims', KEYS[2], nil, claims_kept, 4)
+if charges > 0 then forget('pools', KEYS[5], KEYS[3], kept, 4) end
 for i = 1, claims do
-  if tonumber(ARGV[2 + 2 * i]) < since then
-    if begin then redis.call(unpack(begin)) end
-    return {'before', i - 1}
-  end
-  if tonumber(ARGV[3 + 2 * i]) + claims_kept <= now then return {'lapsed', i - 1} end
-  if redis.call('EXISTS', KEYS[2 + i]) == 1 then return {'claimed', i - 1} end
+  local at = 2 + 3 * i
+  local ends = tonumber(ARGV[at + 2])
+  if tonumber(ARGV[at + 1]) < since then return {{{BEFORE}, i - 1}} end
+  if ends + claims_kept < now or ends <= forgotten.claims then return {{{LAPSED}, i - 1}} end
+  if redis.call('ZSCORE', KEYS[2], ARGV[at]) then return {{{CLAIMED}, i - 1}} end
 end
-local charges = #KEYS - 2 - claims
-local spent = {}
 for i = 1, charges do
-  local at = 3 + 2 * claims + 5 * (i - 1)
-  if tonumber(ARGV[at + 5]) + kept <= now then return {'pool', i - 1} end
-  local amount = parse(ARGV[at + 3])
-  local before = parse(redis.call('HGET', KEYS[2 + claims + i], ARGV[at + 2]) or '0')
-  local left = minus(parse(ARGV[at + 4]), before)
-  if less(left, amount) then return {'short', i - 1, show(left)} end
-  spent[i] = show(plus(before, amount))
+  local at = 5 * i + 3 * claims
+  local block, unit, amount, ends = ARGV[at], ARGV[at + 1], parse(ARGV[at + 2]), tonumber(ARGV[at + 4])
+  if ends + kept < now or ends <= forgotten.pools then return {{{POOL_LAPSED}, i - 1}} end
+  local before = parse(pool(block)[unit] or '0')
+  local left = minus(parse(ARGV[at + 3]), before)
+  if less(left, amount) then return {{{SHORT}, i - 1, show(left)}} end
+  pool(block)[unit] = show(plus(before, amount))
 end
-if begin then redis.call(unpack(begin)) end
-for i = 1, claims do
-  redis.call('SET', KEYS[2 + i], '', 'PXAT', string.format('%.0f', (tonumber(ARGV[3 + 2 * i]) + claims_kept) * 1000))
-end
+for i = 1, claims do redis.call('ZADD', KEYS[2], ARGV[4 + 3 * i], ARGV[2 + 3 * i]) end
 local latest = 0
 for i = 1, charges do
-  local at = 3 + 2 * claims + 5 * (i - 1)
-  local key, ends = KEYS[2 + claims + i], tonumber(ARGV[at + 5]) + kept
-  redis.call('HSET', key, ARGV[at + 2], spent[i])
-  if redis.call('TTL', key) < ends - now then redis.call('EXPIREAT', key, string.format('%.0f', ends)) end
-  redis.call('HSET', KEYS[2], ARGV[at + 1] .. ARGV[at + 2], ARGV[at + 3])
-  latest = math.max(latest, ends)
+  local at = 5 * i + 3 * claims
+  local block, ends = ARGV[at], tonumber(ARGV[at + 4])
+  redis.call('HSET', KEYS[3], block, cmsgpack.pack(pool(block)))
+  redis.call('ZADD', KEYS[5], time(math.max(ends, tonumber(redis.call('ZSCORE', KEYS[5], block) or ends))), block)
+  redis.call('HSET', KEYS[6], block .. ARGV[at + 1], ARGV[at + 2])
+  latest = math.max(latest, ends + kept)
 end
-if charges > 0 then redis.call('EXPIREAT', KEYS[2], string.format('%.0f', latest)) end
-return {'done', 0}
+if charges > 0 then redis.call('EXPIREAT', KEYS[6], time(latest)) end
+return {{{DONE}, 0}}
 """
 )
 
-# KEYS: the record of a charge. ARGV: what the names of pools begin with, then unit and amount in turn.
+# KEYS: …, the record of a charge. ARGV: …, then unit and amount in turn.
 # Gives 1 where it was settled, 0 where nothing is known of it, -1 where it would be more than was charged.
 SETTLE: Final = (
-    _AMOUNTS
+    _OPENED
+    + _AMOUNTS
+    + _POOL
     + """
-local charged = redis.call('HGETALL', KEYS[1])
+local charged = redis.call('HGETALL', KEYS[5])
 if #charged == 0 then return 0 end
 local actual, most = {}, {}
 for i = 2, #ARGV, 2 do actual[ARGV[i]] = parse(ARGV[i + 1]) end
@@ -126,59 +175,117 @@ for unit, amount in pairs(actual) do
   if not most[unit] and less({0, 0}, amount) then return -1 end
 end
 for i = 1, #charged, 2 do
-  local pool, unit = ARGV[1] .. string.sub(charged[i], 1, 32), string.sub(charged[i], 33)
-  local spent = redis.call('HGET', pool, unit)
+  local block, unit = string.sub(charged[i], 1, 32), string.sub(charged[i], 33)
+  local spent = pool(block)[unit]
   if actual[unit] and spent then
-    redis.call('HSET', pool, unit, show(minus(parse(spent), minus(parse(charged[i + 1]), actual[unit]))))
+    pool(block)[unit] = show(minus(parse(spent), minus(parse(charged[i + 1]), actual[unit])))
+    redis.call('HSET', KEYS[3], block, cmsgpack.pack(pool(block)))
   end
 end
-redis.call('DEL', KEYS[1])
+redis.call('DEL', KEYS[5])
 return 1
 """
 )
 
-# KEYS: the clock, the feeds, the news, each subject.
-# ARGV: how long records of blocks are kept; signer, sequence and the whole of the feed, or three empty ones; then of
-#       each record signer and kind, since, until and why.
+# ARGV: …, then block ids. Gives of each unit of each pool its block's id, itself and the amount.
+SPENT: Final = (
+    _OPENED
+    + _LOOKING
+    + _POOL
+    + """
+local found = {}
+for i = 2, #ARGV do
+  for unit, amount in pairs(pool(ARGV[i])) do found[#found + 1] = {ARGV[i], unit, amount} end
+end
+return found
+"""
+)
+
+# KEYS: …, until when records of blocks are kept, the feeds, the news.
+# ARGV: …, how long records of blocks are kept; signer, sequence and the whole of the feed, or three empty ones; then of
+#       each record subject, signer and kind as one, since, until and why.
 # Gives how many were not there before.
 ADD: Final = (
-    _CLOCK
+    _OPENED
+    + _FORGET
     + _AMOUNTS
     + """
-local now, _, begin = clock(KEYS[1])
-if begin then redis.call(unpack(begin)) end
-local kept, added, changed = tonumber(ARGV[1]), 0, false
-for i = 4, #KEYS do
-  local at = 5 + 4 * (i - 4)
-  local field, since, ends, why = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), ARGV[at + 3]
-  local known = redis.call('HGET', KEYS[i], field)
-  local value = string.format('%.0f %.0f ', since, ends) .. why
+local added, writes, moved = 0, {}, false
+for at = 6, #ARGV, 4 do
+  local field, first, ends, why = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), ARGV[at + 3]
+  local known = redis.call('HGET', KEYS[4], field)
   if known then
-    local first, last = string.match(known, '^(%d+) (%d+) ')
-    since, ends = math.min(since, tonumber(first)), math.max(ends, tonumber(last))
-    value = string.format('%.0f %.0f ', since, ends) .. string.sub(known, #first + #last + 3)
+    local a, b = string.match(known, '^(%d+) (%d+) ')
+    first, ends, why = math.min(first, tonumber(a)), math.max(ends, tonumber(b)), string.sub(known, #a + #b + 3)
   else
     added = added + 1
   end
-  if value ~= known then
-    changed = true
-    local left = redis.call('TTL', KEYS[i])
-    redis.call('HSET', KEYS[i], field, value)
-    if string.sub(field, -1) == 'k' then
-      redis.call('PERSIST', KEYS[i])
-    elseif left ~= -1 then
-      redis.call('EXPIREAT', KEYS[i], string.format('%.0f', math.max(now + left, math.max(now, ends) + kept)))
-    end
-  end
+  local value = time(first) .. ' ' .. time(ends) .. ' ' .. why
+  if value ~= known then writes[#writes + 1] = {field, value, ends} end
 end
-if ARGV[2] ~= '' then
-  local known = redis.call('HGET', KEYS[2], ARGV[2])
-  if not known or less(parse(string.match(known, '^%d+')), parse(ARGV[3])) then
-    redis.call('HSET', KEYS[2], ARGV[2], ARGV[4])
-    changed = true
-  end
+if ARGV[3] ~= '' then
+  local known = redis.call('HGET', KEYS[6], ARGV[3])
+  moved = not known or less(parse(string.match(known, '^%d+')), parse(ARGV[4]))
 end
-if changed then redis.call('XADD', KEYS[3], 'MAXLEN', '~', 100, '*', 'added', added) end
+if #writes > 0 or moved then
+  redis.call('XADD', KEYS[7], 'MAXLEN', '~', 100, '*', 'added', added)
+  redis.call('HSET', KEYS[1], 'version', ARGV[1])
+  for _, each in ipairs(writes) do
+    if string.sub(each[1], -1) == 'b' then redis.call('ZADD', KEYS[5], time(each[3]), each[1]) end
+    redis.call('HSET', KEYS[4], each[1], each[2])
+  end
+  if moved then redis.call('HSET', KEYS[6], ARGV[3], ARGV[5]) end
+end
+forget('records', KEYS[5], KEYS[4], tonumber(ARGV[2]), 16)
 return added
 """
 )
+
+# KEYS: …, a hash. ARGV: …, then fields of it; none: all of it.
+# Gives the version, up to when records were forgotten, and what was found: of fields their values, of all both in turn.
+FIND: Final = (
+    _OPENED
+    + _LOOKING
+    + """
+local found = {}
+if #ARGV == 1 then found = redis.call('HGETALL', KEYS[5]) end
+for first = 2, #ARGV, 1000 do
+  local last = math.min(#ARGV, first + 999)
+  for i, value in ipairs(redis.call('HMGET', KEYS[5], unpack(ARGV, first, last))) do found[first - 2 + i] = value end
+end
+return {home, memory[2], time(forgotten.records), found}
+"""
+)
+
+# KEYS: …, one that nobody else has. ARGV: …, then fields and values in turn. Gives the values back, and leaves nothing.
+PROVE: Final = (
+    _OPENED
+    + """
+local key, found = KEYS[5], {}
+redis.call('HSET', key, unpack(ARGV, 2))
+for i = 2, #ARGV, 2 do
+  found[i - 1], found[i] = redis.call('HMGET', key, ARGV[i])[1], redis.call('HGET', key, ARGV[i])
+end
+local count = #redis.call('HGETALL', key)
+redis.call('DEL', key)
+return {count, found}
+"""
+)
+
+# KEYS: …, one that nobody else has. Tries every command that the others use; gives the first that failed, and why.
+MAY: Final = """
+local key = KEYS[5]
+for _, each in ipairs({
+  {'INFO', 'replication'}, {'TIME'}, {'PERSIST', key}, {'HSET', key, 'a', ''}, {'EXPIREAT', key, '99999999999'},
+  {'HGET', key, 'a'}, {'HMGET', key, 'a'}, {'HEXISTS', key, 'a'}, {'HGETALL', key}, {'HDEL', key, 'a'}, {'DEL', key},
+  {'ZADD', key, '1', 'a'}, {'ZSCORE', key, 'a'}, {'ZRANGEBYSCORE', key, '-inf', '+inf', 'LIMIT', 0, 1},
+  {'ZREM', key, 'a'}, {'XADD', key, 'MAXLEN', '~', 1, '*', 'a', 0}, {'DEL', key}
+}) do
+  local answer = redis.pcall(unpack(each))
+  if type(answer) == 'table' and answer.err then return {each[1], answer.err} end
+  if each[1] == 'INFO' and not string.find(answer, 'role:master', 1, true) then
+    return {each[1], 'this server only follows another one'}
+  end
+end
+return {}
+"""
