@@ -16,13 +16,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Protocol, Self
-from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from urllib.parse import unquote, unquote_to_bytes
 
 from delegate.core.decide.stores import Ledger, ReplayStore, RevocationStore
 from delegate.state.findings import Finding
 from delegate.state.memory_ledger import MemoryLedger
 from delegate.state.memory_replay import MemoryReplay
 from delegate.state.memory_revocations import MemoryRevocations
+from delegate.state.urls import unreadable
 
 DEADLINE_S: Final = 0.25
 _MEMORY: Final = "memory://"
@@ -138,13 +139,11 @@ def _check_form(url: str) -> None:
         )
         raise ValueError(message)
     if any(each.isspace() or not each.isprintable() for each in url):
+        scheme = url.partition("://")[0]
+        if scheme in _SERVERS:
+            raise unreadable(scheme)
         message = "a state URL has no blanks or control characters; in the name of a file, %20 stands for a blank"
         raise ValueError(message)
-    try:
-        urlsplit(url)
-    except ValueError:
-        message = "a state URL has a host that cannot be read"
-        raise ValueError(message) from None
 
 
 def _path_of(url: str) -> str:
