@@ -18,7 +18,7 @@ ROOT_TOKEN = ALICE.mint(
 TOKEN = PLANNER.attenuate(ROOT_TOKEN, to=WORKER.principal, caveats="args.amount <= 200", now=NOW)
 
 
-def preview(request: Request, policy: tuple[str, ...] = ()) -> Decision:
+def preview(request: Request, policy: tuple[str, ...] | None = None) -> Decision:
     """What the chain says to a request."""
     verifier = Verifier([ALICE.principal], audience="svc", clock=lambda: NOW, policy=policy)
     return verifier.preview(TOKEN, request)
