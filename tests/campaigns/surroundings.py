@@ -532,6 +532,8 @@ def postgres_what_is_not_ours() -> None:
         "ALTER TABLE delegate.records RENAME TO r; CREATE VIEW delegate.records AS SELECT * FROM delegate.r":
             ("delegate.records is not",),
         "DROP TABLE delegate.feeds": ("delegate.feeds is not",),
+        "ALTER TABLE delegate.counters RENAME TO c; CREATE VIEW delegate.counters AS SELECT * FROM delegate.c":
+            ("delegate.counters is not",),
         "UPDATE delegate.counters SET value = 9 WHERE name = 'schema'": ("version 9",),
     }  # fmt: skip
     with servers.postgres_server() as server, psycopg.connect(server.url, autocommit=True) as operator:

@@ -13,6 +13,8 @@ from delegate import StateError
 from delegate.core.chain.revocations import Feed, Record
 from delegate.limits import TIME_MAX
 from delegate.state import Charge, Claim, State, connect, postgres, redis
+from delegate.state import postgres_schema as sql
+from delegate.state.connections import NotUnderstoodError
 from tests import servers
 from tests.state.conftest import PATIENT_S, emptied
 
@@ -159,3 +161,43 @@ def test_what_happened_to_tables_is_told_or_borne(postgres_running: servers.Post
             OPERATIONS["look up"](ran)
         with pytest.raises(StateError, match="are gone"):
             OPERATIONS["look up"](ran)
+
+
+def test_a_standby_is_no_memory_and_a_replica_that_is_not_waited_for_is_told(
+    postgres_running: servers.PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither when it is opened, nor by a verifier that was led to it later."""
+    real = postgres._Link.rows
+    url = postgres_running.url
+
+    def rows(link: postgres._Link, statement: str, arguments: Any = ()) -> Any:  # noqa: ANN401
+        answer = real(link, statement, arguments)
+        if statement == sql.SEEN:
+            return [(True, *answer[0][1:])]
+        return [(answer[0][0], False, 2, answer[0][3])] if statement == sql.SERVER else answer
+
+    with connect(url, deadline=PATIENT_S) as state, psycopg.connect(url, autocommit=True) as operator:
+        monkeypatch.setattr(postgres._Link, "rows", rows)
+        with pytest.raises(StateError, match="only follows another one"):
+            connect(url, deadline=PATIENT_S)
+        told = {each.what: each.detail for each in state.check() if not each.ok}
+        assert told["synchronous_standby_names"].startswith("empty, with 2 replicas")
+        state.ledger._links.close()  # type: ignore[attr-defined]
+        assert "only follows" in state.check()[0].detail
+        operator.execute("DROP SCHEMA delegate CASCADE")
+
+
+def test_tables_and_a_beginning_are_made_once(postgres_running: servers.PostgresServer) -> None:
+    """Whoever waited for another one to make them finds them; tables that vanish before they are tried are none."""
+    url = postgres_running.url
+    connect(url, deadline=PATIENT_S).close()
+    link = postgres._opened(url, PATIENT_S)
+    began = link.rows(sql.BEGAN)
+    postgres._make_tables(link)
+    postgres._begin(link)
+    assert link.rows(sql.BEGAN) == began
+    link.is_ready = False
+    with pytest.raises(NotUnderstoodError, match="are gone"):
+        postgres._prove(link)
+    link.run("DROP SCHEMA delegate CASCADE")
+    link.raw.close()

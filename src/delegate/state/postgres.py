@@ -428,12 +428,17 @@ def _look(link: _Link) -> None:
     if fault:
         raise unavailable(fault)
     if link.rows(sql.IS_BEGUN) != [(True,)]:
-        with link.transaction():
-            link.rows("SELECT pg_advisory_xact_lock(%b)", (Int8(sql.LOCK),))
-            if link.rows(sql.IS_BEGUN) != [(True,)]:
-                link.raw.execute(sql.BEGIN_HOME.encode(), (os.urandom(16),))
-                link.run(sql.BEGIN_COUNTERS)
+        _begin(link)
     link.is_ready = True
+
+
+def _begin(link: _Link) -> None:
+    """Begin the memory here and now, unless another one has done so meanwhile."""
+    with link.transaction():
+        link.rows("SELECT pg_advisory_xact_lock(%b)", (Int8(sql.LOCK),))
+        if link.rows(sql.IS_BEGUN) != [(True,)]:
+            link.raw.execute(sql.BEGIN_HOME.encode(), (os.urandom(16),))
+            link.run(sql.BEGIN_COUNTERS)
 
 
 def _fault(link: _Link) -> str:
@@ -446,7 +451,7 @@ def _fault(link: _Link) -> str:
         return f"the schema delegate belongs to {owner}, which is neither this role nor the database's owner"
     if is_open:
         return "others than its owner may create things in the schema delegate"
-    if tables["counters"]["is_plain"]:
+    if tables["counters"]["is_plain"]:  # else it is named below
         versions = link.rows(sql.FIND_VERSION)
         if versions not in ([(sql.VERSION,)], []):
             return f"the tables have version {versions[0][0]}; this program knows {sql.VERSION}"
