@@ -186,7 +186,7 @@ class PostgresStore:
         """Say what has been charged to the pools of these blocks; see `Ledger.spent`."""
 
         def ask(link: _Link) -> dict[tuple[bytes, str], int]:
-            found = _found(link.rows(sql.SPENT, (list(block_ids),)), 0)
+            found = _found(link.rows(sql.SPENT, (list(block_ids),)), 0, _POOL)
             return {(block_id, unpack(unit)): amount for block_id, unit, amount in found}
 
         return self._ask(ask)
@@ -332,11 +332,19 @@ def _version(rows: _Rows) -> tuple[Hashable, int]:
     raise _not_understood()
 
 
-def _found(rows: _Rows, first: int) -> list[tuple[Any, ...]]:
+_POOL: Final = (bytes, bytes, int)
+_RECORD: Final = (bytes, bytes, bool, int, int, bytes)
+_FEED: Final = (bytes, int, int, int)
+
+
+def _found(rows: _Rows, first: int, kinds: tuple[type, ...]) -> list[tuple[Any, ...]]:
     """Take what was found beside the one row that is always there; it begins with column `first`."""
-    if not rows:
+    found = [row[first:] for row in rows]
+    if found == [(None,) * len(kinds)]:
+        return []
+    if not found or not all(tuple(map(type, each)) == kinds for each in found):
         raise _not_understood()
-    return [row[first:] for row in rows if row[first] is not None]
+    return found
 
 
 def _look_up(
@@ -347,7 +355,7 @@ def _look_up(
     else:
         rows = link.rows(sql.LOOK_UP_BY, (list(subjects), list(signers)))
     version, forgotten = _version(rows)
-    records = tuple(Record._make((*each[:5], unpack(each[5]))) for each in _found(rows, 4))
+    records = tuple(Record._make((*each[:5], unpack(each[5]))) for each in _found(rows, 4, _RECORD))
     if not all(each.subject in subjects and (signers is None or each.signer in signers) for each in records):
         raise _not_understood()
     return version, (forgotten, records)
@@ -355,7 +363,7 @@ def _look_up(
 
 def _find_feeds(link: _Link, signers: tuple[bytes, ...] | None) -> tuple[Hashable, tuple[Feed, ...]]:
     rows = link.rows(sql.FEEDS) if signers is None else link.rows(sql.FEEDS_BY, (list(signers),))
-    return _version(rows)[0], tuple(Feed(*each) for each in _found(rows, 4))
+    return _version(rows)[0], tuple(Feed(*each) for each in _found(rows, 4, _FEED))
 
 
 # What is looked at when a connection is opened.
@@ -482,13 +490,13 @@ def _prove(link: _Link) -> None:
         columns = _columns(rows, (bytes, bytes, bool, Int8, Int8, bytes))
         arguments = (*columns, feed.signer, *map(Int8, feed[1:]), os.urandom(16))
         added = _number(link.rows(sql.REVOKE, arguments))
-        found = sorted(_found(link.rows(sql.LOOK_UP_BY, ([*PROOF_IDS], [signer])), 4))
+        found = sorted(_found(link.rows(sql.LOOK_UP_BY, ([*PROOF_IDS], [signer])), 4, _RECORD))
         claims = [Claim(os.urandom(32), now, now)]
         charges = [Charge(signer, unit, INTEGER_MAX, INTEGER_MAX, now)]
         outcomes = [_outcome(link.rows(sql.SPEND, _spending(claims, charges))) for _ in range(2)]
-        spent = _found(link.rows(sql.SPENT, ([signer],)), 0)
+        spent = _found(link.rows(sql.SPENT, ([signer],)), 0, _POOL)
         settled = _number(link.rows(sql.SETTLE, (claims[0].id, [pack(unit)], [Int8(0)])))
-        feeds = _found(link.rows(sql.FEEDS_BY, ([signer],)), 4)
+        feeds = _found(link.rows(sql.FEEDS_BY, ([signer],)), 4, _FEED)
     if (
         (added, outcomes, settled) != (len(rows), [True, Refused(0)], 1)
         or found != rows
