@@ -407,13 +407,15 @@ def test_a_feed_moves_only_forward(engine: Engine) -> None:
     assert look_up(engine, 1) == [revoked(1)]
 
 
-def test_records_of_keys_stay_and_of_blocks_that_are_long_over_go(engine: Engine) -> None:
-    """A block whose chain ended days ago is not taken over again; a key is, and stays."""
+def test_no_record_is_ever_forgotten(engine: Engine) -> None:
+    """Its `until` is its signer's word: whatever it says, and whatever else was taken over since, it stays."""
     over = revoked(1, until=engine.now - 3 * 86_400)
-    assert engine.state.revocations.add(feed(engine), [over, revoked(2)], now=engine.now) == 1
-    just_over = revoked(3, until=engine.now - 5)
-    assert engine.state.revocations.add(feed(engine, 2), [just_over], now=engine.now) == 1
-    assert look_up(engine, 1, 2, 3) == [revoked(2), just_over]
+    assert engine.state.revocations.add(feed(engine), [over, revoked(2)], now=engine.now) == 2
+    assert look_up(engine, 1, 2) == [over, revoked(2)]
+    long_over = revoked(3, until=1)
+    assert engine.state.revocations.add(feed(engine, 2), [long_over], now=engine.now) == 1
+    assert engine.state.revocations.add(feed(engine, 3), [], now=engine.now + 9 * 86_400) == 0
+    assert look_up(engine, 1, 2, 3) == [over, revoked(2), long_over]
 
 
 def test_a_list_is_taken_over_whole_by_a_clock_that_is_ahead(engine: Engine) -> None:

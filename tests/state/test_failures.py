@@ -651,13 +651,6 @@ def test_redis_forgets_a_little_at_each_call(own_redis: servers.RedisServer) -> 
         with pytest.raises(VerificationError):
             state.replay.claim([claim(7)._replace(until=NOW - 100)], now=NOW - 200)
         refuses(lambda: state.ledger.charge([claim(8)], [POOL._replace(until=NOW - 90_000)], now=NOW))
-        client.zadd("delegate:records:until", {block.subject + SIGNER + b"b": 3_000})
-        state.revocations.add(FEED, [], now=NOW)
-        assert sorted(state.revocations.look_up([block.subject, (1).to_bytes(32)], now=3_001)) == [
-            block._replace(subject=(1).to_bytes(32)),
-            revoked(1),
-        ]
-        assert "forgotten by a clock" in refuses(lambda: state.revocations.look_up([b"y" * 32], now=3_000)).detail
 
 
 def test_a_redis_that_does_not_show_its_settings_is_said_to(own_redis: servers.RedisServer) -> None:
@@ -746,12 +739,6 @@ def test_postgres_forgets_a_little_at_each_call(postgres_running: servers.Postgr
                 state.replay.claim([Claim(b"v" * 32, 1, NOW - 100)], now=NOW - 200)
             link.execute("UPDATE delegate.counters SET value = %s WHERE name = 'pools'", (CHARGED + 1_000,))
             refuses(lambda: state.ledger.charge([claim(63)], [POOL], now=NOW))
-            block = Record(b"x" * 32, SIGNER, False, 0, NOW + 500)
-            state.revocations.add(FEED, [block, revoked(1)], now=NOW)
-            link.execute("UPDATE delegate.records SET until = 3000 WHERE NOT is_key")
-            state.revocations.add(FEED, [], now=NOW)
-            assert state.revocations.look_up([block.subject, (1).to_bytes(32)], now=3_001) == [revoked(1)]
-            assert "forgotten by a clock" in refuses(lambda: state.revocations.look_up([b"y" * 32], now=3_000)).detail
         link.execute("DROP SCHEMA delegate CASCADE")
 
 

@@ -235,8 +235,8 @@ class Identity:
     ) -> RevocationList:
         """Sign a revocation list: everything that this identity takes back.
 
-        A block is left out once its chain has been over for a day; a key never. Without blocks and keys the list
-        says that there is nothing new as of now.
+        A block of an earlier list is left out once its chain has been over for a day; a key never. Without blocks and
+        keys the list says that there is nothing new as of now.
 
         Args:
             blocks: what to revoke; nothing new, if not said. One that is listed already keeps the later `until`.

@@ -110,7 +110,9 @@ def sign_list(
     given += [_key_record(key, each) for each in _given(keys, "keys")]
     newest_first = sorted(earlier, key=lambda each: each.sequence, reverse=True)
     kept = joined((*given, *(record for each in newest_first for record in each.records)))
-    payload = _encode(signer, sequence, at, until, [record for record in kept if record.until + _KEPT_S >= at])
+    named = {each.subject for each in given}
+    left = [each for each in kept if each.until + _KEPT_S >= at or each.subject in named]
+    payload = _encode(signer, sequence, at, until, left)
     protected = cose.protected_header(key.algorithm, key.thumbprint)
     item = cose.byte_string(payload)
     signature = sign(cose.sig_structure(protected, AAD + key.thumbprint, item))

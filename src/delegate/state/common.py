@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from delegate.core.chain.revocations import Feed, Record
+from delegate.core.chain.revocations import Record
 from delegate.core.decide.stores import Charge, Claim, SettlementError
 from delegate.errors import Reason, StateError, VerificationError
 from delegate.limits import INTEGER_MAX, WHY_CHARACTERS
@@ -117,19 +117,6 @@ def too_much() -> SettlementError:
     return SettlementError("a request cannot have cost more than it was charged")
 
 
-def check_remembered(forgotten: int, now: int | None) -> None:
-    """Refuse to say what was revoked by a clock at which a forgotten record may still have counted.
-
-    Records of blocks are forgotten a day after their chain is over: a clock that is right never meets this.
-
-    Raises:
-        StateError: STATE_UNAVAILABLE.
-    """
-    if now is not None and now <= forgotten:
-        message = f"records up to {forgotten} were forgotten by a clock that was ahead; now it is {now}"
-        raise unavailable(message)
-
-
 def unavailable(detail: str) -> StateError:
     """Make the refusal of a store that cannot say."""
     return StateError(Reason.STATE_UNAVAILABLE, detail)
@@ -145,17 +132,12 @@ def unpack(data: bytes) -> str:
     return data.decode("utf-8", "surrogatepass")
 
 
-def current(feed: Feed, records: Sequence[Record], now: int) -> list[Record]:
-    """Leave out records of blocks whose chains have long been over, and make one of several about the same.
-
-    They were over when the list was made: what was not may only seem so, to a clock that is ahead.
-    """
+def distinct(records: Sequence[Record]) -> list[Record]:
+    """Make one of several words of one signer about one subject."""
     kept: dict[tuple[bytes, bytes, bool], Record] = {}
-    over = min(now, feed.issued) - KEPT_S
     for each in records:
-        if each.is_key or each.until >= over:
-            word = (each.subject, each.signer, each.is_key)
-            kept[word] = merge(kept[word], each) if word in kept else each
+        word = (each.subject, each.signer, each.is_key)
+        kept[word] = merge(kept[word], each) if word in kept else each
     return list(kept.values())
 
 

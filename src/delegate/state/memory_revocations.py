@@ -7,20 +7,18 @@ The rules of this file:
   never keep out those of a root or a revoker.
 - The child of a `fork` keeps them. Each step of an addition leaves what was there before: one that another thread had
   not ended is there in part, which does no harm.
-- Records of keys stay for good; records of blocks until a day after their chain is over. A clock by which one that was
-  forgotten might still have counted gets no answer.
+- Records stay for good, whatever their `until` says: that is the signer's word, and a chain may outlive it.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from delegate.core.chain.revocations import Feed, Record
 from delegate.core.decide.remembered import ProcessLock
-from delegate.state.common import KEPT_S, check_remembered, current, merge, unavailable
+from delegate.state.common import distinct, merge, unavailable
 
 _CAPACITY: Final = 1_000_000  # about 600 MB
 _Word: TypeAlias = tuple[bytes, bool]  # signer, and whether it is about a key
@@ -60,29 +58,20 @@ class _Room:
         self._strange += theirs
         self._of_strangers.update(strange)
 
-    def give_back(self, signer: bytes) -> None:
-        """Give back the room of one of a signer's."""
-        self.kept -= 1
-        if signer not in self._known:
-            self._strange -= 1
-            self._of_strangers[signer] -= 1
-
 
 class MemoryRevocations:
     """Keeps what has been revoked, in this process. Safe under threads; a decision's look-up takes no lock."""
 
-    __slots__ = ("_feeds", "_forgotten", "_lapsing", "_lock", "_records", "_room")
+    __slots__ = ("_feeds", "_lock", "_records", "_room")
 
     def __init__(self, *, capacity: int = _CAPACITY) -> None:
         """Start with nothing revoked; `capacity` is how many records and feeds to keep at most."""
         self._room = _Room(capacity)
         self._records: dict[bytes, dict[_Word, Record]] = {}
         self._feeds: dict[bytes, Feed] = {}
-        self._lapsing: list[tuple[int, bytes, _Word]] = []
-        self._forgotten = -1  # the latest `until` among the records that are no longer here
         self._lock = ProcessLock()
 
-    def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> int:
+    def add(self, feed: Feed, records: Sequence[Record], *, now: int, known: bool = True) -> int:  # noqa: ARG002 - records stay whatever the time
         """Take over a list whose signature held, in one step, for good; see `RevocationStore.add`.
 
         Signers that were never `known` may take half of the room, all of them together.
@@ -90,9 +79,8 @@ class MemoryRevocations:
         Raises:
             StateError: STATE_UNAVAILABLE: no room.
         """
-        taken = current(feed, records, now)
+        taken = distinct(records)
         with self._lock.mine():
-            self._forget(now)
             if known:
                 self._room.know({feed.signer, *(each.signer for each in taken)})
             new = Counter(
@@ -110,7 +98,11 @@ class MemoryRevocations:
         return added
 
     def look_up(
-        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
+        self,
+        subjects: Sequence[bytes],
+        signers: Sequence[bytes] | None = None,
+        *,
+        now: int | None = None,  # noqa: ARG002 - nothing is forgotten, so nothing depends on it
     ) -> Sequence[Record]:
         """Give every record about any of these that one of `signers` signed; see `RevocationStore.look_up`."""
         found: list[Record] = []
@@ -118,8 +110,6 @@ class MemoryRevocations:
             words = self._records.get(subject)
             if words is not None:
                 found += self._words(words, signers)
-        if self._forgotten >= 0:
-            check_remembered(self._forgotten, now)  # what was forgotten meanwhile, too
         return found
 
     def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
@@ -144,18 +134,4 @@ class MemoryRevocations:
         word = (record.signer, record.is_key)
         words = self._records.setdefault(record.subject, {})
         known = words.get(word)
-        merged = record if known is None else merge(known, record)
-        words[word] = merged
-        if not record.is_key and (known is None or known.until < merged.until):
-            heapq.heappush(self._lapsing, (merged.until, record.subject, word))
-
-    def _forget(self, now: int) -> None:
-        while self._lapsing and self._lapsing[0][0] + KEPT_S < now:
-            until, subject, word = heapq.heappop(self._lapsing)
-            words = self._records.get(subject, {})
-            if word in words and words[word].until == until:  # else it was prolonged since
-                self._forgotten = max(self._forgotten, until)
-                self._room.give_back(word[0])
-                del words[word]
-                if not words:
-                    del self._records[subject]
+        words[word] = record if known is None else merge(known, record)

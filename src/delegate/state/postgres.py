@@ -43,8 +43,7 @@ from delegate.state.common import (
     check_actual,
     check_charges,
     check_current,
-    check_remembered,
-    current,
+    distinct,
     from_before,
     gave_back_another,
     lapsed,
@@ -198,24 +197,26 @@ class PostgresStore:
         """
         added = 0
         try:
-            for batch, is_last in batches(current(feed, records, now)):
+            for batch, is_last in batches(distinct(records)):
                 added += self._ask(_adding(batch, feed if is_last else None))
         finally:
             self._watch.changed()
         return added
 
     def look_up(
-        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
+        self,
+        subjects: Sequence[bytes],
+        signers: Sequence[bytes] | None = None,
+        *,
+        now: int | None = None,  # noqa: ARG002 - nothing is forgotten, so nothing depends on it
     ) -> Sequence[Record]:
         """Give every record about any of these that one of `signers` signed; see `RevocationStore.look_up`."""
         about, by = tuple(subjects), frozen(signers)
 
-        def ask() -> tuple[Hashable, tuple[int, tuple[Record, ...]]]:
+        def ask() -> tuple[Hashable, tuple[Record, ...]]:
             return self._ask(lambda link: _look_up(link, about, by))
 
-        forgotten, records = self._memo.ask(self._watch.version(), (about, by), ask)
-        check_remembered(forgotten, now)
-        return list(records)
+        return list(self._memo.ask(self._watch.version(), (about, by), ask))
 
     def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
         """Give the newest feed of each of `signers`; see `RevocationStore.feeds`."""
@@ -260,7 +261,7 @@ class _Listener:
             pass
 
     def version(self) -> Hashable:
-        return _version(self._link.rows(sql.NEWS))[0]
+        return _version(self._link.rows(sql.NEWS))
 
     def close(self) -> None:
         _sever(self._link)
@@ -324,11 +325,11 @@ def _adding(batch: Sequence[Record], feed: Feed | None) -> Callable[[_Link], int
     return lambda link: _number(link.rows(sql.REVOKE, (*columns, *moved, os.urandom(16))))
 
 
-def _version(rows: _Rows) -> tuple[Hashable, int]:
-    """Take of which version an answer is, and up to when records have been forgotten."""
+def _version(rows: _Rows) -> Hashable:
+    """Take of which version an answer is."""
     match rows:
-        case [(str(home), bytes(token), int(started), int(forgotten), *_), *_]:
-            return (home, token, started), forgotten
+        case [(str(home), bytes(token), int(started), *_), *_]:
+            return home, token, started
     raise _not_understood()
 
 
@@ -349,21 +350,21 @@ def _found(rows: _Rows, first: int, kinds: tuple[type, ...]) -> list[tuple[Any, 
 
 def _look_up(
     link: _Link, subjects: tuple[bytes, ...], signers: tuple[bytes, ...] | None
-) -> tuple[Hashable, tuple[int, tuple[Record, ...]]]:
+) -> tuple[Hashable, tuple[Record, ...]]:
     if signers is None:
         rows = link.rows(sql.LOOK_UP, (list(subjects),))
     else:
         rows = link.rows(sql.LOOK_UP_BY, (list(subjects), list(signers)))
-    version, forgotten = _version(rows)
-    records = tuple(Record._make((*each[:5], unpack(each[5]))) for each in _found(rows, 4, _RECORD))
+    version = _version(rows)
+    records = tuple(Record._make((*each[:5], unpack(each[5]))) for each in _found(rows, 3, _RECORD))
     if not all(each.subject in subjects and (signers is None or each.signer in signers) for each in records):
         raise _not_understood()
-    return version, (forgotten, records)
+    return version, records
 
 
 def _find_feeds(link: _Link, signers: tuple[bytes, ...] | None) -> tuple[Hashable, tuple[Feed, ...]]:
     rows = link.rows(sql.FEEDS) if signers is None else link.rows(sql.FEEDS_BY, (list(signers),))
-    return _version(rows)[0], tuple(Feed(*each) for each in _found(rows, 4, _FEED))
+    return _version(rows), tuple(Feed(*each) for each in _found(rows, 3, _FEED))
 
 
 # What is looked at when a connection is opened.
@@ -490,13 +491,13 @@ def _prove(link: _Link) -> None:
         columns = _columns(rows, (bytes, bytes, bool, Int8, Int8, bytes))
         arguments = (*columns, feed.signer, *map(Int8, feed[1:]), os.urandom(16))
         added = _number(link.rows(sql.REVOKE, arguments))
-        found = sorted(_found(link.rows(sql.LOOK_UP_BY, ([*PROOF_IDS], [signer])), 4, _RECORD))
+        found = sorted(_found(link.rows(sql.LOOK_UP_BY, ([*PROOF_IDS], [signer])), 3, _RECORD))
         claims = [Claim(os.urandom(32), now, now)]
         charges = [Charge(signer, unit, INTEGER_MAX, INTEGER_MAX, now)]
         outcomes = [_outcome(link.rows(sql.SPEND, _spending(claims, charges))) for _ in range(2)]
         spent = _found(link.rows(sql.SPENT, ([signer],)), 0, _POOL)
         settled = _number(link.rows(sql.SETTLE, (claims[0].id, [pack(unit)], [Int8(0)])))
-        feeds = _found(link.rows(sql.FEEDS_BY, ([signer],)), 4, _FEED)
+        feeds = _found(link.rows(sql.FEEDS_BY, ([signer],)), 3, _FEED)
     if (
         (added, outcomes, settled) != (len(rows), [True, Refused(0)], 1)
         or found != rows

@@ -26,7 +26,7 @@ from typing import Final
 
 from delegate.state.common import CLAIMS_KEPT_S, KEPT_S
 
-VERSION: Final = 1
+VERSION: Final = 2
 LOCK: Final = 0x646C6774  # "dlgt": whoever makes the schema, or begins the memory anew, holds this advisory lock
 DONE: Final = 1
 CLAIMED: Final = 2
@@ -86,13 +86,12 @@ CREATE TABLE delegate.records (
     subject bytea, signer bytea, is_key boolean, since bigint NOT NULL, until bigint NOT NULL, why bytea NOT NULL,
     PRIMARY KEY (subject, signer, is_key)
 );
-CREATE INDEX ON delegate.records (until) WHERE NOT is_key;
 
 CREATE TABLE delegate.feeds (
     signer bytea PRIMARY KEY, sequence bigint NOT NULL, issued bigint NOT NULL, expires bigint NOT NULL
 );
 
--- The version of all this; of claims, pools and records what was forgotten, rounded up; and when this memory began.
+-- The version of all this; of claims and pools what was forgotten, rounded up; and when this memory began.
 CREATE TABLE delegate.counters (name text PRIMARY KEY, value bigint NOT NULL);
 
 -- Where this memory began, and a token that is another one after every addition to records and feeds.
@@ -104,7 +103,7 @@ CREATE TABLE delegate.memory (
 # Begins the memory here, now, with the counters that are missing; the home's own comes first.
 BEGIN_COUNTERS: Final = (
     "INSERT INTO delegate.counters (name, value)"
-    f" VALUES ('schema', {VERSION}), ('claims', -1), ('pools', -1), ('records', -1),"
+    f" VALUES ('schema', {VERSION}), ('claims', -1), ('pools', -1),"
     " ('since', floor(extract(epoch FROM clock_timestamp())))"
     " ON CONFLICT (name) DO UPDATE SET value = greatest(delegate.counters.value, excluded.value)"
     " WHERE excluded.name = 'since'"
@@ -115,7 +114,7 @@ BEGIN_HOME: Final = (
 )
 IS_BEGUN: Final = (
     "SELECT EXISTS (SELECT FROM delegate.memory WHERE home = delegate.home())"
-    " AND (SELECT count(*) FROM delegate.counters WHERE name IN ('schema', 'claims', 'pools', 'records', 'since')) = 5"
+    " AND (SELECT count(*) FROM delegate.counters WHERE name IN ('schema', 'claims', 'pools', 'since')) = 4"
 )
 
 _OPTIONS: Final = "LANGUAGE plpgsql {volatility} SET search_path = pg_catalog, pg_temp AS $$\n#variable_conflict error"
@@ -128,7 +127,7 @@ DECLARE
 BEGIN
     WITH gone AS (
         DELETE FROM delegate.{name} WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM delegate.{name} WHERE {which}until + {kept} < clock
+            SELECT ctid FROM delegate.{name} WHERE until + {kept} < clock
             ORDER BY until LIMIT {count} FOR UPDATE SKIP LOCKED
         )) RETURNING until
     )
@@ -143,9 +142,8 @@ _CHANGES: Final = _OPTIONS.format(volatility="VOLATILE")
 _LOOKS: Final = _OPTIONS.format(volatility="STABLE")  # with the snapshot of whoever calls it
 
 FUNCTIONS: Final = (
-    _FORGET.format(name="claims", which="", kept=CLAIMS_KEPT_S, count=4, step=_STEP_S, options=_CHANGES)
-    + _FORGET.format(name="pools", which="", kept=KEPT_S, count=4, step=_STEP_S, options=_CHANGES)
-    + _FORGET.format(name="records", which="NOT is_key AND ", kept=KEPT_S, count=16, step=0, options=_CHANGES)
+    _FORGET.format(name="claims", kept=CLAIMS_KEPT_S, count=4, step=_STEP_S, options=_CHANGES)
+    + _FORGET.format(name="pools", kept=KEPT_S, count=4, step=_STEP_S, options=_CHANGES)
     + f"""
 CREATE FUNCTION delegate.home() RETURNS text {_LOOKS}
 BEGIN
@@ -161,15 +159,14 @@ BEGIN
 END $$;
 
 CREATE FUNCTION delegate.version(
-    OUT since bigint, OUT forgotten bigint, OUT home text, OUT token bytea, OUT started bigint
+    OUT since bigint, OUT home text, OUT token bytea, OUT started bigint
 ) {_LOOKS}
 BEGIN
-    SELECT beginning.value, records.value, memory.home, memory.version,
+    SELECT beginning.value, memory.home, memory.version,
         (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint
-    INTO since, forgotten, home, token, started
+    INTO since, home, token, started
     FROM delegate.memory AS memory
     JOIN delegate.counters AS beginning ON beginning.name = 'since'
-    JOIN delegate.counters AS records ON records.name = 'records'
     WHERE memory.home = delegate.home();
     IF NOT FOUND THEN
         RAISE EXCEPTION 'this memory has no beginning here: it was emptied, moved or is being restored'
@@ -286,7 +283,6 @@ DECLARE
     added int := 0;
 BEGIN
     UPDATE delegate.memory SET version = token; -- one at a time
-    PERFORM delegate.forget_records(extract(epoch FROM clock_timestamp())::bigint);
     FOR i IN 1 .. cardinality(subjects) LOOP
         INSERT INTO delegate.records (subject, signer, is_key, since, until, why)
         VALUES (subjects[i], signers[i], are_keys[i], sinces[i], untils[i], whys[i])
@@ -331,7 +327,7 @@ REVOKE: Final = (
     " %b::bytea, %b::bigint, %b::bigint, %b::bigint, %b::bytea)"
 )
 # What is found, behind the version of which it is: both in one snapshot.
-_VERSION: Final = "SELECT memory.home, memory.token, memory.started, memory.forgotten"
+_VERSION: Final = "SELECT memory.home, memory.token, memory.started"
 NEWS: Final = f"{_VERSION} FROM delegate.version() AS memory"
 LOOK_UP: Final = (
     f"{_VERSION}, found.subject, found.signer, found.is_key, found.since, found.until, found.why"

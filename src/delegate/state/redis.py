@@ -39,8 +39,7 @@ from delegate.state.common import (
     check_actual,
     check_charges,
     check_current,
-    check_remembered,
-    current,
+    distinct,
     from_before,
     gave_back_another,
     lapsed,
@@ -60,7 +59,6 @@ _RECORDS: Final = b"delegate:records"
 _FEEDS: Final = b"delegate:feeds"
 _NEWS: Final = b"delegate:news"
 _POOLS_UNTIL: Final = b"delegate:pools:until"
-_RECORDS_UNTIL: Final = b"delegate:records:until"
 _CHARGE: Final = b"delegate:charge:"
 _MEMORY: Final = (b"delegate:clock", b"delegate:claims", b"delegate:pools", _RECORDS)  # KEYS of every script
 _SILENCE_S: Final = 1.0  # after so long without an answer the feed's connection is given up
@@ -181,10 +179,10 @@ class RedisStore:
         """
         added = 0
         try:
-            for batch, is_last in batches(current(feed, records, now)):
-                arguments: list[bytes | int] = [KEPT_S, b"", b"", b""]
+            for batch, is_last in batches(distinct(records)):
+                arguments: list[bytes | int] = [b"", b"", b""]
                 if is_last:
-                    arguments[1:] = (feed.signer, feed.sequence, b"%d %d %d" % feed[1:])
+                    arguments[:] = (feed.signer, feed.sequence, b"%d %d %d" % feed[1:])
                 for each in batch:
                     field = _field(each.subject, each.signer, each.is_key)
                     arguments += (field, each.since, each.until, pack(each.why))
@@ -194,17 +192,19 @@ class RedisStore:
         return added
 
     def look_up(
-        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
+        self,
+        subjects: Sequence[bytes],
+        signers: Sequence[bytes] | None = None,
+        *,
+        now: int | None = None,  # noqa: ARG002 - nothing is forgotten, so nothing depends on it
     ) -> Sequence[Record]:
         """Give every record about any of these that one of `signers` signed; see `RevocationStore.look_up`."""
         about, by = tuple(subjects), frozen(signers)
 
-        def ask() -> tuple[Hashable, tuple[int, tuple[Record, ...]]]:
+        def ask() -> tuple[Hashable, tuple[Record, ...]]:
             return self._links.ask(lambda link: _look_up(link, about, by))
 
-        forgotten, records = self._memo.ask(self._watch.version(), (about, by), ask)
-        check_remembered(forgotten, now)
-        return list(records)
+        return list(self._memo.ask(self._watch.version(), (about, by), ask))
 
     def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:
         """Give the newest feed of each of `signers`; see `RevocationStore.feeds`."""
@@ -277,7 +277,7 @@ def _field(subject: bytes, signer: bytes, is_key: bool) -> bytes:  # noqa: FBT00
 
 
 def _adding(arguments: list[bytes | int]) -> Callable[[_Link], int]:
-    return lambda link: _number(link.run("ADD", (_RECORDS_UNTIL, _FEEDS, _NEWS), arguments))
+    return lambda link: _number(link.run("ADD", (_FEEDS, _NEWS), arguments))
 
 
 def _outcome(answer: object) -> Outcome:
@@ -307,34 +307,34 @@ def _not_understood() -> NotUnderstoodError:
     return NotUnderstoodError("it gave an answer that is none to what it was asked")
 
 
-def _find(link: _Link, key: bytes, fields: Sequence[bytes] = ()) -> tuple[Hashable, int, list[bytes | None]]:
-    """Give the version, up to when records were forgotten, and the values of fields; of no fields all, in turn."""
+def _find(link: _Link, key: bytes, fields: Sequence[bytes] = ()) -> tuple[Hashable, list[bytes | None]]:
+    """Give the version, and the values of fields; of no fields all, in turn."""
     match link.run("FIND", (key,), fields):
-        case [bytes(home), bytes(token), bytes(forgotten), list(found)] if not fields or len(found) == len(fields):
-            return (home, token), int(forgotten), found
+        case [bytes(home), bytes(token), list(found)] if not fields or len(found) == len(fields):
+            return (home, token), found
     raise _not_understood()
 
 
 def _look_up(
     link: _Link, subjects: tuple[bytes, ...], signers: tuple[bytes, ...] | None
-) -> tuple[Hashable, tuple[int, tuple[Record, ...]]]:
+) -> tuple[Hashable, tuple[Record, ...]]:
     if signers is None:
         return _look_up_all(link, subjects)
     asked = [(about, by, is_key) for about in subjects for by in signers for is_key in (False, True)]
-    version, forgotten, values = _find(link, _RECORDS, [_field(*each) for each in asked] or [b""])
+    version, values = _find(link, _RECORDS, [_field(*each) for each in asked] or [b""])
     found = zip(asked, values, strict=False)
-    return version, (forgotten, tuple(_record(*each, value) for each, value in found if value is not None))
+    return version, tuple(_record(*each, value) for each, value in found if value is not None)
 
 
-def _look_up_all(link: _Link, subjects: tuple[bytes, ...]) -> tuple[Hashable, tuple[int, tuple[Record, ...]]]:
+def _look_up_all(link: _Link, subjects: tuple[bytes, ...]) -> tuple[Hashable, tuple[Record, ...]]:
     """Look through all there are; for people, who may want to know of everybody's."""
-    version, forgotten, _ = _find(link, _RECORDS, [b""])
+    version, _ = _find(link, _RECORDS, [b""])
     found = []
     for subject in subjects:
         pattern = re.sub(rb"([*?\[\]\\^-])", rb"\\\1", subject) + b"*"
         for field, value in link.client.hscan_iter(_RECORDS, match=pattern, count=10_000):
             found.append(_record(field[:32], field[32:-1], field[-1:] == b"k", value))
-    return version, (forgotten, tuple(dict.fromkeys(found)))
+    return version, tuple(dict.fromkeys(found))
 
 
 def _record(subject: bytes, signer: bytes, is_key: bool, value: bytes) -> Record:  # noqa: FBT001 - as a record has it
@@ -343,7 +343,7 @@ def _record(subject: bytes, signer: bytes, is_key: bool, value: bytes) -> Record
 
 
 def _find_feeds(link: _Link, signers: tuple[bytes, ...] | None) -> tuple[Hashable, tuple[Feed, ...]]:
-    version, _, values = _find(link, _FEEDS, () if signers is None else signers or [b""])
+    version, values = _find(link, _FEEDS, () if signers is None else signers or [b""])
     pairs = zip(values[::2], values[1::2], strict=True) if signers is None else zip(signers, values, strict=False)
     return version, tuple(Feed(signer, *map(int, value.split())) for signer, value in pairs if signer and value)
 

@@ -29,8 +29,8 @@ POOL_LAPSED: Final = 5
 BEFORE: Final = 6
 
 # KEYS of every script: the clock, the claims, the pools, the records. ARGV[1]: a token, should the memory begin.
-# `delegate:clock` has of this memory: its home; `since`, when it began; `version`, of what is revoked; and of claims,
-# pools and records the latest time of those that were forgotten.
+# `delegate:clock` has of this memory: its home; `since`, when it began; `version`, of what is revoked; and of claims
+# and pools the latest time of those that were forgotten.
 _OPENED: Final = """
 local info = redis.call('INFO', 'replication')
 local home = string.match(info, 'master_replid:(%x+)')
@@ -39,20 +39,20 @@ if not string.find(info, 'role:master', 1, true) or not home then
 end
 local now = tonumber(redis.call('TIME')[1])
 local function time(number) return string.format('%.0f', number) end
-local memory = redis.call('HMGET', KEYS[1], 'since', 'version', 'claims', 'pools', 'records', 'home')
-if memory[6] ~= home or not (memory[1] and memory[2] and memory[3] and memory[4] and memory[5]
+local memory = redis.call('HMGET', KEYS[1], 'since', 'version', 'claims', 'pools', 'home')
+if memory[5] ~= home or not (memory[1] and memory[2] and memory[3] and memory[4]
   and redis.call('ZSCORE', KEYS[2], '') and redis.call('HEXISTS', KEYS[3], '') == 1
   and redis.call('HEXISTS', KEYS[4], '') == 1) then
   memory[1], memory[2] = time(math.max(now, tonumber(memory[1] or now))), ARGV[1]
-  for i = 3, 5 do memory[i] = memory[i] or '-1' end
+  for i = 3, 4 do memory[i] = memory[i] or '-1' end
   redis.call('HSET', KEYS[1], 'since', memory[1], 'version', memory[2], 'claims', memory[3], 'pools', memory[4],
-    'records', memory[5], 'home', home)
+    'home', home)
   redis.call('ZADD', KEYS[2], '+inf', '')
   redis.call('HSET', KEYS[3], '', '')
   redis.call('HSET', KEYS[4], '', '')
 end
 local since = tonumber(memory[1])
-local forgotten = {claims = tonumber(memory[3]), pools = tonumber(memory[4]), records = tonumber(memory[5])}
+local forgotten = {claims = tonumber(memory[3]), pools = tonumber(memory[4])}
 """
 
 # Before what only looks.
@@ -201,17 +201,16 @@ return found
 """
 )
 
-# KEYS: …, until when records of blocks are kept, the feeds, the news.
-# ARGV: …, how long records of blocks are kept; signer, sequence and the whole of the feed, or three empty ones; then of
+# KEYS: …, the feeds, the news.
+# ARGV: …, signer, sequence and the whole of the feed, or three empty ones; then of
 #       each record subject, signer and kind as one, since, until and why.
 # Gives how many were not there before.
 ADD: Final = (
     _OPENED
-    + _FORGET
     + _AMOUNTS
     + """
 local added, writes, moved = 0, {}, false
-for at = 6, #ARGV, 4 do
+for at = 5, #ARGV, 4 do
   local field, first, ends, why = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), ARGV[at + 3]
   local known = redis.call('HGET', KEYS[4], field)
   if known then
@@ -221,28 +220,24 @@ for at = 6, #ARGV, 4 do
     added = added + 1
   end
   local value = time(first) .. ' ' .. time(ends) .. ' ' .. why
-  if value ~= known then writes[#writes + 1] = {field, value, ends} end
+  if value ~= known then writes[#writes + 1] = {field, value} end
 end
-if ARGV[3] ~= '' then
-  local known = redis.call('HGET', KEYS[6], ARGV[3])
-  moved = not known or less(parse(string.match(known, '^%d+')), parse(ARGV[4]))
+if ARGV[2] ~= '' then
+  local known = redis.call('HGET', KEYS[5], ARGV[2])
+  moved = not known or less(parse(string.match(known, '^%d+')), parse(ARGV[3]))
 end
 if #writes > 0 or moved then
-  redis.call('XADD', KEYS[7], 'MAXLEN', '~', 100, '*', 'added', added)
+  redis.call('XADD', KEYS[6], 'MAXLEN', '~', 100, '*', 'added', added)
   redis.call('HSET', KEYS[1], 'version', ARGV[1])
-  for _, each in ipairs(writes) do
-    if string.sub(each[1], -1) == 'b' then redis.call('ZADD', KEYS[5], time(each[3]), each[1]) end
-    redis.call('HSET', KEYS[4], each[1], each[2])
-  end
-  if moved then redis.call('HSET', KEYS[6], ARGV[3], ARGV[5]) end
+  for _, each in ipairs(writes) do redis.call('HSET', KEYS[4], each[1], each[2]) end
+  if moved then redis.call('HSET', KEYS[5], ARGV[2], ARGV[4]) end
 end
-forget('records', KEYS[5], KEYS[4], tonumber(ARGV[2]), 16)
 return added
 """
 )
 
 # KEYS: …, a hash. ARGV: …, then fields of it; none: all of it.
-# Gives the version, up to when records were forgotten, and what was found: of fields their values, of all both in turn.
+# Gives the version, and what was found: of fields their values, of all both in turn.
 FIND: Final = (
     _OPENED
     + _LOOKING
@@ -253,7 +248,7 @@ for first = 2, #ARGV, 1000 do
   local last = math.min(#ARGV, first + 999)
   for i, value in ipairs(redis.call('HMGET', KEYS[5], unpack(ARGV, first, last))) do found[first - 2 + i] = value end
 end
-return {home, memory[2], time(forgotten.records), found}
+return {home, memory[2], found}
 """
 )
 

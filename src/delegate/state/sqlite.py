@@ -28,12 +28,10 @@ from delegate.errors import StateError
 from delegate.state import sqlite_schema as sql
 from delegate.state.answers import Memo
 from delegate.state.common import (
-    KEPT_S,
     batches,
     check_actual,
     check_charges,
-    check_remembered,
-    current,
+    distinct,
     from_before,
     lapsed,
     pack,
@@ -54,7 +52,7 @@ _FREE_BYTES: Final = 64 * 1024 * 1024
 class SqliteStore:
     """Replay protection, budgets and revocations in one file. Safe under threads, processes and `fork`."""
 
-    __slots__ = ("_file", "_forgotten", "_memo")
+    __slots__ = ("_file", "_memo")
 
     def __init__(self, path: Path | str, *, deadline: float = 0.25, since: int | None = None) -> None:
         """Open or make the file.
@@ -72,8 +70,6 @@ class SqliteStore:
         """
         self._file = SqliteFile(Path(path), deadline, since)
         self._memo = Memo()
-        # A version, and the latest `until` among the records forgotten by then.
-        self._forgotten: tuple[int, int] | None = None
 
     def close(self) -> None:
         """Close the file."""
@@ -137,12 +133,8 @@ class SqliteStore:
         There is no bound but the disk's room: whoever may have lists taken over may fill it.
         """
         added = 0
-        for batch, is_last in batches(current(feed, records, now)):
+        for batch, is_last in batches(distinct(records)):
             with self._file.transaction(durable=True) as writer:
-                gone = writer.execute(sql.LAPSED_RECORDS, (now - KEPT_S, _FORGOTTEN_AT_ONCE)).fetchall()
-                if gone:
-                    writer.execute(sql.SET_COUNTER, (gone[-1][0], "records"))
-                    writer.executemany(sql.DROP_RECORD, [row[1:] for row in gone])
                 rows = [
                     (each.subject, each.signer, each.is_key, each.since, each.until, pack(each.why)) for each in batch
                 ]
@@ -156,26 +148,25 @@ class SqliteStore:
         return added
 
     def look_up(
-        self, subjects: Sequence[bytes], signers: Sequence[bytes] | None = None, *, now: int | None = None
+        self,
+        subjects: Sequence[bytes],
+        signers: Sequence[bytes] | None = None,
+        *,
+        now: int | None = None,  # noqa: ARG002 - nothing is forgotten, so nothing depends on it
     ) -> Sequence[Record]:
         """Give every record about any of these that one of `signers` signed; see `RevocationStore.look_up`.
 
         One small read says whether anything was added since the last call, by whichever process.
         """
-        return self._file.read(partial(self._look_up, subjects, signers, now))
+        return self._file.read(partial(self._look_up, subjects, signers))
 
     def _look_up(
         self,
         subjects: Sequence[bytes],
         signers: Sequence[bytes] | None,
-        now: int | None,
         reader: sqlite3.Connection,
     ) -> Sequence[Record]:
         version = reader.execute(sql.COUNTER, ("revocations",)).fetchone()[0]
-        known = self._forgotten
-        if known is None or known[0] != version:  # whatever forgets changes the version
-            self._forgotten = known = (version, reader.execute(sql.COUNTER, ("records",)).fetchone()[0])
-        check_remembered(known[1], now)
         return self._memo.look_up((self._file.which, version), subjects, signers, partial(_find, reader))
 
     def feeds(self, signers: Sequence[bytes] | None = None) -> Sequence[Feed]:

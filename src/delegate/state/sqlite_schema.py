@@ -13,7 +13,7 @@ from functools import cache
 from typing import Final
 
 APPLICATION_ID: Final = 0x646C6774  # "dlgt"
-VERSION: Final = 2
+VERSION: Final = 3
 
 _TABLES: Final = """
 CREATE TABLE claims (id BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID, STRICT;
@@ -34,16 +34,15 @@ CREATE TABLE records (
     subject BLOB, signer BLOB, is_key INTEGER, since INTEGER NOT NULL, until INTEGER NOT NULL, why BLOB NOT NULL,
     PRIMARY KEY (subject, signer, is_key)
 ) WITHOUT ROWID, STRICT;
-CREATE INDEX records_until ON records (until) WHERE NOT is_key;
 
 CREATE TABLE feeds (
     signer BLOB PRIMARY KEY, sequence INTEGER NOT NULL, issued INTEGER NOT NULL, expires INTEGER NOT NULL
 ) WITHOUT ROWID, STRICT;
 
--- Of claims, pools and records: the latest `until` among those forgotten. Of revocations: another random number after
+-- Of claims and pools: the latest `until` among those forgotten. Of revocations: another random number after
 -- each change. `since`: when this memory began.
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
-INSERT INTO counters VALUES ('claims', -1), ('pools', -1), ('records', -1), ('revocations', random());
+INSERT INTO counters VALUES ('claims', -1), ('pools', -1), ('revocations', random());
 
 -- Which file this is: 16 random bytes.
 CREATE TABLE identity (id BLOB PRIMARY KEY) WITHOUT ROWID, STRICT;
@@ -89,10 +88,6 @@ FIND_CHARGES: Final = "SELECT block_id, unit, amount FROM charges WHERE claim_id
 DROP_CHARGES: Final = "DELETE FROM charges WHERE claim_id = ?"
 LAPSED_CHARGES: Final = "SELECT DISTINCT claim_id FROM charges WHERE until < ? ORDER BY until LIMIT ?"
 
-LAPSED_RECORDS: Final = (
-    "SELECT until, subject, signer, is_key FROM records WHERE NOT is_key AND until < ? ORDER BY until LIMIT ?"
-)
-DROP_RECORD: Final = "DELETE FROM records WHERE subject = ? AND signer = ? AND is_key = ?"
 ADD_RECORD: Final = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)"
 MERGE_RECORD: Final = (
     "UPDATE records SET since = min(since, ?4), until = max(until, ?5)"
