@@ -165,11 +165,6 @@ def test_a_stranger_who_becomes_known_makes_room_for_others() -> None:
         == 2
     )
     assert len(store) == 8
-    # What lapses of a stranger's is room for strangers again.
-    more = [key(number)._replace(signer=stranger(1)) for number in range(3)]
-    assert store.add(other, more, now=501 + DAY, known=False) == 3
-    with pytest.raises(StateError, match="strangers"):
-        store.add(other, [key(3)._replace(signer=stranger(1))], now=501 + DAY, known=False)
 
 
 def test_many_words_about_one_subject_take_time_in_proportion() -> None:
@@ -182,16 +177,12 @@ def test_many_words_about_one_subject_take_time_in_proportion() -> None:
     assert store.look_up([key(0).subject], [stranger(7)]) == [records[7]]
 
 
-def test_blocks_whose_chains_are_long_over_make_room() -> None:
-    """A day after its end, and not where it was prolonged meanwhile; keys stay."""
+def test_blocks_whose_chains_are_long_over_make_no_room() -> None:
+    """Their `until` is their signer's word: what is full refuses, and what was taken over stays."""
     store = MemoryRevocations(capacity=4)
-    subject = bytes(32)
     store.add(FEED, [block(0, 500), block(1, 500), key(0)], now=100)
     store.add(FEED, [block(1, 700)], now=100)
-    assert store.add(FEED, [], now=500 + DAY) == 0
-    assert store.look_up([subject]) == [block(0, 500), key(0)]
-    assert store.add(FEED, [key(3)], now=501 + DAY) == 1
-    assert store.look_up([subject]) == [key(0)]
+    with pytest.raises(StateError, match="no room"):
+        store.add(FEED, [key(3)], now=701 + 9 * DAY)
+    assert store.look_up([bytes(32)]) == [block(0, 500), key(0)]
     assert store.look_up([block(1, 0).subject]) == [block(1, 700)]
-    assert store.add(FEED, [key(4)], now=701 + DAY) == 1
-    assert store.look_up([block(1, 0).subject]) == []

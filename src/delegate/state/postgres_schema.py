@@ -26,7 +26,7 @@ from typing import Final
 
 from delegate.state.common import CLAIMS_KEPT_S, KEPT_S
 
-VERSION: Final = 2
+VERSION: Final = 1
 LOCK: Final = 0x646C6774  # "dlgt": whoever makes the schema, or begins the memory anew, holds this advisory lock
 DONE: Final = 1
 CLAIMED: Final = 2

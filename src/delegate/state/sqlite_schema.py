@@ -13,7 +13,7 @@ from functools import cache
 from typing import Final
 
 APPLICATION_ID: Final = 0x646C6774  # "dlgt"
-VERSION: Final = 3
+VERSION: Final = 2
 
 _TABLES: Final = """
 CREATE TABLE claims (id BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID, STRICT;
