@@ -1,0 +1,19 @@
+"""The specification as tests read it: three documents, one numbering of sections."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "spec"
+DOCUMENTS = ("SPEC.md", "LANGUAGE.md", "STATE.md")
+BY_NAME = {name: (FOLDER / name).read_text("utf-8") for name in DOCUMENTS}
+TEXT = "\n".join(BY_NAME.values())
+
+
+def headings(text: str) -> list[str]:
+    """The numbers of the sections that a text has, in its order."""
+    return re.findall(r"^#{2,4} (\d+(?:\.\d+)*)\.? ", text, re.MULTILINE)
+
+
+SECTIONS = frozenset(headings(TEXT))
