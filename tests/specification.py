@@ -17,3 +17,11 @@ def headings(text: str) -> list[str]:
 
 
 SECTIONS = frozenset(headings(TEXT))
+
+
+def rows(name: str) -> list[list[str]]:
+    """The cells of the table between two markers, without its head."""
+    text = TEXT.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- /{name} -->")[0]
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) > 2, f"the table `{name}` is missing"
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]

@@ -19,7 +19,9 @@ HOMES = {"SPEC.md": {1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 14}, "LANGUAGE.md": {6}
 
 
 def _files() -> list[Path]:
-    inside = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".md", ".cddl"}]
+    inside = [
+        path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".md", ".cddl"}
+    ]
     return [*sorted(inside), *sorted(ROOT.glob("*.md"))]
 
 
