@@ -244,8 +244,8 @@ class Grammar:
             case ("rule", name):
                 inner = Grammar(self.exceptions, self.prose) if name in self.lexemes else self
                 made = inner._make(draw, RULES[name], depth + 1)
-                refused = self.exceptions.get(name, lambda _: False)
-                while refused("".join(made)):
+                refused = self.exceptions.get(name)
+                while refused is not None and refused("".join(made)):
                     made = inner._make(draw, RULES[name], depth + 1)
                 return ["".join(made)] if name in self.lexemes else made
             case ("alt", parts):
