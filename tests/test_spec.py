@@ -116,12 +116,8 @@ def test_the_claims_table_is_the_code_s() -> None:
     """§4.1 has the claims of `blocks`, in their order, with their kinds and their place."""
     kinds = {"text": str, "array": list, "time": int, "integer": int, "8": bytes, "bytes": bytes, "map": dict}
     table = []
-<<<<<<< HEAD
     places = {place.name.lower(): place for place in blocks.Place}
-    for key, _, kind, first, others, _ in _rows("claims"):
-=======
-    for key, _, kind, _, others, _ in specification.rows("claims"):
->>>>>>> 7e89f63 (Specification: ABNF of every text form, held to the parsers in both directions)
+    for key, _, kind, first, others, _ in specification.rows("claims"):
         name = _quoted(key)[0] if "`" in key else int(key)
         table.append((name, kinds[re.split(r"[\s:,]", kind)[0]], places[first], places[others]))
     assert table == [(claim.key, claim.kind, claim.first, claim.later) for claim in blocks.CLAIMS]
