@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, Phase, assume, example, given, settings
 from hypothesis import strategies as st
 
 from delegate import Principal, Request
+from delegate.authoring.key_files import _split
+from delegate.authoring.signers import Ed25519Signer
 from delegate.core.chain import spans
-from delegate.core.chain.claims import is_unit
+from delegate.core.chain.claims import check_audience_name, is_unit
 from delegate.core.chain.printable import has_space, is_plain
 from delegate.core.evaluator import functions, namespaced, timestamps
 from delegate.core.evaluator.opcodes import KEYWORDS, RESERVED
@@ -420,6 +422,28 @@ def test_grammar_and_parser_agree_on_changed_capabilities(text: str) -> None:
         beyond = r"named twice|no pattern|an empty pattern|at most"
         condition = re.search(r"[\t\n\f\r ]if[\t\n\f\r ]", text)
         assert condition or not _refused(CaveatSyntaxError, lambda: Capability.parse(text), beyond), text
+
+
+@pytest.mark.parametrize("rule", ["service-name", "tenant"])
+@FEW
+@given(data=st.data())
+def test_names_of_services_and_tenants_are_what_the_grammar_says(rule: str, data: st.DataObject) -> None:
+    """One rule of 1 to 200 visible ASCII characters for both; a verifier takes the same."""
+    text = data.draw(st.one_of(CHARACTERS.texts(rule), abnf.mutated(CHARACTERS.texts(rule), " é\n")))
+    assert CHARACTERS.matches(rule, text) == check_audience_name(text)
+    assert CHARACTERS.matches(rule, "x" * 200)
+    assert not CHARACTERS.matches(rule, "x" * 201)
+
+
+PEM = Ed25519Signer.generate(bytes).to_pem().decode()
+
+
+@FEW
+@given(st.one_of(CHARACTERS.texts("private-head"), abnf.mutated(CHARACTERS.texts("private-head"), "principal: \r\n")))
+def test_the_head_of_a_private_file_is_what_the_grammar_says(head: str) -> None:
+    """Before a good key, a file is read if its first line has the form."""
+    taken = not _refused(TokenError, lambda: _split(head + PEM))
+    assert CHARACTERS.matches("private-head", head) == taken, head
 
 
 def test_every_rule_is_defined_once_and_used() -> None:
