@@ -19,6 +19,18 @@ def headings(text: str) -> list[str]:
 SECTIONS = frozenset(headings(TEXT))
 
 
+def steps(section: str) -> set[str]:
+    """The numbers of the rows of a section's table of checks."""
+    text = re.split(r"^#{2,4} ", TEXT.partition(f"\n### {section} ")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    return set(re.findall(r"^\| (\d+) \|", text, re.MULTILINE))
+
+
+def exists(cited: str) -> bool:
+    """Is there such a section, or such a step of one: `5.4.4` is step 4 of §5.4?"""
+    section, _, step = cited.rpartition(".")
+    return cited in SECTIONS or (section in SECTIONS and "." in section and step in steps(section))
+
+
 def rows(name: str) -> list[list[str]]:
     """The cells of the table between two markers, without its head."""
     text = TEXT.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- /{name} -->")[0]
