@@ -20,9 +20,9 @@ SECTIONS = frozenset(headings(TEXT))
 
 
 def steps(section: str) -> set[str]:
-    """The numbers of the rows of a section's table of checks."""
+    """The numbers of the checks of a section, in a table or a list."""
     text = re.split(r"^#{2,4} ", TEXT.partition(f"\n### {section} ")[2], maxsplit=1, flags=re.MULTILINE)[0]
-    return set(re.findall(r"^\| (\d+) \|", text, re.MULTILINE))
+    return set(re.findall(r"^(?:\| (?=\d+ \|))?(\d+)(?: \||\. )", text, re.MULTILINE))
 
 
 def exists(cited: str) -> bool:
