@@ -11,6 +11,7 @@ from pathlib import Path
 from delegate import Identity, Presentation, Request, Token, Verifier, when
 from delegate.authoring.draft import draft_first
 from delegate.core.wire import cbor, cose
+from delegate.state import MemoryReplay
 
 SPEC = Path(__file__).parent / "SPEC.md"
 BEGIN, END = "<!-- example -->\n", "<!-- /example -->\n"
@@ -44,7 +45,9 @@ def make() -> tuple[Token, Presentation]:
 def section() -> str:
     """Give the section's text, markers left out."""
     chain, presentation = make()
-    granted = Verifier([ALICE.principal], audience=AUDIENCE, clock=lambda: NOW).authorize(presentation, REQUEST)
+    # A memory that began before the proof was made, whenever this runs.
+    verifier = Verifier([ALICE.principal], audience=AUDIENCE, clock=lambda: NOW, replay=MemoryReplay(since=0))
+    granted = verifier.authorize(presentation, REQUEST)
     whole = presentation.to_bytes()
     parts = [
         "| seed | principal | public key | thumbprint |",

@@ -22,21 +22,13 @@ from delegate.core.keys import ed25519
 from delegate.core.wire import armor
 from delegate.language.codec import to_wire
 from delegate.language.meaning import parse
-from tests import cddl, vectors
+from tests import cddl, specification, vectors
 
 ROOT = Path(__file__).parents[1]
-SPEC = (ROOT / "spec" / "SPEC.md").read_text("utf-8")
+SPEC = specification.TEXT
 SOURCES = sorted((ROOT / "src" / "delegate").rglob("*.py"))
 ERROR_CLASSES = {"TokenError", "VerificationError", "Denied", "StateError", "DelegateError"}
 NOW = 1_790_000_000
-
-
-def _rows(name: str) -> list[list[str]]:
-    """The cells of the table between two markers, without its head."""
-    text = SPEC.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- /{name} -->")[0]
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(lines) > 2, f"the table `{name}` is missing"
-    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
 
 
 def _quoted(cell: str) -> list[str]:
@@ -46,7 +38,7 @@ def _quoted(cell: str) -> list[str]:
 def _reasons() -> dict[Reason, list[tuple[str, int, int]]]:
     """Each reason of §9 with its rows of error class, HTTP status and exit status."""
     found = {}
-    for reason, _, classes, http, exits in _rows("reasons"):
+    for reason, _, classes, http, exits in specification.rows("reasons"):
         statuses = [int(each) for each in http.split(",")]
         endings = [int(each) for each in exits.split(",")]
         endings = endings * len(statuses) if len(endings) == 1 else endings
@@ -70,7 +62,7 @@ def _example() -> ModuleType:
 
 def test_every_reason_is_in_section_9_once_and_in_the_code_s_order() -> None:
     """A verifier's words are the table's, all of them and no other."""
-    assert [_quoted(row[0])[0] for row in _rows("reasons")] == [str(reason) for reason in Reason]
+    assert [_quoted(row[0])[0] for row in specification.rows("reasons")] == [str(reason) for reason in Reason]
 
 
 def test_http_statuses_of_section_9_are_those_of_the_error_classes() -> None:
@@ -109,14 +101,14 @@ def test_the_code_raises_each_reason_in_a_class_that_section_9_names() -> None:
 
 def test_every_limit_is_in_section_8_with_its_number() -> None:
     """Each constant of `limits.py` has a row, each row a constant, and the numbers agree."""
-    table = {_quoted(row[0])[0]: int(row[1]) for row in _rows("limits")}
+    table = {_quoted(row[0])[0]: int(row[1]) for row in specification.rows("limits")}
     code = {name: value for name, value in vars(limits).items() if name.isupper() and isinstance(value, int)}
     assert table == code
 
 
 def test_what_a_verifier_may_lower_is_marked_in_section_8() -> None:
     """The limits marked with a star are the fields of `Limits`."""
-    marked = {_quoted(row[0])[0].lower() for row in _rows("limits") if "*" in row[2]}
+    marked = {_quoted(row[0])[0].lower() for row in specification.rows("limits") if "*" in row[2]}
     assert marked == set(limits.Limits.__slots__)
 
 
@@ -125,7 +117,7 @@ def test_the_claims_table_is_the_code_s() -> None:
     kinds = {"text": str, "array": list, "time": int, "integer": int, "8": bytes, "bytes": bytes, "map": dict}
     table = []
     places = {place.name.lower(): place for place in blocks.Place}
-    for key, _, kind, first, others, _ in _rows("claims"):
+    for key, _, kind, first, others, _ in specification.rows("claims"):
         name = _quoted(key)[0] if "`" in key else int(key)
         table.append((name, kinds[re.split(r"[\s:,]", kind)[0]], places[first], places[others]))
     assert table == [(claim.key, claim.kind, claim.first, claim.later) for claim in blocks.CLAIMS]
@@ -135,7 +127,7 @@ def test_the_claims_table_is_the_code_s() -> None:
 def test_the_claims_table_of_revocation_lists_is_the_code_s() -> None:
     """§10.2 has the claims of a list, in the order of their encoding, with their types and which must be there."""
     kinds = {"text": str, "array": list, "time": int, "integer": int, "map": dict}
-    rows = _rows("revocation-claims")
+    rows = specification.rows("revocation-claims")
     keys = [_quoted(key)[0].strip('"') if "`" in key else int(key) for key, *_ in rows]
     table = {key: kinds[re.split(r"[\s:,]", row[2])[0]] for key, row in zip(keys, rows, strict=True)}
     assert table == revocations._TYPES
@@ -152,14 +144,14 @@ def test_the_claims_of_section_4_are_in_the_order_of_their_encoding() -> None:
 
 def test_the_opcode_table_is_the_code_s() -> None:
     """§6.4 has every opcode under its number and no other."""
-    table = {int(row[0]): row[1] for row in _rows("opcodes")}
+    table = {int(row[0]): row[1] for row in specification.rows("opcodes")}
     assert table == {int(op): op.name for op in Op}
     assert "whose number is 20 more" in SPEC
     assert GENERAL == 20
     assert frozenset(range(4, 18)) == FLAT_OPS
 
 
-@pytest.mark.parametrize("row", _rows("opcodes"), ids=lambda row: row[1])
+@pytest.mark.parametrize("row", specification.rows("opcodes"), ids=lambda row: row[1])
 def test_the_text_of_each_opcode_has_that_opcode(row: list[str]) -> None:
     """The column "in text" shows text that parses to a node of that number."""
     text = _quoted(row[3])[0].replace("\\|", "|")
@@ -198,14 +190,13 @@ def test_the_code_points_of_section_4_2_are_the_code_s() -> None:
 
 def test_sections_that_the_code_cites_exist() -> None:
     """A comment that names a section of the specification names one that there is."""
-    headings = set(re.findall(r"^#{2,3} (\d+(?:\.\d+)?)", SPEC, re.MULTILINE))
     cited = {
         (path.name, section)
         for path in SOURCES
         for section in re.findall(r"SPEC §?(\d+(?:\.\d+)?)", path.read_text("utf-8"))
     }
     assert cited, "the search finds nothing any more"
-    assert {each for each in cited if each[1] not in headings} == set()
+    assert {each for each in cited if each[1] not in specification.SECTIONS} == set()
 
 
 def test_the_worked_example_is_what_the_code_makes() -> None:
@@ -236,8 +227,7 @@ def test_well_formed_vectors_match_the_cddl(vector: vectors.Vector) -> None:
 
 def test_sections_that_the_vectors_cite_exist() -> None:
     """A vector is about a section that there is."""
-    headings = set(re.findall(r"^#{2,3} (\d+(?:\.\d+)?)", SPEC, re.MULTILINE))
-    assert {vector.fields["spec"] for vector in vectors.load()} <= headings
+    assert {vector.fields["spec"] for vector in vectors.load()} <= specification.SECTIONS
 
 
 def _well_formed() -> dict[str, bytes]:
@@ -324,7 +314,7 @@ def test_the_cddl_refuses_what_is_no_expression(wrong: object) -> None:
     assert not cddl.check("caveat-list", cbor2.dumps([wrong]))
 
 
-@pytest.mark.parametrize("row", _rows("opcodes"), ids=lambda row: row[1])
+@pytest.mark.parametrize("row", specification.rows("opcodes"), ids=lambda row: row[1])
 def test_the_cddl_takes_an_expression_of_each_opcode(row: list[str]) -> None:
     """One expression for each opcode, as the library encodes it."""
     made = {

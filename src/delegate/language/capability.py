@@ -1,7 +1,7 @@
 """Capabilities as authors write them and people read them (SPEC §6).
 
-    capability = action [ "(" [ name *( "," name ) ] ")" ] [ resource ] [ "if" condition ]
-    resource   = [ "exactly" ] ( bare / quoted )
+    capability = action [ "(" [ name *( "," name ) ] ")" ] [ blank resource ] [ blank "if" blank condition ]
+    resource   = [ "exactly" blank ] ( bare / quoted )
 
 `files.read /reports/**` · `files.read "/My Documents/**"` · `pay(amount, currency) if args.amount <= 500` ·
 `files.read exactly "/odd//name"`. A list of names closes the arguments: no other may be given. Without it they
@@ -36,13 +36,15 @@ from delegate.limits import CAPABILITIES, CAVEATS, RESOURCE_CHARACTERS
 _BARE: Final = re.compile(r'[^\s"(),]+')
 _ACTION: Final = re.compile(r'[^\s"(),]+')
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
-_IF: Final = re.compile(r"if(?:\s|$)")
-_EXACTLY: Final = re.compile(r"exactly\s+")
-_SPACE: Final = re.compile(r"\s*")
+# A blank is one of the language's (`lexer.py`): what else is white space is no part of a bare word, and no blank.
+_IF: Final = re.compile(r"if(?:[\t\n\f\r ]|\Z)")
+_EXACTLY: Final = re.compile(r"exactly[\t\n\f\r ]+")
+_SPACE: Final = re.compile(r"[\t\n\f\r ]*")
 # The same in one look, where every word is bare.
+_B: Final = r"[\t\n\f\r ]"
 _PLAIN: Final = re.compile(
-    r"""\s* ([^\s"(),]+) (?: \( \s* ( [^\s"(),]+ (?: \s*,\s* [^\s"(),]+ )* )? \s* (?P<closed>\)) )?
-        (?: \s+ (?! (?:if|exactly) (?:\s|\Z) ) ([^\s"(),]+) )? (?: \s+ if (\s.*) | \s* )""",
+    rf"""{_B}* ([^\s"(),]+) (?: \( {_B}* ( [^\s"(),]+ (?: {_B}*,{_B}* [^\s"(),]+ )* )? {_B}* (?P<closed>\)) )?
+        (?: {_B}+ (?! (?:if|exactly) (?:{_B}|\Z) ) ([^\s"(),]+) )? (?: {_B}+ if ({_B}.*) | {_B}* )""",
     re.VERBOSE | re.DOTALL,
 )
 _AND: Final = int(Op.AND)
@@ -359,17 +361,24 @@ class _Reader:
         return names
 
     def resource(self) -> str | Exactly | None:
-        """Read resource = [ "exactly" ] ( bare / quoted )."""
+        """Read resource = [ "exactly" ] ( bare / quoted ), with a blank before it."""
+        before = self.at
         self.space()
-        if self.at == len(self.text) or _IF.match(self.text, self.at):
+        if self.at == len(self.text):
+            return None
+        if self.at == before:
+            self.fail("expected a blank, or the end", self.at, self.at + 1)
+        if _IF.match(self.text, self.at):
             return None
         literal = _EXACTLY.match(self.text, self.at)
         if literal:
             self.at = literal.end()
         start = self.at
         word = self.word(_BARE, "a resource")
-        if word == "exactly" and self.text[start] != '"':
-            self.fail("expected a resource after `exactly`", start, self.at)
+        if word in _WORDS and self.text[start] != '"':
+            self.fail(f"expected a resource, not `{word}`; where that is its name, quote it", start, self.at)
+        if self.at < len(self.text) and _SPACE.match(self.text, self.at).end() == self.at:  # type: ignore[union-attr]
+            self.fail("expected a blank, or the end", self.at, self.at + 1)
         return Exactly(word) if literal else word
 
     def condition(self) -> Expression:

@@ -36,7 +36,9 @@ _NETWORK_STEPS = 24
 
 _SCHEME = regular(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
 _AUTHORITY = regular(
-    r"[A-Za-z][A-Za-z0-9+.-]*://(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+))(?::([0-9]{1,5}))?(?=[/?#]|\Z)", re.ASCII
+    r"[A-Za-z][A-Za-z0-9+.-]*://(?:\[(?=[^\]]*:)([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+))(?::([0-9]{1,5}))?"
+    r"(?=[/?#]|\Z)",
+    re.ASCII,
 )
 # What URL readers drop, or take for a slash.
 _UNFIT_IN_URL = regular(r"[\x00-\x20\x7f-\x9f\\\u2028\u2029\ufeff]")

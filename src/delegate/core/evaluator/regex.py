@@ -68,7 +68,7 @@ def weight(pattern: str) -> int:
         piece = match.group()
         if match["least"] is not None:
             # `last` is counted already.
-            count = max(int(match["least"][:6]), int(match["most"][:6] or 0), 1)
+            count = max(_count(match["least"]), _count(match["most"]), 1)
             last = min(last * count, REGEX_WEIGHT + 1)
             groups[-1] += last - last // count
             continue
@@ -89,6 +89,10 @@ def weight(pattern: str) -> int:
             last = _piece_weight(piece, times)
         groups[-1] = min(groups[-1] + last, REGEX_WEIGHT + 1)
     return min(max(1, sum(groups)), REGEX_WEIGHT + 1)
+
+
+def _count(digits: str) -> int:
+    return int(digits.lstrip("0")[:6] or 0)  # more of them are too many anyway
 
 
 def _piece_weight(piece: str, times: int) -> int:

@@ -5,8 +5,8 @@ Rules of this file:
 - Text is strict: RFC 3339 with capital `T` and `Z`, seconds below 60, at most nine digits of a second; a
   duration in `h m s ms us ns`, nothing finer than a nanosecond. What other readers forgive is refused here, so
   that no two verifiers read one text differently.
-- A zone is `UTC`, an offset like `+05:30` or `02:00`, or a name of the tz database as the `tzdata` package has
-  it: what a caveat means does not depend on the machine.
+- A zone is an offset like `+05:30` or `02:00`, or a name of the tz database that is in `zones.txt`, read as the
+  `tzdata` package has it: what a caveat means does not depend on the machine.
 - The calendar is the proleptic Gregorian one, computed here: a zone may move an instant out of Python's years.
 """
 
@@ -148,7 +148,8 @@ def _civil(days: int) -> _Date:
 def _zone_names() -> frozenset[str]:
     from importlib import resources
 
-    return frozenset((resources.files("tzdata") / "zones").read_text("utf-8").split())
+    # Our own list, as the specification has it: no release of the database adds a name to the language.
+    return frozenset((resources.files(__package__) / "zones.txt").read_text("utf-8").split())
 
 
 @cache
