@@ -47,7 +47,7 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
         DelegateError: it is none. Failure: no such file. click.UsageError: there is none.
     """
     if argument is None:
-        from delegate.authoring.holder import TOKEN_VARIABLE
+        from delegate.holder import TOKEN_VARIABLE
 
         argument = os.environ.get(TOKEN_VARIABLE) or None
         if argument is None:
@@ -57,7 +57,7 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
     if _TOKEN_TEXT.match(argument):
         token = parse(argument)
         if isinstance(token, BearerToken):
-            from delegate.authoring.holder import TOKEN_VARIABLE
+            from delegate.holder import TOKEN_VARIABLE
 
             out.warn(f"every process here can see a bearer token in an argument; use a file, - or {TOKEN_VARIABLE}")
         return token
