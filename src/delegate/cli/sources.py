@@ -21,7 +21,7 @@ from delegate.cli.options import unique
 from delegate.cli.output import Failure, Output, file_failure
 from delegate.cli.status import Status
 from delegate.core.chain.printable import shown
-from delegate.core.chain.request import Request, parse_json
+from delegate.core.chain.request import Request, from_jsonable, parse_json
 from delegate.core.keys.principal import Principal
 from delegate.errors import DelegateError, Reason
 from delegate.explain.unverified import AnyToken, parse
@@ -234,7 +234,7 @@ def read_request(
     try:
         values = _args_of_file(args_file)
         values.update(_distinct(pairs, values))
-        return Request(action, resource, values)
+        return Request(action, resource, {key: from_jsonable(value) for key, value in values.items()})
     except DelegateError as error:
         raise Failure(Status.USAGE, f"not a request: {error.detail}", reason=error.reason) from None
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from delegate.authoring.token import claimed_names
 from delegate.core.chain.links import Link
 from delegate.core.chain.request import Request
 from delegate.core.evaluator.compiler import compile_wire
@@ -131,7 +132,8 @@ def told(reason: Reason, hop: int | None, link: Link, request: Request, now: int
 
 def needed(at: Link) -> str:
     """Say what others must confirm before a hop permits anything."""
-    return one_line("needs " + "; and ".join(map(str, decode_needs(at.block.needs))))
+    names = claimed_names(at)
+    return one_line("needs " + "; and ".join(each.in_words(names) for each in decode_needs(at.block.needs)))
 
 
 def _words(found: Denied | Open) -> str:
