@@ -40,7 +40,7 @@ def main() -> None:
     service = Verifier([ALICE.principal], audience="shop", third_parties=names)
     contenders: dict[str, Callable[[], list[str]]] = {"no need": lambda: _texts(_token(), [], options.cases)}
     for count in range(1, options.most + 1):
-        token = _token(need(names, of=count))
+        token = _token(need(names, of=count, standing=True))
         made = [each.discharge(asks(token.link)[0], says={"approved": True}, ttl="1h") for each in parties[:count]]
         contenders[f"{count} discharges"] = _preparing(token, made, options.cases)
     times: dict[str, list[float]] = {name: [] for name in [*contenders, "one check"]}

@@ -28,7 +28,7 @@ ALICE, PLANNER, WORKER, BOB = (
 
 def presentation(request: Request) -> Presentation:
     """A proven chain of two blocks that needs a confirmation, has a budget, and has conditions of both kinds."""
-    confirmation = need(BOB.principal, condition="said.approved == true", each_request=True)
+    confirmation = need(BOB.principal, condition="said.approved == true")
     token = ALICE.mint(
         to=PLANNER.principal,
         can=[can("files.read", "/reports/**/*.c*")],

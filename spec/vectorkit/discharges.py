@@ -72,9 +72,9 @@ def party(*keys: Any) -> list[dict[str, Any]]:
     return [{"name": key.name, "key": key.line} for key in keys]
 
 
-def needing(*by: Any, of: Any = 1, condition: Any = APPROVED, **more: Any) -> dict[str, Any]:
-    """A need of these parties; `LEFT_OUT` leaves an entry out."""
-    said = {"by": sorted(key.thumbprint for key in by), "if": condition, "of": of, **more}
+def needing(*by: Any, of: Any = 1, condition: Any = APPROVED, standing: Any = True, **more: Any) -> dict[str, Any]:
+    """A standing need of these parties; `LEFT_OUT` leaves an entry out."""
+    said = {"by": sorted(key.thumbprint for key in by), "if": condition, "of": of, "standing": standing, **more}
     return in_order({name: value for name, value in said.items() if value is not LEFT_OUT})
 
 
@@ -136,7 +136,7 @@ def add(
 
 ONE = held(needing(BOB))
 TWO_OF_THREE = held(needing(*TEAM, of=2))
-EACH = held(needing(BOB, each=True))
+EACH = held(needing(BOB, standing=LEFT_OUT))
 
 
 def _accepted(maker: Maker) -> None:
@@ -144,7 +144,7 @@ def _accepted(maker: Maker) -> None:
     deeper = append(ONE.two, step(HELPER))
     add(maker, "deeper", "14.2", "a discharge serves all blocks below its own", deeper, [say(BOB, ONE.first)])
     add(
-        maker, "again", "14.2", "without `each` a discharge serves more requests than one", deeper,
+        maker, "again", "14.2", "a standing need: a discharge serves more requests than one", deeper,
         [say(BOB, ONE.first)], before=[as_text(ONE.two.present(prove(ONE.two), [say(BOB, ONE.first)]))],
     )  # fmt: skip
     later = append(chain(step(can=ANYTHING)), step(WORKER, need=listed(needing(BOB))))
@@ -206,7 +206,9 @@ def _needs(maker: Maker) -> None:
     refuse("of-true", "true for 1", listed({**good, "of": True}))
     refuse("age-0", "an age of 0 seconds", listed(in_order({**good, "age": 0})))
     refuse("age-double", "an age that is no integer", listed(in_order({**good, "age": 1.5})))
-    refuse("each-false", "`each` said to be false", listed(in_order({**good, "each": False})))
+    refuse("standing-false", "`standing` said to be false", listed(in_order({**good, "standing": False})))
+    refuse("standing-one", "1 for true", listed(in_order({**good, "standing": 1})))
+    refuse("each", "`each`, which there is not", listed(in_order({**good, "each": True})), "unknown_claim")
     refuse("if-text", "a condition as text", listed({**good, "if": [0, "saying"]}))
     refuse("if-general", "a condition in another encoding", listed({**good, "if": [24, [0, "said", "a"], 1]}),
            "not_canonical")  # fmt: skip
@@ -346,6 +348,10 @@ def _placed(maker: Maker) -> None:
         [say(BOB, two.first), say(BOB, two.first, place=1)], "discharge_mismatch", 0)  # fmt: skip
     add(maker, "req-bound", "14.2", "a request that is bound where none need be", ONE.two,
         [say(BOB, ONE.first, request=READ)])  # fmt: skip
+    bound = [say(BOB, ONE.first, request=READ)]
+    before = [as_text(ONE.two.present(prove(ONE.two, claims={"n": bytes(16)}), bound))]
+    add(maker, "req-bound-again", "5.8", "what is bound to a request serves once, also where the need is standing",
+        ONE.two, bound, "replayed", 0, before=before)  # fmt: skip
     add(maker, "req-binds", "14.2", "a request that is bound, though none need be, binds", ONE.two,
         [say(BOB, ONE.first, request=PAY)], "discharge_mismatch", 0)  # fmt: skip
     add(maker, "last-binds", "14.2", "a last block that is bound binds", append(ONE.two, step(HELPER)),
@@ -397,7 +403,7 @@ def _each(maker: Maker) -> None:
     refused = two.present(prove(two, PAY, claims={3: "mail.example.com"}), [good])
     add(maker, "each-after-refusal", "5.8", "an approval that was refused is not spent", two, [good], request=PAY,
         before=[as_text(refused)])  # fmt: skip
-    team = held(needing(*TEAM, of=2, each=True))
+    team = held(needing(*TEAM, of=2, standing=LEFT_OUT))
     both = [say(each, team.first, request=PAY, last=team.two) for each in (BOB, CARA)]
     add(maker, "each-two", "14.2", "two approve one payment", team.two, both, request=PAY)
     add(maker, "each-two-other-amount", "14.2", "the same two approvals with another amount", team.two, both,

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from delegate.authoring.bearer import BearerToken
     from delegate.authoring.discharge import Discharge
     from delegate.authoring.draft import Draft
-    from delegate.authoring.holder import Holder
     from delegate.authoring.identity import Identity
     from delegate.authoring.revoke import RevokedBlock, RevokedKey
     from delegate.authoring.signers import Signer
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     )
     from delegate.explain.hops import Hop
     from delegate.explain.unverified import UnverifiedToken
+    from delegate.holder import Holder
     from delegate.language.capability import Capability, can, exactly
     from delegate.language.conditions import Caveat, when
     from delegate.language.constraints import (
@@ -69,7 +69,7 @@ else:
         "authoring.bearer": ("BearerToken",),
         "authoring.discharge": ("Discharge",),
         "authoring.draft": ("Draft",),
-        "authoring.holder": ("Holder",),
+        "holder": ("Holder",),
         "authoring.identity": ("Identity",),
         "authoring.revoke": ("RevokedBlock", "RevokedKey"),
         "authoring.signers": ("Signer",),

@@ -5,7 +5,8 @@ Rules of this file:
 - Every error that bytes from outside can cause is a `DelegateError`. Misuse by the calling program is a
   plain `TypeError` or `ValueError` and is not in this tree.
 - `reason` is one word that the spec, the vectors, Python and the command line share.
-- `public_detail` is what a remote caller may be told: reason and hop. `detail` is for the operator.
+- `public_detail` is what a remote caller may be told: reason and hop. `holder_detail` is for whoever proved to hold the
+  chain: what follows from it and the request. `detail` is for the operator.
 - No message carries a key, a signature or a token. One line, lower case, no full stop, outside input in
   backticks. What `detail` gives is escaped and bounded here, whoever put it together.
 """
@@ -117,6 +118,7 @@ class DelegateError(Exception):
         self.hop = hop
         self._detail = detail
         self._in_words: Callable[[], str] | None = None
+        self._for_holder: Callable[[], str] | None = None
 
     @property
     def detail(self) -> str:
@@ -138,6 +140,19 @@ class DelegateError(Exception):
     def public_detail(self) -> str:
         """What a remote caller may be told: the reason and the hop, nothing of the request or policy."""
         return str(self.reason) if self.hop is None else f"{self.reason} at hop {self.hop}"
+
+    @property
+    def holder_detail(self) -> str:
+        """What whoever proved to hold the chain may be told: what follows from the chain and the request alone.
+
+        As `public_detail`, where nothing was proven, or nothing follows from these.
+        """
+        found = "" if self._for_holder is None else self._for_holder()
+        return f"{self.public_detail}: {one_line(found)}" if found else self.public_detail
+
+    def defer_holder_detail(self, in_words: Callable[[], str]) -> None:
+        """Let `holder_detail` say what this function gives, should anybody ask for it."""
+        self._for_holder = in_words
 
     def __str__(self) -> str:
         return f"{self.public_detail}: {self.detail}" if self.detail else self.public_detail

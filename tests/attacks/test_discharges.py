@@ -90,15 +90,15 @@ def test_the_holder_approves_itself() -> None:
 def test_a_need_that_the_holder_appends_widens_nothing() -> None:
     """The worker appends a need of its own friend, and has that met: alice's need still stands."""
     token = held()
-    wider = WORKER.attenuate(token, needs=need(MALLORY.principal), now=NOW - 100)
-    mine = MALLORY.discharge(asks(wider.link)[1], says={"approved": True}, ttl="5m", now=NOW)
+    wider = WORKER.attenuate(token, needs=need(MALLORY.principal, standing=True), now=NOW - 100)
+    mine = MALLORY.discharge(asks(wider.link, PAY)[1], says={"approved": True}, ttl="5m", now=NOW)
     trusting = verifier(third_parties=(*TEAM, MALLORY.principal))
     assert refusal(trusting, presented(wider, [mine]), PAY) == (Reason.DISCHARGE_MISSING, 0)
 
 
 def test_two_of_three_approve_a_payment_and_it_is_made_larger() -> None:
     """Two approvals of one payment are used for a larger one, and for the same one twice."""
-    token = held(of=2, each_request=True)
+    token = held(of=2)
     both = [approved(BOB, token), approved(CAROL, token)]
     bank = service()
     assert refusal(bank, presented(token, both, DEAR), DEAR) == (Reason.DISCHARGE_MISMATCH, 0)
@@ -111,7 +111,7 @@ def test_two_of_three_approve_a_payment_and_it_is_made_larger() -> None:
 
 def test_one_approval_serves_one_payment_of_six_at_once() -> None:
     """Six threads use the same approval at the same time, each with a proof of its own: one pays."""
-    token = held(each_request=True)
+    token = held()
     bank, one = service(), [approved(BOB, token)]
     start = threading.Barrier(6)
     paid: list[bool] = []
@@ -131,7 +131,7 @@ def test_one_approval_serves_one_payment_of_six_at_once() -> None:
 
 def test_a_refused_payment_spends_no_approval() -> None:
     """Somebody makes the service refuse with an approval in hand, to use it up."""
-    token = held(each_request=True)
+    token = held()
     one = [approved(BOB, token)]
     bank = service(policy=["env.open == true"])
     assert not bank.decide(presented(token, one), PAY, env={"open": False}).allowed
@@ -149,7 +149,7 @@ def test_an_approval_is_stolen_with_its_chain() -> None:
 
 def test_an_approval_is_handed_on_to_another_agent() -> None:
     """The planner's payment was approved; it hands the chain on, and the helper uses the approval."""
-    token = minted(can=["pay(amount)"], needs=need(TEAM, each_request=True))
+    token = minted(can=["pay(amount)"], needs=need(TEAM))
     one = approved(BOB, token)
     helpers = PLANNER.attenuate(token, to=HELPER.principal, now=NOW - 100)
     presentation = HELPER.prove(helpers, PAY, AUDIENCE, discharges=[one], now=NOW)
@@ -224,6 +224,7 @@ def test_each_discharge_costs_one_signature_check(monkeypatch: pytest.MonkeyPatc
     bank = service()
     both = [approved(BOB, token), approved(CAROL, token)]
     bank.authorize(presented(token, both), PAY)
+    both = [approved(BOB, token, now=NOW - 5), approved(CAROL, token, now=NOW - 5)]
     checked = []
     real = PublicKey.verify
 
@@ -268,7 +269,7 @@ def test_a_bearer_token_cannot_leave_the_needs_out() -> None:
     token = ALICE.mint(bearer=True, can="pay(amount)", ttl="1h", audience=AUDIENCE, needs=need(TEAM), now=NOW - 60)
     bank = service(bearer=True)
     assert refusal(bank, token, PAY) == (Reason.PROOF_MISSING, 0)
-    one = BOB.discharge(asks(token.link)[0], says={"approved": True}, ttl="5m", now=NOW)
+    one = BOB.discharge(asks(token.link, PAY)[0], says={"approved": True}, ttl="5m", now=NOW)
     assert bank.authorize(token.prove(PAY, AUDIENCE, discharges=[one.to_text()], now=NOW), PAY).confirmed_by
 
 

@@ -45,10 +45,16 @@ def asked(**terms: Any) -> Ask:  # noqa: ANN401 - terms of `need`
     return found
 
 
-ASKS = [asked(), asked(each_request=True, of=2, max_age="15m"), asked(condition="said.limit >= 1.5")]
+def asked_for_all(**terms: Any) -> Ask:  # noqa: ANN401 - terms of `need`
+    """What bob is shown where the need is standing, and no request was given."""
+    (found,) = asks(minted(standing=True, **terms).link)
+    return found
 
 
-@pytest.mark.parametrize("ask", ASKS, ids=["plain", "each", "condition"])
+ASKS = [asked(), asked(of=2, max_age="15m"), asked_for_all(condition="said.limit >= 1.5")]
+
+
+@pytest.mark.parametrize("ask", ASKS, ids=["plain", "two", "standing"])
 def test_an_ask_reads_back_and_has_the_schemas_shape(ask: Ask) -> None:
     """Text and bytes of an ask are read as the same ask; pasted white space is not part of it."""
     assert Ask.parse(ask.to_text()) == ask == Ask.parse(ask.to_bytes()) == Ask.parse(f" {ask.to_text()}\n")
@@ -56,24 +62,27 @@ def test_an_ask_reads_back_and_has_the_schemas_shape(ask: Ask) -> None:
 
 
 def test_an_ask_shows_what_binds_and_what_is_claimed() -> None:
-    """The request only where the need is for each; never the chain."""
-    token = minted(each_request=True)
+    """The request that was given, always; without one what the chain permits; never the chain."""
+    token = minted()
     (each,) = Holder(WORKER, token).asks(PAY)
     assert (each.request, each.last, each.block_id) == (PAY, token.link.id, token.link.id)
     assert (each.originator, each.holder, each.why) == (ALICE.name, WORKER.name, "office chairs")
     assert each.holder_key == WORKER.public_key.thumbprint
     assert token.blocks[0] not in each.to_bytes()
-    assert (asked().request, asked().last) == (None, None)
+    assert (asked(standing=True).request, asked(standing=True).permits) == (PAY, ())
+    everything = asked_for_all()
+    assert (everything.request, everything.last, everything.permits) == (None, None, ("pay **",))
     with pytest.raises(ValueError, match="applies to each request; give the request"):
         Holder(WORKER, token).asks()
 
 
 def test_the_digest_is_of_the_request_that_was_shown() -> None:
     """A holder shows a small payment: the discharge is for that one, whatever the holder has in mind."""
-    ask = asked(each_request=True)
+    ask = asked()
     said = BOB.discharge(ask, says={"approved": True}, ttl="5m", now=NOW).claimed
     assert (said.digest, said.last) == (PAY.digest, ask.last)
-    assert BOB.discharge(asked(), says={}, ttl="5m", now=NOW).claimed.digest is None
+    assert BOB.discharge(asked(standing=True), says={}, ttl="5m", now=NOW).claimed.digest == PAY.digest
+    assert BOB.discharge(asked_for_all(), says={}, ttl="5m", now=NOW).claimed.digest is None
 
 
 @pytest.mark.parametrize(
@@ -83,12 +92,12 @@ def test_the_digest_is_of_the_request_that_was_shown() -> None:
         *(("to", [b"x" * 32]), ("to", [b"x" * 31, 0]), ("to", [b"x" * 32, 8]), ("to", [b"x" * 32, True])),
         *(("for", "alice"), ("key", b"x"), ("age", 0), ("why", ""), ("why", "a\nb"), ("why", "x" * 257)),
         *(("last", b"x"), ("last", None), ("req", None), ("req", ["pay"]), ("req", ["", None, {}])),
-        *(("req", ["pay", None, {"n": 1.0}]), ("req", ["pay", None, {1: 2}]), ("only", 1), (9, 1)),
+        *(("req", ["pay", None, {"n": 1.0}]), ("req", ["pay", None, {1: 2}]), ("only", 1), (9, 1), ("can", ["pay **"])),
     ],
 )
 def test_an_ask_of_another_form_is_refused(key: int | str, value: object) -> None:
     """One entry replaced by a wrong one."""
-    said = cbor2.loads(cbor2.loads(asked(each_request=True).to_bytes())[1])
+    said = cbor2.loads(cbor2.loads(asked().to_bytes())[1])
     said[key] = value
     with pytest.raises(TokenError):
         Ask.parse(singles.build(singles.ASK, cbor2.dumps(said, canonical=True)))
@@ -97,10 +106,33 @@ def test_an_ask_of_another_form_is_refused(key: int | str, value: object) -> Non
 @pytest.mark.parametrize("missing", [2, "by", "if", "of", "to", "for", "key", "req", "last"])
 def test_an_ask_without_what_it_must_have_is_refused(missing: int | str) -> None:
     """A request without its last block, or the other way round, included."""
-    said = cbor2.loads(cbor2.loads(asked(each_request=True).to_bytes())[1])
+    said = cbor2.loads(cbor2.loads(asked().to_bytes())[1])
     del said[missing]
     with pytest.raises(TokenError):
         Ask.parse(singles.build(singles.ASK, cbor2.dumps(said, canonical=True)))
+
+
+@pytest.mark.parametrize(
+    "permits", [None, [], [""], [1], "pay", ["a\nb"], ["pay"] * 65, ["x" * 16_385], ["\u202e"]], ids=repr
+)
+def test_an_ask_that_shows_nothing_or_too_much_is_refused(permits: object) -> None:
+    """Without a request there is what the chain permits: some plain texts, as many as a person reads."""
+    said = cbor2.loads(cbor2.loads(asked_for_all().to_bytes())[1])
+    said["can"] = permits
+    if permits is None:
+        del said["can"]
+    with pytest.raises(TokenError):
+        Ask.parse(singles.build(singles.ASK, cbor2.dumps(said, canonical=True)))
+
+
+def test_a_chain_that_permits_too_much_to_be_read_is_asked_for_one_request() -> None:
+    """Nobody confirms what cannot be shown whole."""
+    conditions = [f"args.a{n} != '{'x' * 200}'" for n in range(16)]
+    wanted = need([BOB.principal], standing=True)
+    token = ALICE.mint(to=WORKER.principal, can=[f"pay{n}" for n in range(8)], caveats=conditions, needs=wanted, ttl=60)
+    with pytest.raises(TokenError, match="too much to be shown; ask for one request"):
+        asks(token.link)
+    assert asks(token.link, PAY)[0].request == PAY
 
 
 def test_a_discharge_reads_back_and_has_the_schemas_shape() -> None:
@@ -219,7 +251,7 @@ def test_every_other_text_is_refused_by_name(kind: Any, single: singles.Single, 
 def test_a_presentation_is_kept_within_its_size() -> None:
     """Discharges that do not fit into 32 KiB are refused to whoever brings them."""
     token = minted()
-    (ask,) = asks(token.link)
+    (ask,) = asks(token.link, PAY)
     large = BOB.discharge(ask, says={"n": "x" * 8000}, ttl="5m", now=NOW)
     assert WORKER.prove(token, PAY, "shop", discharges=[large] * 3, now=NOW).discharges == (large.signed,) * 3
     with pytest.raises(AttenuationError) as caught:

@@ -35,8 +35,10 @@ ALICE, WORKER, BOB, REVOKER = (
     for n, name in enumerate(("user:alice@example.com", "agent:worker", "user:bob@example.com", "svc:revoker"), 1)
 )
 NEEDS = [
-    need(BOB.principal, each_request=True, max_age="15m"),
-    need([BOB.principal, ALICE.principal], condition="said.limit >= args.amount || said.approved == true"),
+    need(BOB.principal, max_age="15m"),
+    need(
+        [BOB.principal, ALICE.principal], condition="said.limit >= args.amount || said.approved == true", standing=True
+    ),
 ]
 TOKEN = ALICE.mint(to=WORKER.principal, can="pay", ttl="8h", needs=NEEDS, fresh="1h", now=NOW - 600)
 SAID = [BOB.discharge(ask, says={"approved": True}, ttl="1h", now=NOW - 60) for ask in asks(TOKEN.link, REQUEST)]
@@ -53,7 +55,7 @@ PLAUSIBLE: list[tuple[int | str, list[Any]]] = [
     ("says", [{"limit": 500}, {"limit": 499}, {"approved": False}, {"approved": 1.0}, {"revoked": False}, {}]),
     ("of", [1, 2, 3]),
     ("age", [1, 60, 900]),
-    ("each", [True, False]),
+    ("standing", [True, False]),
     ("if", [True, [4, "said", "approved", True], [4, "saying", 1], [0, "said", "limit"]]),
 ]
 

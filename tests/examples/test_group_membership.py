@@ -25,7 +25,7 @@ def member(holder: Holder, groups: list[str]) -> Discharge:
 
 def test_whoever_is_on_call_may_restart() -> None:
     """Refused without the claims; allowed with them, for an hour, as often as wanted; refused without the group."""
-    wanted = need(PROVIDER.principal, condition=ON_CALL, max_age="1h")
+    wanted = need(PROVIDER.principal, condition=ON_CALL, max_age="1h", standing=True)
     token = ALICE.mint(to=CAROL.principal, can="restart /prod/*", ttl="8h", needs=wanted, now=NOW)
     holder = Holder(CAROL, token)
     ops = service()
@@ -45,7 +45,7 @@ def test_whoever_is_on_call_may_restart() -> None:
 
 def test_membership_is_not_handed_on() -> None:
     """An agent below carol brings her claims: they are about her key."""
-    wanted = need(PROVIDER.principal, condition=ON_CALL)
+    wanted = need(PROVIDER.principal, condition=ON_CALL, standing=True)
     token = ALICE.mint(to=CAROL.principal, can="restart /prod/*", ttl="8h", hops=1, needs=wanted, now=NOW)
     holder = Holder(CAROL, token)
     child = holder.spawn("agent:helper", now=NOW)

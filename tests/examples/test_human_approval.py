@@ -14,7 +14,7 @@ PAY = Request("pay", None, {"amount": 500, "currency": "EUR"})
 def test_a_payment_waits_for_two_approvals() -> None:
     """Refused with the ask; approved by two; allowed once; and never for another amount."""
     buyer = Identity.generate("agent:buyer")
-    wanted = need(TEAM, of=2, condition="said.approved == true", max_age="15m", each_request=True)
+    wanted = need(TEAM, of=2, condition="said.approved == true", max_age="15m")
     token = ALICE.mint(to=buyer.principal, can="pay(amount, currency)", ttl="8h", why="office chairs", needs=[wanted])
     holder = Holder(buyer, token)
     shop = Verifier([ALICE.principal], audience="shop", third_parties=TEAM)
@@ -48,7 +48,7 @@ def test_a_payment_waits_for_two_approvals() -> None:
 def test_which_confirmation_is_for_another_request() -> None:
     """Explained by name: who confirmed, and whose confirmation is for something else."""
     buyer = Identity.generate("agent:buyer")
-    token = ALICE.mint(to=buyer.principal, can="pay", ttl="8h", needs=need(TEAM, of=2, each_request=True))
+    token = ALICE.mint(to=buyer.principal, can="pay", ttl="8h", needs=need(TEAM, of=2))
     holder = Holder(buyer, token)
     shop = Verifier([ALICE.principal], audience="shop", third_parties=TEAM)
     other = Request("pay", None, {"amount": 1})

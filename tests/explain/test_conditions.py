@@ -40,7 +40,7 @@ _VARIABLES: dict[str, object] = {
         ("false", "false"),
         ("args.all(k, k in ['amount', 's', 'e', 'l', 'big'])", "argument `'odd name'` is not permitted"),
         ("args.all(k, k in ['amount']) && false", "arguments `s`, `e`, `l` and 2 more are not permitted"),
-        ("env.all(k, k in ['a'])", 'env.all(k, k in ["a"]), and env is missing'),
+        ("env.all(k, k in ['a'])", 'env.all(k, k in ["a"]), and env is what the service alone knows'),
         ("has(args.x)", "has(args.x), and args.x is missing"),
         ("action.a == 1", "action.a == 1, and action.a cannot be read: `action` is a string, not a map"),
         ("now > timestamp(1)", "now > timestamp(1), and now is 1970-01-01T00:00:00Z"),

@@ -30,7 +30,7 @@ def needs(draw: st.DrawFn) -> dict[str, Any]:
         "of": draw(st.integers(1, len(by))),
         "condition": draw(st.sampled_from(CONDITIONS)),
         "max_age": draw(st.sampled_from([None, None, 100])),
-        "each_request": draw(st.booleans()),
+        "standing": draw(st.booleans()),
     }
 
 

@@ -408,7 +408,7 @@ def test_a_refusal_of_what_was_asked_is_taken() -> None:
 
 def test_an_approval_from_before_the_store_began_is_to_be_asked_for_again() -> None:
     """Whether it was used is not known any more; the proof is new, and the words say that it is not at fault."""
-    rule = need(OTHER.principal, each_request=True)
+    rule = need(OTHER.principal)
     token = ALICE.mint(to=WORKER.principal, can="pay", ttl="1h", now=NOW, needs=[rule])
     approval = OTHER.discharge(asks(token.link, REQUEST)[0], says={"approved": True}, ttl="1h", now=NOW)
     verifier = service(third_parties=[OTHER.principal], replay=MemoryReplay(since=NOW + 1), clock=lambda: NOW + 2)

@@ -5,6 +5,7 @@ The rules of this file:
 - An ask is unsigned: all of it is the word of whoever brings it. What a discharge binds is the block id, the need's
   place, and for each request the request's digest and the last block; whatever else an ask shows decides nothing.
 - It shows the request itself, and the digest is worked out from that: nobody confirms a digest that they cannot read.
+- Without a request it shows what the chain permits, as its holder claims: nobody confirms what they cannot see.
 - It does not show the chain.
 """
 
@@ -29,8 +30,10 @@ from delegate.language.conditions import Caveat
 from delegate.language.needs import Need, decode_needs
 from delegate.limits import NEEDS, TIME_MAX, WHY_CHARACTERS
 
+GRANTS = 64  # what is worked out at most (`delegate.analysis.effective`)
+_PERMITS_CHARACTERS = 16_384  # a person is to read them
 _LEAST = frozenset({2, "by", "if", "of", "to", "for", "key"})
-_KEYS = _LEAST | {"age", "req", "why", "last"}
+_KEYS = _LEAST | {"age", "can", "req", "why", "last"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +50,10 @@ class Ask:
         holder, holder_key: who is said to hold the chain, by name and thumbprint.
         why: the purpose, as it is claimed; may be empty.
         max_age_s: how old a discharge may be; `None`: not bounded.
-        request: the one request that it is for; `None`: the need is not one for each request.
+        request: the one request that it is for, once; `None`: for every request below the block, which a standing need
+            alone takes.
         last: id of the chain's last block, where there is a request.
+        permits: what the chain is said to permit, as capabilities in text, where there is no request.
     """
 
     block_id: bytes
@@ -63,6 +68,7 @@ class Ask:
     max_age_s: int | None = None
     request: Request | None = None
     last: bytes | None = None
+    permits: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Give the binary form."""
@@ -89,6 +95,8 @@ class Ask:
         if self.request is not None:
             said["req"] = [self.request.action, self.request.resource, self.request.values]
             said["last"] = self.last
+        else:
+            said["can"] = list(self.permits)
         return cbor.encode(said)
 
     @classmethod
@@ -118,6 +126,8 @@ class Ask:
         request = _request(said["req"]) if "req" in said else None
         if ("last" in said) != ("req" in said) or ("last" in said and not _is_hash(said["last"])):
             _malformed()
+        if ("can" in said) == ("req" in said):
+            _malformed()
         return cls(
             block_id=block_id,
             place=place,
@@ -131,6 +141,7 @@ class Ask:
             max_age_s=age,
             request=request,
             last=said.get("last"),
+            permits=_permits(said["can"]) if "can" in said else (),
         )
 
 
@@ -139,10 +150,12 @@ def asks(link: Link, request: Request | None = None) -> tuple[Ask, ...]:
 
     Args:
         link: the last block.
-        request: what is going to be asked; needed where a need is for each request.
+        request: what is going to be asked; needed unless every need is standing. What is given is asked for, and
+            nothing else: a discharge is then for this one request, also where it could be for more.
 
     Raises:
         ValueError: a need is for each request, and there is none.
+        TokenError: LIMIT_EXCEEDED: what the chain permits is too much to be shown.
     """
     return tuple(
         ask_for(link, each, place, need, need.by, need.of, request)
@@ -163,12 +176,12 @@ def ask_for(
         need: the need.
         by: who may still confirm it.
         of: how many are still wanted.
-        request: the request, where the need is for each.
+        request: the request; may be absent where the need is a standing one.
 
     Raises:
         ValueError: the need is for each request, and there is none.
     """
-    if need.each and request is None:
+    if not need.standing and request is None:
         message = "this chain has a need that applies to each request; give the request"
         raise ValueError(message)
     return Ask(
@@ -182,9 +195,31 @@ def ask_for(
         holder_key=link.block.key.thumbprint,
         why=next((each.block.why for each in reversed(link.up()) if each.block.why), ""),
         max_age_s=need.max_age_s,
-        request=request if need.each else None,
-        last=link.id if need.each else None,
+        request=request,
+        last=None if request is None else link.id,
+        permits=_permitted(link) if request is None else (),
     )
+
+
+def _permitted(link: Link) -> tuple[str, ...]:
+    """Say what a chain permits, all hops together, as it claims."""
+    from delegate.analysis.effective import effective
+
+    texts = tuple(map(str, effective(link).grants)) or ("nothing",)
+    if sum(map(len, texts)) > _PERMITS_CHARACTERS:
+        raise TokenError(Reason.LIMIT_EXCEEDED, "what this chain permits is too much to be shown; ask for one request")
+    return texts
+
+
+def _permits(said: object) -> tuple[str, ...]:
+    if type(said) is not list or not 0 < len(said) <= GRANTS:
+        _malformed()
+    for text in said:
+        if type(text) is not str or not text or not is_plain(text):
+            _malformed()
+    if sum(map(len, said)) > _PERMITS_CHARACTERS:
+        raise TokenError(Reason.LIMIT_EXCEEDED, "an ask that shows too much")
+    return tuple(said)
 
 
 def _target(to: object) -> tuple[bytes, int]:

@@ -92,6 +92,11 @@ class ChainEnvelope:
             self._link = claimed_link(self.blocks)
         return self._link
 
+    @property
+    def root(self) -> bytes:
+        """The thumbprint of the key that signed block 0, as it claims: 32 bytes."""
+        return cose.open_signed(self.blocks[0]).kid
+
     def envelope(self) -> Envelope:
         """Give what travels."""
         return Envelope(self.kind, self.blocks)
@@ -158,3 +163,19 @@ def originator_of(link: Link) -> str:
     """Name whose authority the chain says it carries: `for` of block 0, else `iss`."""
     first = link.up()[0].block
     return first.originator or first.issuer
+
+
+def claimed_names(link: Link, root: bytes | None = None) -> dict[bytes, str]:
+    """Name the keys that a chain names: thumbprint → the name and the beginning of the key's thumbprint.
+
+    A name is the word of whoever signed it, and the key is what counts: so both are given.
+
+    Args:
+        link: the last block.
+        root: the thumbprint of the root's key, as block 0 names it, where it is known.
+    """
+    blocks = [each.block for each in link.up()]
+    found = {each.key.thumbprint: each.holder for each in reversed(blocks)}
+    if root is not None:
+        found[root] = blocks[0].issuer
+    return {key: f"{name} {key[:8].hex()}…" for key, name in found.items()}

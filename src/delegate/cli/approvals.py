@@ -18,7 +18,7 @@ import click
 
 from delegate.authoring.ask import Ask, asks
 from delegate.authoring.discharge import Discharge
-from delegate.authoring.token import Token
+from delegate.authoring.token import Token, claimed_names
 from delegate.cli.options import (
     FILE,
     clock,
@@ -44,6 +44,7 @@ from delegate.core.keys.principal import Principal
 from delegate.core.wire import cose
 from delegate.errors import DelegateError, Reason
 from delegate.explain.unverified import AnyToken
+from delegate.language.needs import party_text
 from delegate.limits import ASK_BYTES, DISCHARGES
 from delegate.views.layout import WIDTH, escaped, spaced, titled, wrapped
 from delegate.views.moments import when_from
@@ -60,7 +61,7 @@ _ARGUMENT_COLUMN: Final = 14
 def ask(token: str | None, as_json: bool, **request_parts: object) -> None:  # noqa: FBT001
     """Write an ask for each need of a chain.
 
-    Send each ask to the third parties that the need names. If a need applies to each request, give the request too.
+    Send each ask to the third parties that the need names. Give the request too: only standing needs can do without.
     """
     out = Output("ask", as_json=as_json)
     request = read_request(**request_parts)  # type: ignore[arg-type]
@@ -72,8 +73,9 @@ def ask(token: str | None, as_json: bool, **request_parts: object) -> None:  # n
         raise click.UsageError(message) from None
     if not found:
         out.note("this chain needs no confirmation by others")
+    names = claimed_names(given.link, given.root)
     for each in found:
-        out.note(f"{each.of} of {', '.join(f'{key[:8].hex()}…' for key in each.by)}: {escaped(str(each.condition))}")
+        out.note(f"{each.of} of {', '.join(party_text(key, names) for key in each.by)}: {escaped(str(each.condition))}")
     texts = [each.to_text() for each in found]
     out.result({"asks": [{"ask": text, **_ask_json(each)} for text, each in zip(texts, found, strict=True)]}, texts)
 
@@ -243,7 +245,7 @@ def _confirmed(out: Output, wanted: Ask) -> bool:
 def _in_short(wanted: Ask) -> str:
     """Say again what is confirmed: what was said of it above may have scrolled away."""
     if wanted.request is None:
-        return f"everything below block {wanted.block_id[:8].hex()}…"
+        return f"every request below block {wanted.block_id[:8].hex()}…"
     on = "" if wanted.request.resource is None else f" on {spaced(shown(wanted.request.resource))}"
     return f"{shown(wanted.request.action)}{on} with {counted(len(wanted.request.args), 'argument')}"
 
@@ -252,16 +254,18 @@ def _question(wanted: Ask, says: dict[str, object], name: str, ttl_s: int) -> li
     """Write all that is asked, for whoever is to confirm it."""
     lines = [f"{name} is asked for one of {counted(wanted.of, 'confirmation')} that the holder still needs:"]
     if wanted.request is None:
-        lines += titled("  Binds", ["this need of this block, and every request below it until it expires"])
+        lines += titled("  Binds", ["this need of this block, and every request below it until it expires:"])
+        lines += titled("    any of", [line for text in wanted.permits for line in _wrapped(text)])
+        lines += titled("", ["as its holder claims; whatever else the chain permits is bound too"])
     else:
         lines += titled("  Binds", ["this one request, under this one chain, once:"])
         lines += titled("    action", wrapped(escaped(wanted.request.action), WIDTH - _ARGUMENT_COLUMN))
         if wanted.request.resource is not None:
             lines += titled("    on", wrapped(spaced(escaped(wanted.request.resource)), WIDTH - _ARGUMENT_COLUMN))
-        shape = wanted.request.to_json()["args"]
-        for key, value in shape.items() if isinstance(shape, dict) else ():
-            text = f"{escaped(json.dumps(key, ensure_ascii=False))}: {escaped(json.dumps(value, ensure_ascii=False))}"
-            lines += titled("    with", wrapped(spaced(text), WIDTH - _ARGUMENT_COLUMN))
+        for key, value in wanted.request.values.items():
+            lines += titled(
+                "    with", wrapped(spaced(f"{_notation(key)}: {_notation(value)}"), WIDTH - _ARGUMENT_COLUMN)
+            )
     lines += titled("    block", [f"{wanted.block_id[:8].hex()}…, need {wanted.place + 1} of that block"])
     lines += titled("  Claims", ["who asks, on whose behalf and why: only claimed, and not checked"])
     lines += titled("    holder", [f"{wanted.holder}, key {wanted.holder_key[:8].hex()}…"])
@@ -276,6 +280,19 @@ def _question(wanted: Ask, says: dict[str, object], name: str, ttl_s: int) -> li
     return lines
 
 
+def _notation(value: object) -> str:
+    """Write a value as JSON, and bytes as no JSON is: an object may look like anything else."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_notation(key)}: {_notation(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_notation, value))}]"
+    return f"h'{value.hex()}'" if isinstance(value, bytes) else escaped(json.dumps(value, ensure_ascii=False))
+
+
+def _wrapped(text: str) -> list[str]:
+    return wrapped(spaced(escaped(text)), WIDTH - _ARGUMENT_COLUMN)
+
+
 def _ask_json(wanted: Ask) -> dict[str, object]:
     return {
         "block_id": wanted.block_id.hex(),
@@ -283,7 +300,8 @@ def _ask_json(wanted: Ask) -> dict[str, object]:
         "by": [each.hex() for each in wanted.by],
         "of": wanted.of,
         "condition": str(wanted.condition),
-        "each": wanted.request is not None,
+        "request": None if wanted.request is None else wanted.request.to_json(),
+        "permits": list(wanted.permits),
         "max_age": wanted.max_age_s,
     }
 

@@ -245,7 +245,7 @@ def _terms(narrowing: dict[str, Any], at: int) -> Narrowing:
         why=narrowing["why"],
         budget=pools or None,
         fresh=narrowing["fresh"],
-        needs=read_needs(narrowing["needs"]) or None,
+        needs=read_needs(narrowing["needs"], standing=narrowing["standing"]) or None,
         now=at,
     )
 

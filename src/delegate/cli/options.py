@@ -197,8 +197,11 @@ narrowing_options = combined(
         "needs",
         multiple=True,
         metavar="NEED",
-        help="Who must confirm: bob.pub, or '2 of bob.pub,eve.pub each within 15m if said.approved == true'. "
+        help="Who must confirm each request: bob.pub, or '2 of bob.pub,eve.pub within 15m if said.approved == true'. "
         "May be repeated.",
+    ),
+    click.option(
+        "--standing", is_flag=True, help="With --need: one confirmation may serve every request, until it expires."
     ),
     click.option(
         "--who", "who", type=text_pair, multiple=True, metavar="K=V", help="Fact about the holder. May be repeated."

@@ -21,7 +21,7 @@ from delegate.cli.options import unique
 from delegate.cli.output import Failure, Output, file_failure
 from delegate.cli.status import Status
 from delegate.core.chain.printable import shown
-from delegate.core.chain.request import Request, parse_json
+from delegate.core.chain.request import Request, from_jsonable, parse_json
 from delegate.core.keys.principal import Principal
 from delegate.errors import DelegateError, Reason
 from delegate.explain.unverified import AnyToken, parse
@@ -47,7 +47,7 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
         DelegateError: it is none. Failure: no such file. click.UsageError: there is none.
     """
     if argument is None:
-        from delegate.authoring.holder import TOKEN_VARIABLE
+        from delegate.holder import TOKEN_VARIABLE
 
         argument = os.environ.get(TOKEN_VARIABLE) or None
         if argument is None:
@@ -57,7 +57,7 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
     if _TOKEN_TEXT.match(argument):
         token = parse(argument)
         if isinstance(token, BearerToken):
-            from delegate.authoring.holder import TOKEN_VARIABLE
+            from delegate.holder import TOKEN_VARIABLE
 
             out.warn(f"every process here can see a bearer token in an argument; use a file, - or {TOKEN_VARIABLE}")
         return token
@@ -234,7 +234,7 @@ def read_request(
     try:
         values = _args_of_file(args_file)
         values.update(_distinct(pairs, values))
-        return Request(action, resource, values)
+        return Request(action, resource, {key: from_jsonable(value) for key, value in values.items()})
     except DelegateError as error:
         raise Failure(Status.USAGE, f"not a request: {error.detail}", reason=error.reason) from None
 

@@ -26,6 +26,8 @@ from delegate.language.tree import Expression, Fold, Has, Path, conjuncts
 SHOWN_CHARACTERS = 60
 # How many arguments that are not named are told by name.
 _SHOWN_ARGUMENTS = 3
+# Of a name that is none of the variables: of those that a service decides with, all are there.
+_UNTOLD = "is what the service alone knows"
 
 
 def reads(expression: Expression) -> tuple[tuple[str, ...], ...]:
@@ -81,7 +83,10 @@ def explain_failure_in(expression: Expression, scope: Scope) -> str:
     outcomes = [value for _, value in trace(expression, scope)]
     failing = [
         *(number for number, value in enumerate(outcomes) if value is False),
-        *(number for number, value in enumerate(outcomes) if type(value) is not bool),
+        *sorted(
+            (number for number, value in enumerate(outcomes) if type(value) is not bool),
+            key=lambda number: any(path[0] not in scope.variables for path in reads(parts[number])),
+        ),
     ]
     if not failing:
         return ""
@@ -92,7 +97,7 @@ def explain_failure_in(expression: Expression, scope: Scope) -> str:
     text = format_expression(part)
     notes = [f"{show_path(path)} {_found(path, scope.variables)}" for path in reads(part)]
     if isinstance(outcome, CaveatError):
-        if not any(note.endswith((" is missing", outcome.detail)) for note in notes):
+        if not any(note.endswith((" is missing", _UNTOLD, outcome.detail)) for note in notes):
             notes.append(outcome.detail)
     elif not isinstance(outcome, bool):
         notes.append(f"it is {show_value(outcome)}, not a bool")
@@ -113,6 +118,8 @@ def unnamed_arguments(expression: Expression, variables: Mapping[str, object]) -
 
 
 def _found(path: tuple[str, ...], variables: dict[str, object]) -> str:
+    if path[0] not in variables:
+        return _UNTOLD
     here: object = variables
     for part in path:
         if not isinstance(here, dict) or part not in here:

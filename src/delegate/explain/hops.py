@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from delegate.authoring.token import claimed_names
 from delegate.core.chain.claims import Block
 from delegate.core.chain.links import Link
 from delegate.core.keys.public import PublicKey
@@ -31,7 +33,8 @@ class Hop:
         who, why: facts about the holder, and the purpose, as the signer says.
         budget: unit → how much all that is done below may spend of it together; empty where this block says nothing.
         fresh: how old a verifier's revocation data may be, seconds; `None` where this block says nothing.
-        needs: what other parties must confirm, as text; keys by the beginning of their thumbprints.
+        needs: what other parties must confirm, as text; keys by the names that the chain gives them, and by the
+            beginning of their thumbprints.
     """
 
     index: int
@@ -57,12 +60,13 @@ class Hop:
         return f"hop {self.index} ({self.signer} → {self.holder})"
 
 
-def hops_of(last: Link) -> tuple[Hop, ...]:
-    """Show every block of a chain, from block 0."""
-    return tuple(map(_hop, last.up()))
+def hops_of(last: Link, root: bytes | None = None) -> tuple[Hop, ...]:
+    """Show every block of a chain, from block 0; `root` is the thumbprint of the root's key, where it is known."""
+    names = claimed_names(last, root) if any(each.block.needs for each in last.up()) else {}
+    return tuple(_hop(each, names) for each in last.up())
 
 
-def _hop(link: Link) -> Hop:
+def _hop(link: Link, names: Mapping[bytes, str]) -> Hop:
     block: Block = link.block
     return Hop(
         index=link.hop,
@@ -82,5 +86,5 @@ def _hop(link: Link) -> Hop:
         why=block.why,
         budget=block.budget,
         fresh=block.fresh,
-        needs=need_texts(block.needs),
+        needs=need_texts(block.needs, names),
     )

@@ -57,6 +57,11 @@ def missing(chain: VerifiedChain, index: int, request: Request, variables: Mappi
         near += (unmet(capability, scope) for capability in covering(can, request, scope))
     if near:
         return f"{request_name(request)} is permitted by {'; and by '.join(near)}"
+    return none_covers(can, request)
+
+
+def none_covers(can: bytes, request: Request) -> str:
+    """Name the request, and all that is permitted instead."""
     return f"{request_name(request)} is not among what it permits: {', '.join(capability_texts(can))}"
 
 

@@ -41,7 +41,7 @@ class UnverifiedToken:
         """
         token = parse(source) if isinstance(source, (str, bytes)) else source
         link = token.link
-        return cls(token=token, hops=hops_of(link), originator=originator_of(link), expires=link.expires)
+        return cls(token=token, hops=hops_of(link, token.root), originator=originator_of(link), expires=link.expires)
 
 
 def parse(source: str | bytes) -> AnyToken:

@@ -10,7 +10,7 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -38,14 +38,14 @@ class Need:
         condition: what must come to `true` of each discharge, which it reads as `said`.
         of: how many different keys must confirm it.
         max_age_s: how old a discharge may be; `None`: as old as its own expiry lets it be.
-        each: whether every request needs discharges of its own.
+        standing: whether a discharge may serve every request below the block; else each request needs its own.
     """
 
     by: tuple[bytes, ...]
     condition: Caveat
     of: int = 1
     max_age_s: int | None = None
-    each: bool = False
+    standing: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no verifier would take."""
@@ -64,8 +64,8 @@ class Need:
         said: dict[str, object] = {"by": list(self.by), "if": self.condition.to_wire(), "of": self.of}
         if self.max_age_s is not None:
             said["age"] = self.max_age_s
-        if self.each:
-            said["each"] = True
+        if self.standing:
+            said["standing"] = True
         return said
 
     @classmethod
@@ -76,15 +76,28 @@ class Need:
             condition=Caveat(from_wire(item["if"], NEED_NAMES)),
             of=item["of"],
             max_age_s=item.get("age"),
-            each="each" in item,
+            standing="standing" in item,
         )
 
     def __str__(self) -> str:
-        keys = ", ".join(f"{each[:8].hex()}…" for each in self.by)
-        words = f"{self.of} of {len(self.by)} ({keys}) that {self.condition}"
+        return self.in_words({})
+
+    def in_words(self, names: Mapping[bytes, str]) -> str:
+        """Say what is needed, of whom.
+
+        Args:
+            names: thumbprint → what the reader calls the holder of that key; of any other key the beginning is shown.
+        """
+        parties = ", ".join(party_text(each, names) for each in self.by)
+        words = f"{self.of} of {len(self.by)} ({parties}) that {self.condition}"
         if self.max_age_s is not None:
             words += f", at most {self.max_age_s} s old"
-        return words + (", for each request" if self.each else "")
+        return words + (", standing: for every request" if self.standing else ", for each request")
+
+
+def party_text(thumbprint: bytes, names: Mapping[bytes, str]) -> str:
+    """Name a key: as the reader knows it, else by the beginning of its thumbprint."""
+    return names.get(thumbprint) or f"{thumbprint[:8].hex()}…"
 
 
 def need(
@@ -93,7 +106,7 @@ def need(
     of: int = 1,
     condition: str = APPROVED,
     max_age: Span | None = None,
-    each_request: bool = False,
+    standing: bool = False,
     **values: object,
 ) -> Need:
     """Author a third-party caveat: somebody else must confirm it.
@@ -104,8 +117,8 @@ def need(
         condition: CEL that reads what a caveat reads, and `said`: what the other party says. It must come to `true`
             for each of them.
         max_age: how old a discharge may be.
-        each_request: whether a discharge serves one request, once; else it serves the block and all below it until it
-            expires.
+        standing: a discharge may serve the block and every request below it until it expires. If not said, each
+            request needs discharges of its own, which whoever confirms is shown, and which serve once.
         values: what other names in `condition` stand for, as in `when`.
 
     Raises:
@@ -114,6 +127,9 @@ def need(
 
     Source: SPEC §14.1.
     """
+    if type(standing) is not bool:
+        message = "standing is True or False"
+        raise TypeError(message)
     parties = (by,) if isinstance(by, Principal) else tuple(by)
     keys = sorted(each.public_key.thumbprint for each in parties)
     return Need(
@@ -121,7 +137,7 @@ def need(
         condition=bound_condition(condition, NEED_NAMES, values),
         of=of,
         max_age_s=None if max_age is None else seconds(max_age),
-        each=each_request,
+        standing=standing,
     )
 
 
@@ -146,6 +162,6 @@ def decode_needs(data: bytes) -> tuple[Need, ...]:
     return tuple(map(Need.from_wire, need_items(data))) if data else ()
 
 
-def need_texts(data: bytes) -> tuple[str, ...]:
-    """Give a `need` claim as text."""
-    return tuple(map(str, decode_needs(data)))
+def need_texts(data: bytes, names: Mapping[bytes, str]) -> tuple[str, ...]:
+    """Give a `need` claim as text; `names` as in `Need.in_words`."""
+    return tuple(each.in_words(names) for each in decode_needs(data))

@@ -8,15 +8,15 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from delegate.core.chain.request import Request
 from delegate.core.decide.decision import Answer, Granted, Refusal
-from delegate.core.decide.discharges import still_good
+from delegate.core.decide.discharges import Confirmed, still_good
 from delegate.core.decide.effects import Settle, perform
-from delegate.core.decide.evaluate import Inputs, evaluate, inputs
+from delegate.core.decide.evaluate import Inputs, Query, evaluate, inputs
 from delegate.core.decide.evidence import Evidence
 from delegate.core.decide.possession import Proof
 from delegate.core.decide.settings import Settings
@@ -166,6 +166,22 @@ class Authorization:
         return f"<Authorization of {self.holder} by {self.originator} for {self.request.action}>"
 
 
+class Claimed(NamedTuple):
+    """What a chain says of a request by its own claims, for whoever holds it: nobody has verified anything.
+
+    Attributes:
+        query: what would be asked.
+        error: what refuses it; `None` where nothing in the chain does.
+        depends: the answer in words, with what the service alone can judge; empty where there is an error.
+    """
+
+    query: Query
+    error: DelegateError | None
+    depends: str = ""
+    chain: VerifiedChain | None = None  # there is none: that type says that signatures held
+    confirmed: tuple[Confirmed, ...] = ()
+
+
 class Decision:
     """Allowed or refused, and why. It has no truth value: ask for `allowed`.
 
@@ -178,22 +194,37 @@ class Decision:
         error: what `authorize` would have raised.
     """
 
-    __slots__ = ("_answer", "_settings", "allowed", "authorization", "error", "hop", "reason", "request")
+    __slots__ = ("_answer", "_asks", "_settings", "allowed", "authorization", "error", "hop", "reason", "request")
 
-    def __init__(self, answer: Answer, settings: Settings, policy: tuple[str, ...] = ()) -> None:
-        """Made by a verifier, of what the core answered; `policy` is the service's own conditions, as text."""
+    def __init__(
+        self,
+        answer: Answer | Claimed,
+        settings: Settings | None,
+        policy: tuple[str, ...] = (),
+        *,
+        asks: Callable[[], tuple[Ask, ...]] | None = None,
+    ) -> None:
+        """Made by a verifier, of what the core answered; `policy` is the service's own conditions, as text.
+
+        Without settings by a holder, of what its own chain claims; `asks` is what it would ask of others.
+        """
         self._answer = answer
+        self._asks = asks
         self._settings = settings
         self.request: Request = answer.query.request
         self.error: DelegateError | None = None
         self.authorization: Authorization | None = None
-        if isinstance(answer, Refusal):
+        if isinstance(answer, Claimed):
+            self.error = answer.error
+        elif isinstance(answer, Refusal):
             self.error = error = answer.error
             if isinstance(error, Denied):
                 error.decision = self
                 if isinstance(error.evidence, Evidence) and answer.chain is not None:
                     error.defer_detail(partial(_in_words, error.evidence, answer, policy))
-        elif isinstance(answer, Granted):
+                if answer.proven and settings is not None:
+                    error.defer_holder_detail(partial(_for_holder, error, answer, settings.audience))
+        elif isinstance(answer, Granted) and settings is not None:
             self.authorization = Authorization(answer, settings)
         self.allowed: bool = self.error is None
         self.reason: Reason | None = None if self.error is None else self.error.reason
@@ -213,7 +244,7 @@ class Decision:
     def _inputs(self) -> Inputs | None:
         """Give what it was decided with, for explaining it."""
         answer = self._answer
-        if answer.chain is None:
+        if answer.chain is None or self._settings is None:
             return None
         return inputs(answer.chain, answer.query, self._settings, answer.confirmed)
 
@@ -223,6 +254,8 @@ class Decision:
 
         Empty where no discharge is what is missing, or where this verifier knows too few of those who could help.
         """
+        if self._asks is not None:
+            return self._asks()
         chain, given = self._answer.chain, self._inputs() if self.reason in _ASKING else None
         if chain is None or given is None:
             return ()
@@ -239,6 +272,17 @@ class Decision:
     def public_detail(self) -> str:
         """What a remote caller may be told."""
         return "allowed" if self.error is None else self.error.public_detail
+
+    @property
+    def holder_detail(self) -> str:
+        """What whoever proved to hold the chain may be told: what follows from the chain and the request alone.
+
+        Never of `env`, the policy, stores or this verifier's directory. As `public_detail`, where nothing was proven,
+        or nothing follows from these. Cost: evaluates the conditions of one hop again.
+        """
+        if self.error is None:
+            return self._answer.depends if isinstance(self._answer, Claimed) else "allowed"
+        return self.error.holder_detail
 
     @property
     def http_status(self) -> int:
@@ -260,7 +304,8 @@ class Decision:
         answer = self._answer
         if answer.chain is None:
             return self
-        return Decision(Refusal(error, answer.query, answer.chain, answer.confirmed), self._settings)
+        proven = isinstance(answer, Granted) or (isinstance(answer, Refusal) and answer.proven)
+        return Decision(Refusal(error, answer.query, answer.chain, answer.confirmed, proven), self._settings)
 
     def hop_label(self) -> str:
         """Name the hop that refuses: `hop 2 (agent:planner → agent:researcher)`; empty where there is none."""
@@ -280,6 +325,7 @@ class Decision:
             "hop": self.hop,
             "detail": self.detail,
             "public_detail": self.public_detail,
+            "holder_detail": self.holder_detail,
             "originator": None if chain is None else chain.originator,
             "holder": hops[-1].holder if hops else None,
             "expires": None if chain is None else chain.expires,
@@ -296,6 +342,14 @@ class Decision:
 
     def __repr__(self) -> str:
         return "<Decision: allowed>" if self.error is None else f"<Decision: {self.error.public_detail}>"
+
+
+def _for_holder(error: DelegateError, refusal: Refusal, audience: str) -> str:
+    from delegate.explain.holders import told
+
+    assert refusal.chain is not None  # noqa: S101 - what was proven is a chain
+    query = refusal.query
+    return told(error.reason, error.hop, refusal.chain.link, query.request, query.now, audience)
 
 
 def _in_words(evidence: Evidence, refusal: Refusal, policy: tuple[str, ...]) -> str:

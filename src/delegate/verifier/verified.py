@@ -24,7 +24,7 @@ class VerifiedChain(verified.VerifiedChain):
         """Every block, from 0. Names are the word of whoever signed them."""
         from delegate.explain.hops import hops_of
 
-        return hops_of(self.link)
+        return hops_of(self.link, self.root.principal.public_key.thumbprint)
 
     def up_to(self, hop: int) -> VerifiedChain:
         """Give the chain as it was down to block `hop`; its holder was another then.

@@ -25,7 +25,8 @@ BOTH = (BOB.principal, CAROL.principal)
     "made",
     [
         need(BOB.principal),
-        need(BOTH, of=2, max_age="15m", each_request=True),
+        need(BOTH, of=2, max_age="15m"),
+        need(BOTH, standing=True),
         need(BOTH, condition="said.limit >= args.amount && said.zone == 'eu'"),
         need(BOTH, condition="said.code == code && said.at < now - age", code="ab", age=timedelta(hours=1)),
         need([BOB.principal], condition="said.score > 1.5"),
@@ -36,17 +37,28 @@ def test_a_need_is_what_was_written(made: Need) -> None:
     """Encoding and decoding gives the same need, which compiles, and has a text."""
     data = encode_needs([made])
     assert decode_needs(data) == (made,)
-    assert need_texts(data) == (str(made),)
+    assert need_texts(data, {}) == (str(made),)
     (rule,) = compile_needs(data)
-    assert (rule.by, rule.of, rule.age, rule.each) == (made.by, made.of, made.max_age_s, made.each)
+    assert (rule.by, rule.of, rule.age, rule.standing) == (made.by, made.of, made.max_age_s, made.standing)
 
 
 def test_the_text_says_all_of_it() -> None:
     """How many of how many, which keys, the condition, the age, and that it is for each request."""
     keys = ", ".join(f"{each[:8].hex()}…" for each in sorted(one.public_key.thumbprint for one in BOTH))
-    assert str(need(BOTH, of=2, max_age=60, each_request=True)) == (
+    assert str(need(BOTH, of=2, max_age=60)) == (
         f"2 of 2 ({keys}) that said.approved == true, at most 60 s old, for each request"
     )
+    bob = BOB.public_key.thumbprint
+    assert need(BOB.principal, standing=True).in_words({bob: "Bob"}) == (
+        "1 of 1 (Bob) that said.approved == true, standing: for every request"
+    )
+
+
+@pytest.mark.parametrize("standing", [None, 1, "yes"])
+def test_standing_is_said_or_not(standing: object) -> None:
+    """What widens a need is no accident of a type."""
+    with pytest.raises(TypeError, match="standing is True or False"):
+        need(BOB.principal, standing=standing)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import operator
 from collections import OrderedDict, UserDict
 from datetime import UTC, datetime, timedelta, timezone
@@ -465,3 +466,35 @@ def test_instants() -> None:
     for wrong in (datetime(2030, 1, 1), -1, 253_402_300_800, datetime(1969, 12, 31, 23, tzinfo=UTC)):  # noqa: DTZ001
         with pytest.raises(ValueError):
             instant(wrong)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"\0",
+        {"base16": "00"},
+        {"base16": "00", "b": 1},
+        {"$base16": "00"},
+        {"$$base16": b""},
+        {"base16": {"base16": b"\1"}},
+        [{"base16": 1}, b"\2"],
+        {"$": 1},
+        {"x$base16": 1},
+    ],
+    ids=repr,
+)
+def test_json_reads_back_as_the_same_request(value: object) -> None:
+    """Bytes and an object that looks like them have two writings, and each reads back as what it was."""
+    request = Request("a", None, {"x": value, "base16": 1})
+    assert Request.from_json(json.dumps(request.to_json())) == request
+
+
+def test_bytes_and_what_looks_like_them_are_written_apart() -> None:
+    """Wherever a request is shown, and wherever JSON gives one."""
+    raw, plain = Request("a", None, {"x": b"\0"}), Request("a", None, {"x": {"base16": "00"}})
+    assert raw.to_json()["args"] == {"x": {"base16": "00"}}
+    assert plain.to_json()["args"] == {"x": {"$base16": "00"}}
+    assert raw.describe() != plain.describe()
+    for text in ("0", "0g", "A0", 7, None, ["00"], "\u0661\u0661"):
+        with pytest.raises(DelegateError, match="`base16` is not pairs of hex digits"):
+            Request.from_json(json.dumps({"action": "a", "args": {"x": [{"base16": text}]}}))

@@ -21,19 +21,22 @@ from delegate.errors import Reason, TokenError
 from delegate.limits import NEED_KEYS, NEEDS, TIME_MAX
 
 NEED_NAMES: Final = CAVEAT_NAMES | {"said"}
-_KEYS: Final = frozenset({"by", "if", "of", "age", "each"})
+_KEYS: Final = frozenset({"by", "if", "of", "age", "standing"})
 _LEAST: Final = frozenset({"by", "if", "of"})
 
 
 class NeedRule(NamedTuple):
-    """One need as a verifier asks it: its condition is a function, and the steps to charge before calling it."""
+    """One need as a verifier asks it: its condition is a function, and the steps to charge before calling it.
+
+    `standing`: whether a discharge may serve every request below the block; else each request needs its own.
+    """
 
     by: tuple[bytes, ...]
     run: Run
     cost: int
     of: int
     age: int | None
-    each: bool
+    standing: bool
 
 
 class NeedAt(NamedTuple):
@@ -78,10 +81,10 @@ def _rule(item: object) -> NeedRule:
         _malformed("a need of more, or fewer, than it names")
     if "age" in item and (type(age) is not int or not 0 < age <= TIME_MAX):
         _malformed("a need with an age out of range")
-    if item.get("each", True) is not True:
-        _malformed("a need whose each is not true")
+    if item.get("standing", True) is not True:
+        _malformed("a need whose standing is not true")
     run, cost = compile_run(item["if"], NEED_NAMES)
-    return NeedRule(tuple(by), run, cost, of, age, "each" in item)
+    return NeedRule(tuple(by), run, cost, of, age, "standing" in item)
 
 
 def check_keys(by: object) -> None:

@@ -31,7 +31,10 @@ from delegate.limits import (
     REQUEST_DEPTH,
     RESOURCE_CHARACTERS,
 )
+from delegate.regular import regular
 
+_BASE16: Final = regular(r"\$*base16")
+_HEX: Final = regular(r"(?:[0-9a-f]{2})*")
 _DIGEST_PREFIX: Final = b"delegate/1 request\0"
 
 
@@ -153,6 +156,8 @@ class Request:
     def from_json(cls, text: str | bytes) -> Request:
         """Read `{"action": …, "resource": …, "args": {…}}`; resource and args may be absent.
 
+        Within `args`, `{"base16": "00ff"}` is bytes, and `{"$base16": …}` an object whose only key is `base16`.
+
         Raises:
             DelegateError: MALFORMED for what is not such an object, repeated keys and NaN included.
         """
@@ -167,11 +172,17 @@ class Request:
                 _refuse(Reason.MALFORMED, f"`{name}` is not text")
         if "action" not in value:
             _refuse(Reason.MALFORMED, "a request without an `action`")
-        return cls(value["action"], value.get("resource"), args)
+        return cls(
+            value["action"], value.get("resource"), args and {key: from_jsonable(item) for key, item in args.items()}
+        )
 
     def to_json(self) -> dict[str, object]:
-        """Give the request as JSON values; bytes as `{"base16": …}`."""
-        return {"action": self.action, "resource": self.resource, "args": _jsonable(self.values)}
+        """Give the request as JSON values, which `from_json` reads back; bytes as `{"base16": "00ff"}` (SPEC §7.1)."""
+        return {
+            "action": self.action,
+            "resource": self.resource,
+            "args": {key: to_jsonable(item) for key, item in self.values.items()},
+        }
 
     def describe(self) -> str:
         r"""Give the canonical text of this request: what was digested, in CBOR's diagnostic notation.
@@ -375,11 +386,35 @@ def _freeze(value: object) -> object:
     return value
 
 
-def _jsonable(value: object) -> object:
+def to_jsonable(value: object) -> object:
+    """Give a normalised value as JSON has it: bytes as the object `{"base16": "00ff"}` (SPEC §7.1)."""
     if isinstance(value, dict):
-        return {key: _jsonable(item) for key, item in value.items()}
+        only = next(iter(value)) if len(value) == 1 else ""
+        escape = "$" if _BASE16.fullmatch(only) else ""  # else an object would look like bytes
+        return {escape + key: to_jsonable(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, bytes):
-        return {"base16": value.hex()}
+        return [to_jsonable(item) for item in value]
+    return {"base16": value.hex()} if isinstance(value, bytes) else value
+
+
+def from_jsonable(value: object) -> object:
+    """Read back what `to_jsonable` gives; raises DelegateError: MALFORMED where `base16` is no text of pairs of digits.
+
+    An object nested deeper than any request is left as it is: the request will be refused for it.
+    """
+    return _from_jsonable(value, REQUEST_DEPTH)
+
+
+def _from_jsonable(value: object, depth: int) -> object:
+    if isinstance(value, dict) and depth:
+        only = next(iter(value)) if len(value) == 1 else ""
+        if only == "base16":
+            text = value[only]
+            if type(text) is not str or not _HEX.fullmatch(text):
+                _refuse(Reason.MALFORMED, "`base16` is not pairs of hex digits; for an object with that key: `$base16`")
+            return bytes.fromhex(text)
+        cut = 1 if _BASE16.fullmatch(only) else 0
+        return {key[cut:]: _from_jsonable(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list) and depth:
+        return [_from_jsonable(item, depth - 1) for item in value]
     return value

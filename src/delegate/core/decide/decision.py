@@ -85,12 +85,14 @@ class Refusal(NamedTuple):
         query: what was asked.
         chain: the verified chain; `None` where it did not get that far.
         confirmed: the discharges that held.
+        proven: whether its presenter showed that the chain is theirs.
     """
 
     error: DelegateError
     query: Query
     chain: VerifiedChain | None
     confirmed: tuple[Confirmed, ...]
+    proven: bool = False
 
 
 Answer: TypeAlias = Granted | Previewed | Refusal
@@ -153,7 +155,7 @@ def deciding(
             if outcome is not True:
                 raise refusal(outcome, chain.link, spend.charges, confirmed)
     except DelegateError as error:
-        return Refusal(error, query, chain, confirmed)
+        return Refusal(error, query, chain, confirmed, shown is not None)
     return Granted(chain, query, shown, confirmed, _HERE)
 
 

@@ -216,7 +216,7 @@ class _Judge:
         if need is not None and need.rule.age is not None and now - said.issued > need.rule.age:
             old = f"the discharge by {name} is {now - said.issued} s old; the need takes {need.rule.age} s at most"
             raise VerificationError(Reason.DISCHARGE_EXPIRED, old)
-        if need is not None and need.rule.each and (said.digest is None or said.last is None):
+        if need is not None and not need.rule.standing and (said.digest is None or said.last is None):
             raise VerificationError(Reason.DISCHARGE_MISMATCH, f"the discharge by {name} is bound to no request")
         if said.digest is not None and said.digest != self.request.digest:
             raise VerificationError(Reason.DISCHARGE_MISMATCH, f"the discharge by {name} is for another request")

@@ -115,9 +115,9 @@ def check_now_and_here(chain: VerifiedChain, settings: Settings, now: int) -> No
     if root.not_after is not None and now > root.not_after:
         raise VerificationError(Reason.UNKNOWN_ROOT, f"{root.principal.name} is not trusted any more", hop=0)
     if now + settings.leeway_s < link.not_before:  # SPEC 5.3.2
-        _refuse_early(link, now + settings.leeway_s)
+        refuse_early(link, now + settings.leeway_s)
     if now >= link.expires:  # SPEC 5.3.3
-        _refuse_late(link, now)
+        refuse_late(link, now)
     first = chain.first  # SPEC 5.3.4
     if settings.max_lifetime_s is not None and (first.expires or 0) - first.issued > settings.max_lifetime_s:
         detail = f"lives longer than the {settings.max_lifetime_s} s that this verifier takes"
@@ -126,7 +126,7 @@ def check_now_and_here(chain: VerifiedChain, settings: Settings, now: int) -> No
         detail = f"for tenant `{shown(first.tenant)}`" if first.tenant else "for no tenant"
         raise VerificationError(Reason.WRONG_TENANT, detail, hop=0)
     if link.audience is not None and settings.audience not in link.audience:  # SPEC 5.4.2
-        _refuse_audience(link, settings.audience)
+        refuse_audience(link, settings.audience)
     if link.is_bearer:  # SPEC 5.4.3
         if not settings.bearer:
             raise VerificationError(Reason.BEARER_REFUSED, "this verifier takes no bearer chains", hop=0)
@@ -157,7 +157,8 @@ def _check_originator(block: Block, root: Anchor) -> None:
         raise VerificationError(Reason.ORIGINATOR_REFUSED, detail)
 
 
-def _refuse_early(link: Link, latest: int) -> NoReturn:
+def refuse_early(link: Link, latest: int) -> NoReturn:
+    """Name the first block that is not valid yet; raises VerificationError."""
     for each in link.up():
         if latest < max(each.block.not_before or 0, each.block.issued):
             begins = max(each.block.not_before or 0, each.block.issued)
@@ -165,14 +166,16 @@ def _refuse_early(link: Link, latest: int) -> NoReturn:
     raise VerificationError(Reason.NOT_YET_VALID)  # unreachable: some block began the chain's latest beginning
 
 
-def _refuse_late(link: Link, now: int) -> NoReturn:
+def refuse_late(link: Link, now: int) -> NoReturn:
+    """Name the first block that is over; raises VerificationError."""
     for each in link.up():
         if each.block.expires is not None and now >= each.block.expires:
             raise VerificationError(Reason.EXPIRED, f"expired {span(now - each.block.expires)} ago", hop=each.hop)
     raise VerificationError(Reason.EXPIRED)
 
 
-def _refuse_audience(link: Link, audience: str) -> NoReturn:
+def refuse_audience(link: Link, audience: str) -> NoReturn:
+    """Name the first block that is for other services; raises VerificationError."""
     for each in link.up():
         if each.block.audience and audience not in each.block.audience:
             detail = f"for {', '.join(each.block.audience)}, not for {audience}"

@@ -65,7 +65,7 @@ def to_spend(link: Link, proof: Proof, query: Query, settings: Settings, confirm
 
 def _serving_once(confirmed: Iterable[Confirmed]) -> list[Confirmed]:
     """List the discharges that serve one request, once."""
-    return [each for each in confirmed if each.need is not None and each.need.rule.each]
+    return [each for each in confirmed if each.need is not None and each.said.digest is not None]
 
 
 def _claim_of(used: Confirmed, link: Link) -> Claim:

@@ -1,11 +1,13 @@
-"""`Holder`: what an agent carries: its identity and a chain (SPEC §2)."""
+"""`Holder`: what an agent carries, an identity and a chain, and what it may ask of it (SPEC §2, §9.4)."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Final, Unpack
+from functools import partial
+from typing import TYPE_CHECKING, Final, Unpack
 
 from delegate.authoring.ask import Ask, asks
 from delegate.authoring.discharge import Discharges
@@ -14,10 +16,14 @@ from delegate.authoring.signers import Ed25519Signer
 from delegate.authoring.terms import Narrowing, telling
 from delegate.authoring.token import Presentation, Token
 from delegate.core.chain.request import Request
-from delegate.core.chain.spans import Instant
+from delegate.core.chain.spans import Instant, instant
 from delegate.core.keys.principal import Principal
 from delegate.core.wire.armor import from_base64url, to_base64url
-from delegate.errors import AttenuationError, Reason, TokenError
+from delegate.errors import AttenuationError, DelegateError, Denied, Reason, TokenError
+
+if TYPE_CHECKING:
+    from delegate.language.capability import Capability
+    from delegate.verifier.decision import Decision
 
 TOKEN_VARIABLE: Final = "DELEGATE_TOKEN"  # noqa: S105 - the name of a variable
 KEY_VARIABLE: Final = "DELEGATE_KEY"  # holds a secret: `name base64url-seed`
@@ -60,6 +66,73 @@ class Holder:
             ValueError: a confirmation is for each request, and no request was given.
         """
         return asks(self.token.link, request)
+
+    def may(self, request: Request, *, audience: str | None = None, now: Instant | None = None) -> Decision:
+        """Say whether this chain permits a request, without a service and without a proof.
+
+        It goes by what the chain itself claims and trusts no root: no signature is checked. A service may refuse for
+        reasons of its own (its roots, policy, revocations, budgets), and never allows what this refuses.
+
+        Args:
+            request: what is about to be asked.
+            audience: the service's name; if not said, what reads `aud` is left open.
+            now: when; the system's clock if not said.
+
+        Returns:
+            A decision without `chain` and `authorization`: `allowed` where nothing in the chain refuses. What depends
+            on facts that the service alone knows (`env`, `holder.name`) refuses nothing; `holder_detail` names it.
+            Where others must confirm the request first, the reason is DISCHARGE_MISSING, and `asks` is what to ask.
+
+        Cost: evaluates every condition of the chain. Source: SPEC §9.4.
+        """
+        from delegate.core.decide.evaluate import Query
+        from delegate.verifier.decision import Claimed, Decision
+
+        moment = int(time.time()) if now is None else instant(now)
+        query = Query(request, {}, {}, moment)
+        try:
+            depends = self._depends(request, audience, moment)
+        except DelegateError as error:
+            refusing = error
+            refusing.defer_holder_detail(lambda: refusing.detail)
+            missing = error.reason is Reason.DISCHARGE_MISSING
+            decision = Decision(Claimed(query, error), None, asks=partial(self.asks, request) if missing else None)
+            if isinstance(error, Denied):
+                error.decision = decision
+            return decision
+        return Decision(Claimed(query, None, depends), None)
+
+    def _depends(self, request: Request, audience: str | None, now: int) -> str:
+        """Raise what in this chain refuses a request, or say on what of the service's it depends."""
+        from delegate.core.decide import signatures
+        from delegate.explain.holders import judged, known, needed
+
+        link = self.token.link
+        if now < link.not_before:
+            signatures.refuse_early(link, now)
+        if now >= link.expires:
+            signatures.refuse_late(link, now)
+        if link.audience is not None and audience not in link.audience and (audience or not link.audience):
+            signatures.refuse_audience(link, audience or "any one service")
+        depends = []
+        for found in judged(link, request, known(link, request, now, audience)):
+            if isinstance(found, Denied):
+                raise found
+            depends.append(f"hop {found.hop}: {found.words}")
+        for each in link.up():
+            if each.block.needs:
+                raise Denied(Reason.DISCHARGE_MISSING, needed(each), hop=each.hop)
+        return "allowed, as far as the chain says" + "".join(f"; {each}" for each in depends)
+
+    def grants(self) -> tuple[Capability, ...]:
+        """Work out what this chain permits, all hops together, as it claims; each with its whole condition.
+
+        It never shows less than the chain allows, and sometimes more: `may` answers for one request. Without any,
+        nothing is permitted. Cost: milliseconds; see `delegate.analysis.effective`.
+        """
+        from delegate.analysis.effective import effective
+
+        return effective(self.token.link).grants
 
     @telling(Narrowing)
     def attenuate(self, *, to: Principal | None = None, **terms: Unpack[Narrowing]) -> Token:
