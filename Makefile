@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo test lint bench bench-against vectors fuzz kill fork surroundings clean
+.PHONY: help demo test lint bench bench-against vectors fuzz kill fork surroundings matrix clean
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make kill     200 killed writers, and 20 restarts of Redis and PostgreSQL under load"
 	@echo "make fork     1,000 children of a service that decides in threads, on each of four engines"
 	@echo "make surroundings  restores, failovers, poolers, clocks and other programs around Redis and PostgreSQL"
+	@echo "make matrix   the tests on each Python that is here, on the lowest versions, and under harsh conditions"
 	@echo "make clean    remove the environment and everything built"
 
 # Each step of the setup leaves a stamp, so that a second run starts at once.
@@ -89,6 +90,10 @@ fork: $(VENV)/.tools
 
 surroundings: $(VENV)/.tools
 	$(BIN)/python -m tests.campaigns.surroundings
+
+# Every environment is made anew; ONLY=3.12 runs the cells with that in their name.
+matrix:
+	$(PYTHON) -m tests.campaigns.matrix --only "$(ONLY)" -- -n $(WORKERS)
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

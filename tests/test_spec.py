@@ -11,6 +11,7 @@ from types import ModuleType
 import cbor2
 import pytest
 
+import delegate
 from delegate import Identity, Reason, Request, Token, errors, limits, when
 from delegate.cli.status import STATUS_OF, status_of
 from delegate.core.chain import claims as blocks
@@ -26,7 +27,7 @@ from tests import cddl, specification, vectors
 
 ROOT = Path(__file__).parents[1]
 SPEC = specification.TEXT
-SOURCES = sorted((ROOT / "src" / "delegate").rglob("*.py"))
+SOURCES = sorted(Path(delegate.__file__).parent.rglob("*.py"))
 ERROR_CLASSES = {"TokenError", "VerificationError", "Denied", "StateError", "DelegateError"}
 NOW = 1_790_000_000
 

@@ -163,6 +163,16 @@ def test_nothing_is_signed_without_a_yes(shop: Desk, answer: bytes, words: str) 
     assert ran.err.endswith(f"Confirm pay with 1 argument? [y/N]: {words}")
 
 
+@pytest.mark.parametrize("answer", [b"maybe\ny\n", b"\xff\xfe\nYES\n"], ids=["a word", "no text"])
+def test_an_answer_that_is_none_is_asked_for_again(shop: Desk, answer: bytes) -> None:
+    """What is neither yes nor no confirms nothing and refuses nothing."""
+    keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
+    ran = shop.run("approve", "pay.asks", "--key", "clerk.key", stdin=answer)
+    assert (ran.status, ran.out[:5], ran.out.count("\n")) == (0, "dlgd_", 1)
+    question = "Confirm pay with 1 argument? [y/N]: "
+    assert f"{question}please answer y or n\n{question}confirmed by agent:clerk" in ran.err
+
+
 def test_a_request_cannot_draw_lines_of_its_own(shop: Desk) -> None:
     """Line ends, escapes and direction marks in an argument are shown as what they are, behind their own label."""
     evil = '5\n    with    "amount": 1\x1b[2J\u202e'
@@ -439,9 +449,9 @@ def test_a_closed_terminal_stops_it(shop: Desk, monkeypatch: pytest.MonkeyPatch)
     """Ctrl-C at the question: 130, and no discharge."""
     keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
 
-    def interrupted(_: str) -> str:
-        raise KeyboardInterrupt
+    class Terminal(io.BytesIO):
+        def readline(self, size: int | None = -1, /) -> bytes:
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr("click.termui.visible_prompt_func", interrupted)
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Terminal()))
     assert main(["approve", "pay.asks", "--key", "clerk.key", "--now", NOW]) == 130

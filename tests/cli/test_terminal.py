@@ -13,11 +13,12 @@ from pathlib import Path
 import click
 import pytest
 
+import delegate
 from delegate.cli import app
 from delegate.cli.output import Output, ReaderGone
 from tests.cli.conftest import HERE, NOW, Desk, Prove, asking
 
-ROOT = Path(__file__).parents[2]
+INSTALLED = Path(delegate.__file__).parents[1]
 
 
 def spawn(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -26,7 +27,7 @@ def spawn(folder: Path, *arguments: str, **environment: str) -> subprocess.Compl
     return subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "delegate", *arguments],
         cwd=folder,
-        env={**clean, "PYTHONPATH": str(ROOT / "src"), **environment},
+        env={**clean, "PYTHONPATH": str(INSTALLED), **environment},
         capture_output=True,
         check=False,
     )
@@ -251,7 +252,7 @@ def test_nobody_reads_on(story: Desk) -> None:
         ran = subprocess.run(
             [sys.executable, "-m", "delegate", "inspect", "summarizer.token"],
             cwd=story.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            env={**os.environ, "PYTHONPATH": str(INSTALLED)},
             stdout=closed,
             stderr=subprocess.PIPE,
             check=False,
@@ -267,7 +268,7 @@ def test_a_full_disk_is_not_success(story: Desk, unbuffered: str) -> None:
         ran = subprocess.run(
             [sys.executable, "-m", "delegate", "inspect", "summarizer.token"],
             cwd=story.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": unbuffered},
+            env={**os.environ, "PYTHONPATH": str(INSTALLED), "PYTHONUNBUFFERED": unbuffered},
             stdout=full,
             stderr=subprocess.PIPE,
             check=False,
@@ -283,7 +284,7 @@ def test_help_that_nobody_reads(story: Desk) -> None:
         ran = subprocess.run(
             [sys.executable, "-m", "delegate", "--help"],
             cwd=story.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            env={**os.environ, "PYTHONPATH": str(INSTALLED)},
             stdout=closed,
             stderr=subprocess.PIPE,
             check=False,
@@ -304,7 +305,7 @@ def test_streams_that_are_closed_or_cannot_be_read(story: Desk) -> None:
         ran = subprocess.run(  # noqa: S603 - our own command
             ["/bin/sh", "-c", command],
             cwd=story.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            env={**os.environ, "PYTHONPATH": str(INSTALLED)},
             capture_output=True,
             check=False,
         )

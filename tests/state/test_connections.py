@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import re
 import sqlite3
 import subprocess
 import sys
@@ -140,6 +141,14 @@ def test_a_state_file_that_could_not_be_made_is_left_empty(path: Path, monkeypat
             SqliteStore(path)
     with contextlib.closing(SqliteStore(path, since=0)) as store:
         assert store.claim([claim(1)], now=100) is True
+
+
+def test_values_have_places_and_no_names() -> None:
+    """To `sqlite3`, `?1` and `:id` are names: from Python 3.12 on it warns of a tuple for them, and later refuses."""
+    statements = [text for name, text in vars(sqlite_schema).items() if name.isupper() and isinstance(text, str)]
+    statements += [sqlite_schema.find_records(2, 3), sqlite_schema.find_records(1, None)]
+    assert len(statements) > 20
+    assert [text for text in statements if re.search(r"\?\d|[:@$]\w", text)] == []
 
 
 def test_a_look_up_waits_for_another_thread_no_longer_than_the_deadline(path: Path) -> None:

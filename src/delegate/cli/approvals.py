@@ -52,6 +52,7 @@ from delegate.views.moments import when_from
 _FILE_BYTES: Final = ASK_BYTES * 2 * DISCHARGES
 _APPROVED: Final = (("approved", True),)
 _ARGUMENT_COLUMN: Final = 14
+_ANSWER_BYTES: Final = 1024
 
 
 @click.command(epilog=example("delegate ask buyer.token --action pay --arg amount=500 > pay.asks"))
@@ -232,14 +233,22 @@ def _lines_of(source: str, prefix: str) -> list[str]:
 
 
 def _confirmed(out: Output, wanted: Ask) -> bool:
-    """Ask whoever is there; raises Failure where nobody is, and click.Abort for Ctrl-C."""
-    try:
-        return click.confirm(f"Confirm {_in_short(wanted)}?", err=True)
-    except click.Abort as error:
-        if isinstance(error.__context__, EOFError):  # click makes one of both
+    """Ask whoever is there; raises Failure where nobody is.
+
+    Not by `click.confirm`: before click 8.3 it writes a blank on stdout, in front of the discharge.
+    """
+    while True:
+        out.ask(f"Confirm {_in_short(wanted)}? [y/N]: ")
+        line = sys.stdin.buffer.readline(_ANSWER_BYTES)
+        if not line:
             out.prompt("")
-            raise Failure(Status.REFUSED, "not confirmed; a script can use --yes") from None
-        raise
+            raise Failure(Status.REFUSED, "not confirmed; a script can use --yes")
+        answer = line.strip().lower()
+        if answer in {b"y", b"yes"}:
+            return True
+        if answer in {b"", b"n", b"no"}:
+            return False
+        out.prompt("please answer y or n")
 
 
 def _in_short(wanted: Ask) -> str:

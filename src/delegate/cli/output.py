@@ -137,6 +137,11 @@ class Output:
         """Write a line of a question that somebody is to answer, on stderr, with `--json` too."""
         _write(sys.stderr, line)
 
+    def ask(self, question: str) -> None:
+        """Write a question whose answer is typed behind it, on stderr, with `--json` too."""
+        _write(sys.stderr, question, end="")
+        sys.stderr.flush()
+
     def warn(self, line: str) -> None:
         """Warn, on stderr, with `--json` too."""
         _write(sys.stderr, f"warning: {line}")
@@ -167,18 +172,18 @@ def _print_json(command: str, status: Status, data: Mapping[str, object]) -> Non
     _put(sys.stdout, json.dumps(shape, indent=2))
 
 
-def _write(stream: TextIO, line: str) -> None:
+def _write(stream: TextIO, line: str, end: str = "\n") -> None:
     """Write one line; what the stream cannot show is written in plainer characters."""
     try:
         line.encode(stream.encoding or "utf-8")
     except UnicodeEncodeError:
         line = line.translate(_PLAINER).encode("ascii", "backslashreplace").decode("ascii")
-    _put(stream, line)
+    _put(stream, line, end)
 
 
-def _put(stream: TextIO, line: str) -> None:
+def _put(stream: TextIO, line: str, end: str = "\n") -> None:
     try:
-        stream.write(line + "\n")
+        stream.write(line + end)
     except BrokenPipeError:
         raise ReaderGone from None
 

@@ -141,7 +141,13 @@ class SqliteStore:
                 before = writer.total_changes
                 writer.executemany(sql.ADD_RECORD, rows)
                 added += writer.total_changes - before
-                writer.executemany(sql.MERGE_RECORD, [row[:5] for row in rows])
+                writer.executemany(
+                    sql.MERGE_RECORD,
+                    [
+                        (each.since, each.until, each.subject, each.signer, each.is_key, each.since, each.until)
+                        for each in batch
+                    ],
+                )
                 if is_last:
                     writer.execute(sql.ADD_FEED, feed)
                 writer.execute(sql.CHANGE_COUNTER, ("revocations",))

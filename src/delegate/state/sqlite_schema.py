@@ -89,9 +89,10 @@ DROP_CHARGES: Final = "DELETE FROM charges WHERE claim_id = ?"
 LAPSED_CHARGES: Final = "SELECT DISTINCT claim_id FROM charges WHERE until < ? ORDER BY until LIMIT ?"
 
 ADD_RECORD: Final = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)"
+# Takes since, until, subject, signer, is_key, since, until: to Python 3.12 and later a `?4` is a name, not a place.
 MERGE_RECORD: Final = (
-    "UPDATE records SET since = min(since, ?4), until = max(until, ?5)"
-    " WHERE subject = ?1 AND signer = ?2 AND is_key = ?3 AND (since > ?4 OR until < ?5)"
+    "UPDATE records SET since = min(since, ?), until = max(until, ?)"
+    " WHERE subject = ? AND signer = ? AND is_key = ? AND (since > ? OR until < ?)"
 )
 ADD_FEED: Final = (
     "INSERT INTO feeds VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
