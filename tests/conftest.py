@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from delegate.state import claims
+from delegate.state import claims, memory_replay
 
 # The same examples on every run and machine: a red run can be repeated. No deadline: a slow machine is no
 # fault.
@@ -34,6 +34,7 @@ def memory_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     `state/test_memory.py`.
     """
     monkeypatch.setattr(claims, "_OF_THIS_PROCESS", claims.Claims(since=0))
+    monkeypatch.setattr(memory_replay, "began_by", lambda _: 0)
 
 
 @pytest.fixture(autouse=True, scope="session")

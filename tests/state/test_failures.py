@@ -687,7 +687,7 @@ def test_tables_that_were_lost_take_no_older_proof(postgres_running: servers.Pos
         link.execute("SET client_min_messages = warning")
         link.execute("DROP SCHEMA IF EXISTS delegate CASCADE")
         with connect(postgres_running.url, deadline=10) as state:
-            used = Claim(b"u" * 32, NOW - 3_600, NOW + 60)
+            used = Claim(b"u" * 32, NOW - 3_600, CLAIMED)
             link.execute("UPDATE delegate.counters SET value = 0 WHERE name = 'since'")
             assert state.replay.claim([used], now=NOW) is True
             link.execute("DROP SCHEMA delegate CASCADE")

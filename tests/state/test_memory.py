@@ -28,7 +28,7 @@ from delegate import (
 from delegate.core.chain.revocations import Feed, Record
 from delegate.core.decide.remembered import ProcessLock, Recent
 from delegate.limits import TIME_MAX
-from delegate.state import Charge, Claim, MemoryLedger, MemoryRevocations, Refused, claims, connect
+from delegate.state import Charge, Claim, MemoryLedger, MemoryRevocations, Refused, claims, connect, memory_replay
 
 ALICE = Identity.generate("user:alice@example.com")
 AGENT = Identity.generate("agent:a")
@@ -43,6 +43,7 @@ def chain(now: int, budget: Mapping[str, int] | None = None) -> Token:
 def shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory of a process that has just begun: that of the tests begins at 0."""
     monkeypatch.setattr(claims, "_OF_THIS_PROCESS", claims.Claims(since=claims._START.at))
+    monkeypatch.setattr(memory_replay, "began_by", claims.began_by)
 
 
 def claim(store: MemoryReplay, proof: int, *, issued: int = 100, until: int = 190, now: int = 100) -> bool:

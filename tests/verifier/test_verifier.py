@@ -31,7 +31,7 @@ from delegate import (
     VerificationError,
     Verifier,
 )
-from delegate.state import Claim, Refused, claims
+from delegate.state import Claim, Refused, claims, memory_replay
 
 NOW = 1_790_000_000
 ALICE, BOB, AGENT = (
@@ -348,6 +348,7 @@ def test_a_fresh_process_takes_no_proof_of_its_predecessor(
 ) -> None:
     """Whatever the clock, the default memory refuses what was made before the process began."""
     monkeypatch.setattr(claims, "_OF_THIS_PROCESS", claims.Claims(since=claims._START.at))
+    monkeypatch.setattr(memory_replay, "began_by", claims.began_by)
     token = ALICE.mint(to=AGENT.principal, can="**", ttl="1h")
     verifier = Verifier([ALICE.principal], audience="s", proof_window="7d", **clock)
     old = AGENT.prove(token, Request("x"), "s", now=UnverifiedToken.parse(token).hops[0].issued - 86_400)
