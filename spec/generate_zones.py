@@ -16,6 +16,8 @@ from pathlib import Path
 OUTPUT = Path(__file__).parent.parent / "src" / "delegate" / "js" / "zone_tables.js"
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 HEADER = struct.Struct(">4s c 15x 6l")
+# No place, and what releases disagree on before 1970.
+LEFT_OUT = frozenset("Factory CET CST6CDT EET EST EST5EDT HST MET MST MST7MDT PST8PDT WET".split())
 RULE = re.compile(r"(<[^>]+>|[A-Za-z]+)[-+0-9:]+((<[^>]+>|[A-Za-z]+)[-+0-9:]*(,M[0-9.]+(/-?[0-9:]+)?){2})?")
 
 
@@ -62,7 +64,7 @@ def packed(name: str) -> str:
 
 def tables() -> str:
     """The module's text."""
-    names = sorted((resources.files("tzdata") / "zones").read_text("utf-8").split())
+    names = sorted(set((resources.files("tzdata") / "zones").read_text("utf-8").split()) - LEFT_OUT)
     zones: dict[str, list[str]] = {}
     for name in names:
         zones.setdefault(packed(name), []).append(name)

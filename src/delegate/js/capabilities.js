@@ -1,6 +1,6 @@
 // Capabilities: read, asked, and as text (SPEC §6.1, §6.7, §5.6).
 
-import { characters } from "./bytes.js";
+import { characters, hasLoneSurrogate } from "./bytes.js";
 import { decode } from "./cbor.js";
 import { holds } from "./evaluate.js";
 import * as limits from "./limits.js";
@@ -83,50 +83,81 @@ export function decodeCaveats(bytes) {
   return list(bytes, limits.CAVEATS, "caveats").map((item) => tree.decodeExpression(item));
 }
 
-// `action(names) resource if condition`: see SPEC §6.7.
-const BLANK = "[ \\t\\r\\n]";
-const ACTION = /([^\s"(),]+)/y;
-const NAMES = new RegExp(`${BLANK}*\\(([^()]*)\\)`, "y");
-const EXACTLY = new RegExp(`${BLANK}+exactly(?=${BLANK}+[^\\s(),])`, "y");
-const RESOURCE = new RegExp(`${BLANK}+(?!if${BLANK})("(?:[^"\\\\]|\\\\[^])*"|[^\\s"(),]+)`, "y");
-const CONDITION = new RegExp(`${BLANK}+if${BLANK}+([^]*)`, "y");
+// `action(names) resource if condition`: the grammar of SPEC §6.7.
+const SPACE = "\\t\\n\\f\\r ";
+const BARE = `[^\\t-\\r\\x1c-\\x20"(),\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+`;
+const WORD = new RegExp(`(${BARE}|"(?:[^"\\\\\\x00-\\x1f]|\\\\[^])*")`, "y");
+const OPENING = /\(/y;
+const CLOSING = /\)/y;
+const COMMA = /,/y;
+const BLANKS = new RegExp(`[${SPACE}]*`, "y");
+const CONDITION = new RegExp(`if[${SPACE}]+([^]+)`, "y");
 
 export function parseCapability(text) {
-  let at = /^\s*/.exec(text)[0].length;
+  let at = 0;
   const take = (expression) => {
     expression.lastIndex = at;
     const found = expression.exec(text);
     if (found) at = expression.lastIndex;
     return found;
   };
-  const [, action] = take(ACTION) ?? wrong("no action");
-  const named = take(NAMES);
-  const exactly = take(EXACTLY) !== null;
-  const found = take(RESOURCE);
-  if (exactly && !found) wrong("no resource");
-  const condition = take(CONDITION);
-  if (text.slice(at).trim() !== "") wrong("something behind the capability");
-  let resource = null;
-  if (found) {
-    const written = found[1].startsWith('"') ? fromJson(found[1]) : found[1];
-    resource = exactly ? literalResource(written) : pattern(written, "/");
+  const blanks = () => take(BLANKS)[0].length > 0;
+  const word = (expected) => wordOf((take(WORD) ?? wrong(`no ${expected}`))[1]);
+  blanks();
+  const action = pattern(word("action").text, ".");
+  let names = null;
+  if (take(OPENING)) {
+    names = [];
+    blanks();
+    while (!take(CLOSING)) {
+      if (names.length) {
+        take(COMMA) ?? wrong("no comma between names");
+        blanks();
+      }
+      names.push(word("name").text);
+      blanks();
+    }
+    if (new Set(names).size !== names.length) wrong("a name twice");
   }
-  return new Capability(pattern(action, "."), resource, joined(named && closing(named[1]), condition && parseCondition(condition[1])));
+  let [resource, condition] = [null, null];
+  let apart = blanks();
+  if (apart && at < text.length && !text.startsWith("if", at)) [resource, apart] = readTarget(word, blanks);
+  else if (apart && at < text.length) {
+    const before = at;
+    const first = word("target");
+    if (first.bare && first.text === "if") at = before;
+    else [resource, apart] = [pattern(first.text, "/"), blanks()];
+  }
+  if (apart && at < text.length) condition = parseCondition((take(CONDITION) ?? wrong("something behind the capability"))[1]);
+  if (at < text.length) wrong("something behind the capability");
+  return new Capability(action, resource, joined(names && closing(names), condition));
 }
 
-function fromJson(text) {
+function readTarget(word, blanks) {
+  let target = word("target");
+  const exactly = target.bare && target.text === "exactly";
+  if (exactly) {
+    if (!blanks()) wrong("no target");
+    target = word("target");
+    if (target.bare && (target.text === "exactly" || target.text === "if")) wrong("a word that is no target");
+  }
+  return [exactly ? literalResource(target.text) : pattern(target.text, "/"), blanks()];
+}
+
+function wordOf(written) {
+  if (!written.startsWith('"')) return { text: written, bare: true };
   try {
-    return JSON.parse(text);
-  } catch {
-    return wrong("no quoted resource");
+    const text = JSON.parse(written);
+    return hasLoneSurrogate(text) ? wrong("a lone surrogate") : { text, bare: false };
+  } catch (error) {
+    if (error instanceof SyntaxError) wrong("no text in quotes");
+    throw error;
   }
 }
 
 // The condition that a list of names stands for.
 function closing(names) {
-  const list = names.trim() === "" ? [] : names.split(",").map((name) => name.trim());
-  for (const name of list) if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name)) wrong("no name of an argument");
-  const known = tree.node(tree.LIST, list.map(tree.literal));
+  const known = tree.node(tree.LIST, names.map((name) => tree.literal(name)));
   return tree.fold(tree.ALL, tree.path(["args"]), "k", [tree.node(tree.IN, [tree.path(["k"]), known])]);
 }
 

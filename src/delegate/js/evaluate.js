@@ -56,6 +56,8 @@ class Evaluation {
       case tree.MAP_SOME:
       case tree.FILTER:
         return this.fold(node, scope);
+      case tree.MAP:
+        return this.written(node, scope);
       default: {
         const values = node.kids.map((kid) => this.value(kid, scope));
         return this.apply(node, values);
@@ -129,14 +131,12 @@ class Evaluation {
       }
       case tree.EXISTS_ONE: {
         let count = 0;
-        let first = null;
         for (const item of items) {
           each(item);
-          const outcome = this.outcome(body, inner);
-          if (outcome === true) count++;
-          else if (outcome !== false) first ??= outcome;
+          const value = this.value(body, inner);
+          if (typeof value !== "boolean") fail("a body that is no bool");
+          if (value) count++;
         }
-        if (first) throw first;
         return count === 1;
       }
       default: {
@@ -151,6 +151,17 @@ class Evaluation {
         return out;
       }
     }
+  }
+
+  written(node, scope) {
+    const map = new Map();
+    for (let i = 0; i < node.kids.length; i += 2) {
+      const key = this.value(node.kids[i], scope);
+      if (!["string", "int", "bool"].includes(kind(key))) fail("a key of another type");
+      if (map.has(key)) fail("a key twice");
+      map.set(key, this.value(node.kids[i + 1], scope));
+    }
+    return map;
   }
 
   apply(node, values) {
@@ -172,11 +183,9 @@ class Evaluation {
       case tree.GE:
         return order(a, b, steps) >= 0;
       case tree.IN:
-        return contained(a, b, steps);
+        return contained(a, b, node.flat ? null : steps, steps);
       case tree.LIST:
         return values;
-      case tree.MAP:
-        return written(values);
       case tree.SIZE:
         return size(a, steps);
       case tree.STARTS_WITH:
@@ -267,25 +276,15 @@ function texts(a, b) {
   if (typeof a !== "string" || typeof b !== "string") fail("no texts");
 }
 
-function contained(item, range, steps) {
+// `forItems`: who pays for the items, where their segment has not.
+function contained(item, range, forItems, steps) {
   if (range instanceof Map) {
     const key = mapKey(item);
     return key !== undefined && range.has(key);
   }
   if (!Array.isArray(range)) fail("`in` of what is neither list nor map");
-  steps.charge(range.length);
+  forItems?.charge(range.length);
   return range.some((each) => equal(item, each, steps));
-}
-
-function written(values) {
-  const map = new Map();
-  for (let i = 0; i < values.length; i += 2) {
-    const what = kind(values[i]);
-    if (what !== "string" && what !== "int" && what !== "bool") fail("a key of another type");
-    if (map.has(values[i])) fail("a key twice");
-    map.set(values[i], values[i + 1]);
-  }
-  return map;
 }
 
 function size(value, steps) {

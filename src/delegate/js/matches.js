@@ -29,111 +29,122 @@ export function matches(text, pattern, steps) {
   return program.matches(text);
 }
 
+// The algorithm of SPEC §6.6, on an array of code points.
 const TOO_MUCH = limits.REGEX_WEIGHT + 1;
-const FOLDED = 4;
-const GROUP_OF_UNICODE = 256;
-const beyond = (character) => character.codePointAt(0) > 0x7f;
 const atMost = (weight) => Math.min(weight, TOO_MUCH);
-
-const UNICODE_GROUP = /\\[pP](?:\{[^}]*(?:\}|$)|[^])?/uy;
-const QUOTED = /\\Q([^]*?)(?:\\E|$)/uy;
-const HEX = /\\x(?:\{[^}]*(?:\}|$))?/uy;
-const ESCAPE = /\\[^]/uy;
-const CLASS = /\[(\^?\]?(?:\[:\^?[a-z]{1,12}:\]|\\[^]|[^\]])*)(?:\]|$)/uy;
-const CLASS_PIECE = /\[:(\^?)[a-z]{1,12}:\]|\\([^])|[^]/uy;
-const FLAGS = /\(\?([a-zA-Z-]*)\)/uy;
-const OPENING = /\((?:\?([a-zA-Z-]*):|\?P?<[^>]*>)?/uy;
-const COUNT = /\{([0-9]+)(?:,([0-9]*))?\}/uy;
+const isBeyond = (character) => character > "\x7f";
+const isDigit = (character) => character >= "0" && character <= "9";
+const isSmall = (character) => character >= "a" && character <= "z";
+const isFlag = (character) => isSmall(character) || (character >= "A" && character <= "Z") || character === "-";
 
 export function weigh(pattern) {
-  const open = [];
-  let sum = 0;
-  let last = 0;
-  let factor = 1;
-  let at = 0;
-  let found;
-  const take = (expression) => {
-    expression.lastIndex = at;
-    found = expression.exec(pattern);
-    if (found) at = expression.lastIndex;
-    return found !== null;
+  const text = [...pattern];
+  const open = [0]; // the weight of each group that is open, what is in none first
+  let last = 0; // what a count would repeat
+  let times = 1; // 4 behind a flag `i`, to the end of the pattern
+  const inside = (weight) => {
+    open[open.length - 1] = atMost(open[open.length - 1] + weight);
   };
-  const piece = (weight) => {
-    last = atMost(weight);
-    sum = atMost(sum + last);
-  };
-  const aside = () => {
-    sum = atMost(sum + 1);
-  };
-  while (at < pattern.length) {
-    const character = pattern[at];
-    if (character === "\\") {
-      if (take(UNICODE_GROUP)) piece(GROUP_OF_UNICODE);
-      else if (take(QUOTED)) {
-        if (found[1] === "") aside();
-        else piece(factor * [...found[1]].reduce((total, each) => total + (beyond(each) ? 4 : 1), 0));
-      } else if (take(HEX)) piece(factor * 4);
-      else if (take(ESCAPE)) piece(factor * ("DSWC".includes(found[0][1]) ? 4 : 1));
-      else {
-        at++;
-        piece(factor);
-      }
-    } else if ("*+?".includes(character)) {
-      at++;
-      aside();
-    } else if (character === "[") {
-      take(CLASS);
-      piece(weighClass(found[1], factor));
-    } else if (character === "(") {
-      if (take(FLAGS)) aside();
-      else {
-        take(OPENING);
-        open.push(sum);
-        sum = 0;
-        last = 0;
-      }
-      if (found[1]?.split("-")[0].includes("i")) factor = FOLDED;
-    } else if (character === ")") {
-      at++;
-      if (!open.length) piece(factor);
-      else {
-        last = Math.max(sum, 1);
-        sum = atMost(open.pop() + last);
-      }
-    } else if (character === "{" && take(COUNT)) {
-      const times = Math.max(Number(found[1]), Number(found[2] ?? 0), 1);
-      sum = atMost(sum + last * (times - 1));
-      last = atMost(last * times);
+  for (let at = 0; at < text.length; ) {
+    const end = endOfPiece(text, at);
+    const piece = text.slice(at, end).join("");
+    at = end;
+    if (["*", "+", "?", "\\Q", "\\Q\\E"].includes(piece)) inside(1);
+    else if (piece.length > 1 && piece[0] === "{") {
+      const count = greatestCount(piece);
+      last = atMost(last * count);
+      inside(last - Math.floor(last / count));
+    } else if (piece === ")" && open.length > 1) {
+      last = Math.max(1, open.pop());
+      inside(last);
+    } else if (piece[0] === "(") {
+      if (!piece.includes("<") && piece.split("-")[0].includes("i")) times = 4;
+      if (piece.endsWith(")")) inside(1);
+      else open.push(0);
     } else {
-      const whole = String.fromCodePoint(pattern.codePointAt(at));
-      at += whole.length;
-      piece(factor * (whole === "." || beyond(whole) ? 4 : 1));
+      last = weightOfPiece(piece, times);
+      inside(last);
     }
   }
-  while (open.length) sum = atMost(open.pop() + Math.max(sum, 1));
-  return Math.max(sum, 1);
+  return atMost(Math.max(1, open.reduce((sum, weight) => sum + weight)));
 }
 
-function weighClass(content, factor) {
-  let count = 0;
-  let wide = 0;
-  let base = content.startsWith("^") ? 4 : 1;
-  let groups = 0;
-  let at = 0;
-  while (at < content.length) {
-    CLASS_PIECE.lastIndex = at;
-    const found = CLASS_PIECE.exec(content);
-    at = CLASS_PIECE.lastIndex;
-    for (const each of found[0]) {
-      count++;
-      if (beyond(each)) wide++;
-    }
-    if (found[1]) base = Math.max(base, 4);
-    if (found[2] === undefined) continue;
-    if (found[2] === "x") base = 8;
-    else if ("DSWC".includes(found[2])) base = Math.max(base, 4);
-    else if ("pP".includes(found[2])) groups = GROUP_OF_UNICODE;
+const run = (text, from, belongs) => {
+  let at = from;
+  while (at < text.length && belongs(text[at])) at++;
+  return at;
+};
+
+// Behind a sign, or behind a backslash and `E`, from two characters on; else at the end.
+function behind(text, at, first, second = null) {
+  for (let i = at + 2; i < text.length; i++) {
+    if (text[i] !== first || (second !== null && text[i + 1] !== second)) continue;
+    return second === null ? i + 1 : i + 2;
   }
-  if (wide) base = 8;
-  return factor * (base + per(count, 4) + 2 * wide) + groups;
+  return text.length;
+}
+
+function endOfPiece(text, at) {
+  const [first, second, third] = [text[at], text[at + 1], text[at + 2]];
+  const shortened = (end) => Math.min(end, text.length);
+  if (first === "\\") {
+    if (third === "{" && (second === "p" || second === "P" || second === "x")) return behind(text, at, "}");
+    if (second === "p" || second === "P") return shortened(at + 3);
+    return second === "Q" ? behind(text, at, "\\", "E") : shortened(at + 2);
+  }
+  if (first === "[") return endOfClass(text, at + 1);
+  if (first === "(" && second === "?") return endOfOpening(text, at);
+  if (first === "{") {
+    const least = run(text, at + 1, isDigit);
+    const most = run(text, text[least] === "," ? least + 1 : least, isDigit);
+    if (least > at + 1 && text[most] === "}") return most + 1;
+  }
+  return at + 1;
+}
+
+function endOfOpening(text, at) {
+  const flags = run(text, at + 2, isFlag);
+  if (text[flags] === ")" || text[flags] === ":") return flags + 1;
+  const head = text[at + 2] === "<" ? 3 : text[at + 2] === "P" && text[at + 3] === "<" ? 4 : 0;
+  if (!head) return at + 1;
+  const end = run(text, at + head, (character) => !"()<>".includes(character));
+  return text[end] === ">" ? end + 1 : at + 1;
+}
+
+function endOfClass(text, from) {
+  let at = from;
+  if (text[at] === "^") at++;
+  if (text[at] === "]") at++;
+  while (at < text.length && text[at] !== "]") {
+    const first = text[at + 2] === "^" ? at + 3 : at + 2;
+    const isName = text[at] === "[" && text[at + 1] === ":";
+    const name = isName ? run(text, first, isSmall) : first;
+    if (name - first >= 1 && name - first <= 12 && text[name] === ":" && text[name + 1] === "]") at = name + 2;
+    else at += text[at] === "\\" ? 2 : 1;
+  }
+  return Math.min(at + 1, text.length);
+}
+
+const WIDE = ["[^", "[:^", "\\D", "\\S", "\\W", "\\C"];
+
+function weightOfPiece(piece, times) {
+  const all = [...piece];
+  const beyond = all.filter(isBeyond).length;
+  if (piece.startsWith("\\Q")) {
+    const inner = all.length - 2 - (piece.endsWith("\\E") ? 2 : 0);
+    return atMost((inner + 3 * beyond) * times);
+  }
+  const heavy = piece.includes("\\p") || piece.includes("\\P") ? 256 : 0;
+  const wide = WIDE.some((part) => piece.includes(part));
+  if (piece[0] === "[" && all.length > 1) {
+    const base = beyond || piece.includes("\\x") ? 8 : wide ? 4 : 1;
+    return atMost(heavy + (base + per(all.length - 2, 4) + 2 * beyond) * times);
+  }
+  if (heavy) return heavy;
+  return (piece === "." || wide || isBeyond(all[0]) || piece.startsWith("\\x") ? 4 : 1) * times;
+}
+
+function greatestCount(piece) {
+  const counts = piece.slice(1, -1).split(",").filter((digits) => digits !== "").map((digits) => atMost(Number(digits)));
+  return Math.max(1, ...counts);
 }

@@ -19,11 +19,12 @@ export function parseCondition(text, names = tree.NAMES) {
 
 // --- tokens: { kind, text, value } ---
 
+const KEYWORDS = new Set(["in", "true", "false", "null"]);
 const BLANK = /(?:[ \t\n\f\r]+|\/\/[^\n]*)+/y;
 const WORD = /[_a-zA-Z][_a-zA-Z0-9]*/y;
 const QUOTED_WORD = /`([A-Za-z0-9_.\-/ ]+)`/y;
 const FLOAT = /(?:[0-9]*\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+)/y;
-const INTEGER = /0[xX][0-9a-fA-F]+|[0-9]+/y;
+const INTEGER = /0x[0-9a-fA-F]+|[0-9]+/y;
 const OPERATOR = /&&|\|\||==|!=|<=|>=|[-+*/%<>!?:.,()[\]{}]/y;
 
 function tokens(text) {
@@ -60,7 +61,7 @@ function tokens(text) {
   return out;
 }
 
-const QUOTED_START = /([rR][bB]?|[bB][rR]?)?("""|'''|"|')/y;
+const QUOTED_START = /([rR]|[bB][rR]?)?("""|'''|"|')/y;
 const ESCAPES = { a: 7, b: 8, f: 12, n: 10, r: 13, t: 9, v: 11, "\\": 92, "?": 63, '"': 34, "'": 39, "`": 96 };
 const ESCAPE_FORMS = [
   ["x", /[0-9a-fA-F]{2}/y, 16],
@@ -178,39 +179,51 @@ class Parser {
     return this.chain(RELATIONS, () => this.chain(SUMS, () => this.chain(PRODUCTS, () => this.unary())));
   }
 
+  // Signs of one kind may follow each other: an even number of them is none.
   unary() {
-    if (this.take("!")) return this.nested(() => tree.node(tree.NOT, [this.unaryOf("!")]));
-    if (this.token.kind !== "-") return this.member();
-    this.at++;
-    if (this.token.kind === "number") return this.member(true);
-    return this.nested(() => tree.node(tree.NEGATE, [this.unaryOf("-")]));
+    const { negated, op } = this.signs();
+    const operand = this.member();
+    return negated ? tree.node(op, [operand]) : operand;
   }
 
-  // Signs of one kind may follow each other, not of two.
-  unaryOf(kind) {
-    return this.token.kind === kind ? this.unary() : this.member();
+  signs() {
+    const { kind } = this.token;
+    let negated = false;
+    if (kind !== "!" && kind !== "-") return { negated, op: null };
+    while (this.token.kind === kind && !this.isNegativeNumber()) {
+      this.at++;
+      negated = !negated;
+    }
+    return { negated, op: kind === "!" ? tree.NOT : tree.NEGATE };
   }
 
-  member(negative = false) {
-    let operand = this.primary(negative);
+  isNegativeNumber() {
+    return this.token.kind === "-" && this.list[this.at + 1].kind === "number";
+  }
+
+  member() {
+    return this.selected().operand;
+  }
+
+  // A member, and where it ends in a field, what that is a field of.
+  selected() {
+    let operand = this.primary();
+    let before = null;
     for (;;) {
-      if (this.take(".")) operand = this.selection(operand);
-      else if (this.take("[")) {
+      if (this.take(".")) {
+        const word = this.take("quoted word") ?? this.expect("word");
+        const isMethod = word.kind === "word" && this.token.kind === "(";
+        if (word.kind === "word" && KEYWORDS.has(word.text)) wrong("a word that is no field");
+        before = isMethod ? null : { operand, field: word.text };
+        operand = isMethod ? this.method(operand, word.text) : tree.select(operand, word.text);
+      } else if (this.take("[")) {
         const key = this.nested(() => this.expression());
         this.expect("]");
-        const field = key.op === tree.LITERAL && typeof key.value === "string";
-        operand = field ? tree.select(operand, key.value) : tree.node(tree.INDEX, [operand, key]);
-      } else return operand;
+        const isField = key.op === tree.LITERAL && typeof key.value === "string";
+        operand = isField ? tree.select(operand, key.value) : tree.node(tree.INDEX, [operand, key]);
+        before = null;
+      } else return { operand, before };
     }
-  }
-
-  selection(operand) {
-    const quoted = this.take("quoted word");
-    if (quoted) wrong("a quoted field outside `has`");
-    const { text } = this.expect("word");
-    if (this.token.kind === "(") return this.method(operand, text);
-    if (["in", "true", "false", "null"].includes(text)) wrong("a word that is no field");
-    return tree.select(operand, text);
   }
 
   method(receiver, name) {
@@ -256,7 +269,9 @@ class Parser {
     });
   }
 
-  primary(negative) {
+  primary() {
+    const negative = this.isNegativeNumber();
+    if (negative) this.at++;
     const { token } = this;
     this.at++;
     if (token.kind === "number") return numeric(token.value, negative);
@@ -293,7 +308,7 @@ class Parser {
       if (list.length !== count) wrong("another number of operands");
       return tree.node(op, list);
     }
-    if (tree.isReserved(text) || !this.names.includes(text)) wrong("a name that may not be read");
+    if (KEYWORDS.has(text) || !this.names.includes(text)) wrong("a name that may not be read");
     return tree.path([text]);
   }
 
@@ -309,28 +324,12 @@ class Parser {
   has() {
     this.expect("(");
     return this.nested(() => {
-      let operand = this.primary(false);
-      let field = null;
-      while (this.token.kind !== ")") {
-        if (field !== null) operand = tree.select(operand, field);
-        field = null;
-        if (this.take("[")) {
-          const key = this.expression();
-          this.expect("]");
-          const isField = key.op === tree.LITERAL && typeof key.value === "string";
-          operand = isField ? tree.select(operand, key.value) : tree.node(tree.INDEX, [operand, key]);
-          continue;
-        }
-        this.expect(".");
-        const quoted = this.take("quoted word");
-        const word = quoted ?? this.expect("word");
-        if (!quoted && this.token.kind === "(") operand = this.method(operand, word.text);
-        else field = word.text;
-      }
+      if (this.signs().negated) wrong("`has` of what is no field");
+      const { before } = this.selected();
       this.expect(")");
-      if (field === null) wrong("`has` of what is no field");
-      if (operand.op === tree.PATH) return tree.has([...operand.parts, field]);
-      return tree.node(tree.HAS_FIELD, [operand], { field });
+      if (before === null) wrong("`has` of what is no field");
+      const { operand, field } = before;
+      return operand.op === tree.PATH ? tree.has([...operand.parts, field]) : tree.node(tree.HAS_FIELD, [operand], { field });
     });
   }
 }

@@ -315,7 +315,7 @@ class Parser {
     const character = this.text[this.at + 1];
     if (character === undefined) wrong("a backslash at the end");
     const point = { a: 7, f: 12, n: 10, r: 13, t: 9, v: 11 }[character];
-    if (point === undefined && !/^[^0-9A-Za-z_\u0080-\u{10ffff}]$/u.test(character)) wrong("no such escape");
+    if (point === undefined && !/^[^0-9A-Za-z\u0080-\u{10ffff}]$/u.test(character)) wrong("no such escape");
     this.at += 2;
     return point ?? character.codePointAt(0);
   }

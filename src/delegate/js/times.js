@@ -17,7 +17,7 @@ export function timestampFromText(text, count) {
   if (!found) fail("no timestamp");
   const [year, month, day, hour, minute, second] = found.slice(1, 7).map(Number);
   const [zoneHour, zoneMinute] = found[8] ? [Number(found[9]), Number(found[10])] : [0, 0];
-  if (month < 1 || month > 12 || day < 1 || day > monthDays(year, month)) fail("no such day");
+  if (year < 1 || month < 1 || month > 12 || day < 1 || day > monthDays(year, month)) fail("no such day");
   if (hour > 23 || minute > 59 || second > 59 || zoneHour > 23 || zoneMinute > 59) fail("no such time");
   const offset = (zoneHour * 3600 + zoneMinute * 60) * (found[8] === "-" ? -1 : 1);
   const seconds = daysOf(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;

@@ -106,8 +106,10 @@ export function has(parts) {
 // `kids` are evaluated in order; `extra` is what else the node holds (a field, a variable and bodies).
 export function node(op, kids, extra = {}) {
   const apart = op === AND || op === OR || op === CONDITION;
-  const cost = apart ? 0 : kids.reduce((sum, kid) => sum + segment(kid), 1);
-  return { op, kids, own: 1, cost, ...extra };
+  // A flat `in` pays for its list with its segment.
+  const flat = op === IN && kids[0].op === PATH && isFlatRight(op, kids[1]);
+  const cost = apart ? 0 : kids.reduce((sum, kid) => sum + segment(kid), flat ? 1 + kids[1].kids.length : 1);
+  return { op, kids, own: 1, cost, flat, ...extra };
 }
 
 export function fold(op, range, variable, bodies) {

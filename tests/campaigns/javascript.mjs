@@ -1,0 +1,128 @@
+// Answers for `tests/campaigns/javascript.py`: a line of JSON in, a line of JSON out.
+//
+// In: [kind, cases] · out: a list of texts, one a case. The kinds:
+//   language  [tree, text, variables, limit]: trees and variables in base16; null where there is no text
+//   regex     [pattern, text]
+//   decide    [what is presented, now]: to the verifier that `settings` described before
+//   settings  [settings, request]: answers nothing
+
+import { createInterface } from "node:readline";
+
+import { hex, unhex, utf8 } from "../../src/delegate/js/bytes.js";
+import { decode } from "../../src/delegate/js/cbor.js";
+import { evaluate } from "../../src/delegate/js/evaluate.js";
+import { weigh } from "../../src/delegate/js/matches.js";
+import { parseCondition } from "../../src/delegate/js/parse_condition.js";
+import { printCondition } from "../../src/delegate/js/print_condition.js";
+import { NotEvaluatedHere, Refusal } from "../../src/delegate/js/refusal.js";
+import { PatternError, compile } from "../../src/delegate/js/regex.js";
+import { Request } from "../../src/delegate/js/request.js";
+import { decodeExpression } from "../../src/delegate/js/tree.js";
+import { ConditionError, OutOfSteps, Steps, Timestamp, kind } from "../../src/delegate/js/values.js";
+import { Memory } from "../../src/delegate/js/state.js";
+import { Verifier } from "../../src/delegate/js/verifier.js";
+
+// A value as text that tells types and signs apart.
+function shown(value) {
+  switch (kind(value)) {
+    case "null":
+      return "n";
+    case "bool":
+      return value ? "t" : "f";
+    case "int":
+      return `i${value}`;
+    case "double": {
+      if (Number.isNaN(value)) return "dnan";
+      const bytes = new Uint8Array(8);
+      new DataView(bytes.buffer).setFloat64(0, value);
+      return `d${hex(bytes)}`;
+    }
+    case "string":
+      return `s${hex(utf8(value))}`;
+    case "bytes":
+      return `b${hex(value)}`;
+    case "list":
+      return `[${value.map(shown).join(",")}]`;
+    case "map":
+      return `{${[...value].map(([key, item]) => `${shown(key)}:${shown(item)}`).sort().join(",")}}`;
+    default:
+      return `${value instanceof Timestamp ? "T" : "D"}${value.nanoseconds}`;
+  }
+}
+
+const flat = (tree) =>
+  JSON.stringify(tree, (_, value) => {
+    if (typeof value === "bigint" || typeof value === "number" || value instanceof Uint8Array) return shown(value);
+    return value;
+  });
+
+function language([treeHex, text, variablesHex, limit]) {
+  const variables = decode(unhex(variablesHex));
+  const names = [...variables.keys(), "missing"];
+  let tree;
+  try {
+    tree = decodeExpression(decode(unhex(treeHex)), names);
+    if (text !== null) {
+      if (flat(parseCondition(text, names)) !== flat(tree)) return "the text is another tree";
+      if (flat(parseCondition(printCondition(tree), names)) !== flat(tree)) return "printed as another tree";
+    }
+  } catch (error) {
+    if (error instanceof Refusal) return `refused ${error.reason}`;
+    throw error;
+  }
+  const steps = new Steps(limit);
+  try {
+    const value = evaluate(tree, variables, steps);
+    return `${shown(value)} ${steps.left}`;
+  } catch (error) {
+    if (error instanceof ConditionError) return `error ${steps.left}`;
+    if (error instanceof OutOfSteps) return "steps";
+    throw error;
+  }
+}
+
+function regex([pattern, text]) {
+  const weight = weigh(pattern);
+  try {
+    return `${weight} ${compile(pattern).matches(text)}`;
+  } catch (error) {
+    if (error instanceof PatternError) return `${weight} error`;
+    throw error;
+  }
+}
+
+let verifier = null;
+let request = null;
+
+function settings([given, asked]) {
+  verifier = new Verifier(given);
+  request = new Request(asked.action, asked.resource, asked.args === null ? new Map() : decode(unhex(asked.args)));
+  return null;
+}
+
+async function decide([presented, now]) {
+  verifier.memory = new Memory();
+  const source = presented.startsWith("hex:") ? unhex(presented.slice(4)) : presented;
+  try {
+    await verifier.decide(source, request, { now, env: new Map([["ip", "::1"]]) });
+    return "allow null";
+  } catch (error) {
+    if (error instanceof Refusal) return `${error.reason} ${error.hop}`;
+    throw error;
+  }
+}
+
+const kinds = { language, regex, settings, decide };
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const [name, cases] = JSON.parse(line);
+  const answers = [];
+  for (const each of cases) {
+    try {
+      answers.push(await kinds[name](each));
+    } catch (error) {
+      answers.push(error instanceof NotEvaluatedHere ? error.message : `${error.name}: ${error.message} ${error.stack}`);
+    }
+  }
+  process.stdout.write(`${JSON.stringify(answers)}\n`);
+}
