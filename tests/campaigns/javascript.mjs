@@ -11,6 +11,7 @@ import { createInterface } from "node:readline";
 import { hex, unhex, utf8 } from "../../src/delegate/js/bytes.js";
 import { decode } from "../../src/delegate/js/cbor.js";
 import { evaluate } from "../../src/delegate/js/evaluate.js";
+import { REGEX_WEIGHT } from "../../src/delegate/js/limits.js";
 import { weigh } from "../../src/delegate/js/matches.js";
 import { parseCondition } from "../../src/delegate/js/parse_condition.js";
 import { printCondition } from "../../src/delegate/js/print_condition.js";
@@ -83,6 +84,7 @@ function language([treeHex, text, variablesHex, limit]) {
 
 function regex([pattern, text]) {
   const weight = weigh(pattern);
+  if (weight > REGEX_WEIGHT) return `${weight} too heavy`;
   try {
     return `${weight} ${compile(pattern).matches(text)}`;
   } catch (error) {

@@ -34,6 +34,7 @@ from delegate.core.wire import cbor
 from delegate.errors import CaveatError, CaveatSyntaxError, Reason, TokenError
 from delegate.language.codec import to_wire
 from delegate.language.parser import parse_expression
+from delegate.limits import REGEX_WEIGHT
 from tests.campaigns import fuzz
 from tests.language.expressions import Generator, random_variables, seeded
 from tests.vectors import EachAlone
@@ -125,7 +126,7 @@ def outcome(encoded: object, variables: dict[str, Any], limit: int) -> tuple[str
 
 _URLS = (
     *("https://example.com/a", "http://a.b:80", "x://[::1]:1/", "a://1.2.3.4", "a://0x7f", "a://h:", "//a", "a:b", ""),
-    *("a://A_b.c", "a://-a", "a://a-.b", "a://a..b", "a://a.", "a://[::ffff:1.2.3.4]", "a://[1.2.3.4]", "a://1.2.3"),
+    *("a://A_b.c", "a://-a", "a://a-.b", "a://a..b", "a://a.", "a://[::ffff:1.2.3.4]", "a://1.2.3"),
     *("a://[fe80::1%25a]", "a://u@h", "a://h:65536", "a://h:65535?q", "a://[1:0:0:2::]#", "a://é", "a:// h", "a://1.02.3.4"),
     *("A+1-.://X", "1a://b", "a://a:00080", "a://[::]", "a://[2001:db8:0:0:1:0:0:1]", "a://" + "a" * 63, "a://" + "a" * 64),
 )
@@ -371,6 +372,8 @@ def regex_cases(rng: random.Random) -> Iterator[Case]:
             found = str(library.compile(pattern, options).search(text) is not None).lower()
         except library.error:
             found = "error"
+        if weight > REGEX_WEIGHT:
+            found = "too heavy"  # neither compiles it: only that both weigh it so is compared
         yield found, [pattern, text], f"{weight} {found}"
 
 
@@ -454,7 +457,7 @@ def compare(
             if mine == theirs:
                 counts[f"{kind} {word}"] += 1
             elif _any_may_be_given(kind, mine, theirs):
-                counts[f"{kind} refused with two of several reasons"] += 1
+                counts[f"{kind} two faults: {mine} {theirs}"] += 1
             else:
                 counts[f"{kind} DIFFERENT"] += 1
                 yield Difference(asked, mine, theirs)

@@ -262,6 +262,7 @@ class Evaluation {
 
 function walk(scope, parts, count) {
   let value = scope.get(parts[0]);
+  if (value === undefined) fail("a name without a value");
   for (let i = 1; i < count; i++) value = field(value, parts[i]);
   return value;
 }

@@ -42,8 +42,9 @@ function print(node) {
   }
   if (op === tree.NOT) return `!${within(kids[0], MEMBER)}`;
   if (op === tree.NEGATE) {
-    const literal = kids[0].op === tree.LITERAL;
-    return literal ? `-(${print(kids[0])})` : `-${within(kids[0], MEMBER)}`;
+    // A sign directly before a number would be part of it.
+    const operand = within(kids[0], MEMBER);
+    return /^[0-9.]/.test(operand) ? `-(${operand})` : `-${operand}`;
   }
   if (OPERATOR_TEXT.has(op)) {
     const level = tightness(node);

@@ -125,7 +125,6 @@ class Parser {
     this.text = [...pattern];
     this.at = 0;
     this.flags = { i: false, m: false, s: false };
-    this.names = new Set();
     // Of each open group: its alternatives, the pieces of the one that is read, the flags behind it.
     this.open = [{ alternatives: [], pieces: [], flags: this.flags }];
   }
@@ -198,8 +197,7 @@ class Parser {
       this.at += this.looking("(?P<") ? 4 : 3;
       const end = this.text.indexOf(">", this.at);
       const name = end < 0 ? "" : this.text.slice(this.at, end).join("");
-      if (!isName(name) || this.names.has(name)) wrong("no name of a group");
-      this.names.add(name);
+      if (!isName(name)) wrong("no name of a group");
       this.at = end + 1;
       this.open.push(group);
       return;
