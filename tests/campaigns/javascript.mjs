@@ -4,6 +4,7 @@
 //   language  [tree, text, variables, limit]: trees and variables in base16; null where there is no text
 //   regex     [pattern, text]
 //   decide    [what is presented, now]: to the verifier that `settings` described before
+//   signature [key as COSE_Key, signature, message], in base16
 //   settings  [settings, request]: answers nothing
 
 import { createInterface } from "node:readline";
@@ -11,6 +12,7 @@ import { createInterface } from "node:readline";
 import { hex, unhex, utf8 } from "../../src/delegate/js/bytes.js";
 import { decode } from "../../src/delegate/js/cbor.js";
 import { evaluate } from "../../src/delegate/js/evaluate.js";
+import { keyFromCose, signatureHolds } from "../../src/delegate/js/keys.js";
 import { REGEX_WEIGHT } from "../../src/delegate/js/limits.js";
 import { weigh } from "../../src/delegate/js/matches.js";
 import { parseCondition } from "../../src/delegate/js/parse_condition.js";
@@ -115,7 +117,17 @@ async function decide([presented, now]) {
   }
 }
 
-const kinds = { language, regex, settings, decide };
+async function signature(given) {
+  const [cose, signed, message] = given.map(unhex);
+  try {
+    return String(await signatureHolds(keyFromCose(cose), signed, message));
+  } catch (error) {
+    if (error instanceof Refusal) return error.reason;
+    throw error;
+  }
+}
+
+const kinds = { language, regex, settings, decide, signature };
 
 for await (const line of createInterface({ input: process.stdin })) {
   const [name, cases] = JSON.parse(line);

@@ -21,7 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import cbor2
 
@@ -44,18 +44,17 @@ WORKER = Path(__file__).with_suffix(".mjs")
 BATCH = 500
 STEPS = 20_000
 NAMES = frozenset({*VARIABLES, "args", "list", "now", "missing"})
-Case = tuple[str, Sequence[object], str]  # what is compared, what Node is asked, what Python says
+Counts: TypeAlias = Counter[str]
+Case: TypeAlias = tuple[str, Sequence[object], str]  # what is compared, what Node is asked, what Python says
 
 
 class Javascript:
     """The process that answers for the other implementation."""
 
-    def __init__(self) -> None:
+    def __init__(self, node: str = "node") -> None:
         """Start it."""
-        node = shutil.which("node")
-        assert node is not None, "there is no Node"
         self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [node, "--no-warnings", str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+            [shutil.which(node) or node, "--no-warnings", str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
         )
 
     def __enter__(self) -> Javascript:
@@ -458,7 +457,7 @@ def _any_may_be_given(kind: str, mine: str, theirs: str) -> bool:
 
 
 def compare(
-    javascript: Javascript, kind: str, cases: Iterator[Case], count: int, counts: Counter[str]
+    javascript: Javascript, kind: str, cases: Iterator[Case], count: int, counts: Counts
 ) -> Iterator[Difference]:
     """Compare so many cases; yield what differs."""
     sizes = [min(BATCH, count - start) for start in range(0, count, BATCH)]
@@ -480,9 +479,9 @@ def compare(
             waiting = other.submit(javascript.answers, kind, [asked for _, asked, _ in batch])
 
 
-def run(language: int, regexes: int, presentations: int, seed: int) -> tuple[Counter[str], list[Difference]]:
+def run(language: int, regexes: int, presentations: int, seed: int) -> tuple[Counts, list[Difference]]:
     """All three comparisons."""
-    counts: Counter[str] = Counter()
+    counts = Counts()
     found: list[Difference] = []
     with Javascript() as javascript:
         javascript.answers("settings", [settings()])

@@ -4,116 +4,20 @@
 // one of them. Only whether a pattern matches anywhere is asked, so that groups and greed mean nothing.
 
 import { utf8 } from "./bytes.js";
-import { GROUPS, ORBITS } from "./unicode_tables.js";
+import { LAST, PERL, POSIX, WORD, folded, negated, normalised, unicodeGroup, within } from "./character_classes.js";
 
 export class PatternError extends Error {}
 
-const wrong = (message) => {
+function wrong(message) {
   throw new PatternError(message);
-};
+}
 
-const LAST = 0x10ffff;
 const MOST_REPEATED = 1000;
-
-// --- classes: sorted ranges [first, last, first, last, …] ---
-
-function normalised(ranges) {
-  const pairs = [];
-  for (let i = 0; i < ranges.length; i += 2) pairs.push([ranges[i], ranges[i + 1]]);
-  pairs.sort((a, b) => a[0] - b[0]);
-  const out = [];
-  for (const [first, last] of pairs) {
-    if (out.length && first <= out[out.length - 1] + 1) out[out.length - 1] = Math.max(out[out.length - 1], last);
-    else out.push(first, last);
-  }
-  return out;
-}
-
-function negated(ranges) {
-  const out = [];
-  let next = 0;
-  for (let i = 0; i < ranges.length; i += 2) {
-    if (ranges[i] > next) out.push(next, ranges[i] - 1);
-    next = ranges[i + 1] + 1;
-  }
-  if (next <= LAST) out.push(next, LAST);
-  return out;
-}
-
-function within(ranges, point) {
-  let low = 0;
-  let high = ranges.length >> 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (point > ranges[2 * middle + 1]) low = middle + 1;
-    else high = middle;
-  }
-  return 2 * low < ranges.length && point >= ranges[2 * low];
-}
-
-// Numbers as spec/generate_unicode.py packs them.
-function unpacked(text) {
-  const out = [];
-  let value = 0;
-  for (let i = 0; i < text.length; ) {
-    const more = "ABCD".indexOf(text[i]);
-    const size = more < 0 ? 1 : more + 2;
-    if (more >= 0) i++;
-    value += parseInt(text.slice(i, i + size), 36);
-    i += size;
-    out.push(value);
-  }
-  return out;
-}
-
-let orbits = null;
-function orbitsOf() {
-  orbits ??= ORBITS.split(" ").map(unpacked);
-  return orbits;
-}
-
-function folded(ranges) {
-  const out = [...ranges];
-  for (const orbit of orbitsOf()) {
-    if (orbit.some((point) => within(ranges, point))) for (const point of orbit) out.push(point, point);
-  }
-  return normalised(out);
-}
-
-const groups = new Map([["Any", [0, LAST]]]);
-function unicodeGroup(name) {
-  if (!groups.has(name)) {
-    if (!Object.hasOwn(GROUPS, name)) wrong("no such group of Unicode");
-    // Packed are the first code point and that after the last.
-    groups.set(name, unpacked(GROUPS[name]).map((edge, i) => edge - (i % 2)));
-  }
-  return groups.get(name);
-}
-
-const DIGIT = [0x30, 0x39];
-const SPACE = [0x09, 0x0a, 0x0c, 0x0d, 0x20, 0x20];
-const WORD = [0x30, 0x39, 0x41, 0x5a, 0x5f, 0x5f, 0x61, 0x7a];
-const PERL = { d: DIGIT, s: SPACE, w: WORD };
-const POSIX = {
-  alnum: [0x30, 0x39, 0x41, 0x5a, 0x61, 0x7a],
-  alpha: [0x41, 0x5a, 0x61, 0x7a],
-  ascii: [0x00, 0x7f],
-  blank: [0x09, 0x09, 0x20, 0x20],
-  cntrl: [0x00, 0x1f, 0x7f, 0x7f],
-  digit: DIGIT,
-  graph: [0x21, 0x7e],
-  lower: [0x61, 0x7a],
-  print: [0x20, 0x7e],
-  punct: [0x21, 0x2f, 0x3a, 0x40, 0x5b, 0x60, 0x7b, 0x7e],
-  space: [0x09, 0x0d, 0x20, 0x20],
-  upper: [0x41, 0x5a],
-  word: WORD,
-  xdigit: [0x30, 0x39, 0x41, 0x46, 0x61, 0x66],
-};
 
 // --- parsing: nodes are { is, … } ---
 
 const assertion = (what) => ({ is: "assert", what });
+const ASSERTIONS = { b: "boundary", B: "no boundary", A: "start", z: "end" };
 const isName = (name) =>
   name !== "" &&
   [...name].every((character) =>
@@ -134,12 +38,7 @@ class Parser {
   }
 
   looking(text) {
-    for (let i = 0; i < text.length; i++) if (this.text[this.at + i] !== text[i]) return false;
-    return true;
-  }
-
-  push(node) {
-    this.group.pieces.push(node);
+    return [...text].every((character, i) => this.text[this.at + i] === character);
   }
 
   parse() {
@@ -167,9 +66,9 @@ class Parser {
       else if (character === "\\") this.backslash();
       else {
         this.at++;
-        if (character === "^") this.push(assertion(this.flags.m ? "line start" : "start"));
-        else if (character === "$") this.push(assertion(this.flags.m ? "line end" : "end"));
-        else if (character === ".") this.push({ is: "class", ranges: this.flags.s ? [0, LAST] : negated([0x0a, 0x0a]) });
+        if (character === "^") this.group.pieces.push(assertion(this.flags.m ? "line start" : "start"));
+        else if (character === "$") this.group.pieces.push(assertion(this.flags.m ? "line end" : "end"));
+        else if (character === ".") this.group.pieces.push({ is: "class", ranges: this.flags.s ? [0, LAST] : negated([0x0a, 0x0a]) });
         else this.literal(character.codePointAt(0));
       }
     }
@@ -183,7 +82,7 @@ class Parser {
   }
 
   literal(point) {
-    this.push({ is: "class", ranges: this.flags.i ? folded([point, point]) : [point, point] });
+    this.group.pieces.push({ is: "class", ranges: this.flags.i ? folded([point, point]) : [point, point] });
   }
 
   leftParenthesis() {
@@ -226,7 +125,7 @@ class Parser {
     this.at++;
     const group = this.open.pop();
     this.flags = group.flags;
-    this.push(this.closed(group));
+    this.group.pieces.push(this.closed(group));
   }
 
   // `{n}`, `{n,}` or `{n,m}`, or null where the brace is a character like others.
@@ -254,20 +153,19 @@ class Parser {
   backslash() {
     const next = this.text[this.at + 1];
     if (next === undefined) wrong("a backslash at the end");
-    const assertions = { b: "boundary", B: "no boundary", A: "start", z: "end" };
-    if (assertions[next]) {
+    if (ASSERTIONS[next]) {
       this.at += 2;
-      this.push(assertion(assertions[next]));
+      this.group.pieces.push(assertion(ASSERTIONS[next]));
     } else if (next === "C") {
       this.at += 2;
-      this.push({ is: "byte" });
+      this.group.pieces.push({ is: "byte" });
     } else if (next === "Q") {
       this.at += 2;
       while (this.at < this.text.length && !this.looking("\\E")) this.literal(this.text[this.at++].codePointAt(0));
       this.at += 2;
     } else {
       const ranges = this.namedClass();
-      if (ranges) this.push({ is: "class", ranges });
+      if (ranges) this.group.pieces.push({ is: "class", ranges });
       else this.literal(this.escape());
     }
   }
@@ -291,7 +189,7 @@ class Parser {
         negative = !negative;
         name = name.slice(1);
       }
-      ranges = unicodeGroup(name);
+      ranges = unicodeGroup(name) ?? wrong("no such group of Unicode");
     } else ranges = PERL[letter.toLowerCase()];
     return this.signed(ranges, negative);
   }
@@ -345,7 +243,7 @@ class Parser {
     }
     this.at++;
     ranges = normalised(ranges);
-    this.push({ is: "class", ranges: negative ? negated(ranges) : ranges });
+    this.group.pieces.push({ is: "class", ranges: negative ? negated(ranges) : ranges });
   }
 
   posixClass() {
@@ -395,10 +293,8 @@ const MOST_INSTRUCTIONS = 100000;
 
 function program(root) {
   const instructions = [{ is: "match" }];
-  const add = (instruction) => {
-    if (instructions.length >= MOST_INSTRUCTIONS) wrong("a pattern is too large");
-    return instructions.push(instruction) - 1;
-  };
+  const add = (instruction) =>
+    instructions.length < MOST_INSTRUCTIONS ? instructions.push(instruction) - 1 : wrong("a pattern is too large");
   // The instruction where `node` begins, when `next` is what follows it.
   const emit = (node, next) => {
     switch (node.is) {
