@@ -1,10 +1,11 @@
-"""Write the tables of Unicode that JavaScript's matcher of regular expressions needs: `src/delegate/js/unicode_tables.js`.
+r"""Write the Unicode that JavaScript's regular expressions need: `src/delegate/js/unicode_tables.js`.
 
 A pattern of `matches` means what the RE2 library says (SPEC §6.6), whichever Unicode a browser brings. So the tables
-are asked of the library that is installed, for every code point: which are in each `\\p{…}`, and which are the same
+are asked of the library that is installed, for every code point: which are in each `\p{…}`, and which are the same
 under `(?i)`. With `--check` nothing is written, and the exit status says whether the file is the library's.
 """
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
@@ -14,10 +15,15 @@ import re2
 
 OUTPUT = Path(__file__).parent.parent / "src" / "delegate" / "js" / "unicode_tables.js"
 
-CATEGORIES = (
-    "C Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs"
-).split()
-SCRIPTS = """
+CATEGORIES = re.findall(
+    r"\w+",
+    """
+C Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs
+""",
+)
+SCRIPTS = re.findall(
+    r"\w+",
+    """
 Adlam Ahom Anatolian_Hieroglyphs Arabic Armenian Avestan Balinese Bamum Bassa_Vah Batak Bengali Bhaiksuki Bopomofo
 Brahmi Braille Buginese Buhid Canadian_Aboriginal Carian Caucasian_Albanian Chakma Cham Cherokee Chorasmian Common
 Coptic Cuneiform Cypriot Cypro_Minoan Cyrillic Deseret Devanagari Dives_Akuru Dogra Duployan Egyptian_Hieroglyphs
@@ -33,7 +39,8 @@ Runic Samaritan Saurashtra Sharada Shavian Siddham SignWriting Sinhala Sogdian S
 Syloti_Nagri Syriac Tagalog Tagbanwa Tai_Le Tai_Tham Tai_Viet Takri Tamil Tangsa Tangut Telugu Thaana Thai Tibetan
 Tifinagh Tirhuta Todhri Toto Tulu_Tigalari Ugaritic Vai Vithkuqi Wancho Warang_Citi Yezidi Yi Zanabazar_Square
 Beria_Erfe Sidetic Tai_Yo Tolong_Siki
-""".split()
+""",
+)
 
 LAST = 0x10FFFF
 SURROGATES = range(0xD800, 0xE000)  # no text has them: no pattern can be asked about them
@@ -47,7 +54,7 @@ def code_points() -> Iterator[int]:
 
 
 def group(name: str, everything: str) -> list[tuple[int, int]] | None:
-    """The ranges of `\\p{name}`, or None where the library has no such group."""
+    r"""The ranges of `\p{name}`, or None where the library has no such group."""
     options = re2.Options()
     options.log_errors = False
     try:
@@ -109,7 +116,7 @@ def tables() -> str:
             groups[name] = ranges
     check_complete(groups)
     lines = [
-        "// Unicode as the RE2 library has it. Made by spec/generate_unicode.py of the release named here: change nothing.",
+        "// Unicode as the RE2 library has it. Made by spec/generate_unicode.py of the release named here.",
         "// Ascending numbers in base 36, as distances; more than one digit has a capital before it. A group: of each",
         "// range its first code point and that after its last.",
         "",
@@ -133,12 +140,7 @@ def check_complete(groups: dict[str, list[tuple[int, int]]]) -> None:
     """Every code point of a category has a script: so no script of the library's is missing above."""
 
     def points(names: Iterable[str]) -> set[int]:
-        return {
-            point
-            for name in names
-            for first, last in groups.get(name, ())
-            for point in range(first, last + 1)
-        }
+        return {point for name in names for first, last in groups.get(name, ()) for point in range(first, last + 1)}
 
     private = points(["Co", "Cs"])
     assigned = points(name for name in CATEGORIES if name not in {"C", "Co", "Cs"}) - private

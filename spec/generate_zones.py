@@ -17,7 +17,7 @@ OUTPUT = Path(__file__).parent.parent / "src" / "delegate" / "js" / "zone_tables
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 HEADER = struct.Struct(">4s c 15x 6l")
 # No place, and what releases disagree on before 1970.
-LEFT_OUT = frozenset("Factory CET CST6CDT EET EST EST5EDT HST MET MST MST7MDT PST8PDT WET".split())
+LEFT_OUT = frozenset("Factory CET CST6CDT EET EST EST5EDT HST MET MST MST7MDT PST8PDT WET".split())  # noqa: SIM905
 RULE = re.compile(r"(<[^>]+>|[A-Za-z]+)[-+0-9:]+((<[^>]+>|[A-Za-z]+)[-+0-9:]*(,M[0-9.]+(/-?[0-9:]+)?){2})?")
 
 
@@ -69,8 +69,8 @@ def tables() -> str:
     for name in names:
         zones.setdefault(packed(name), []).append(name)
     lines = [
-        "// Time zones as the tzdata package has them. Made by spec/generate_zones.py of the release named here: change",
-        "// nothing. Of each zone its names, its first offset, its transitions (seconds since the one before, and the",
+        "// Time zones as the tzdata package has them. Made by spec/generate_zones.py of the release named here.",
+        "// Of each zone its names, its first offset, its transitions (seconds since the one before, and the",
         "// offset) and its last, in base 36, and the rule for what comes after that (POSIX).",
         "",
         f'export const RELEASE = "tzdata {version("tzdata")}";',

@@ -17,11 +17,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import cbor2
 
@@ -36,9 +36,9 @@ from delegate.errors import CaveatError, CaveatSyntaxError, Reason, TokenError
 from delegate.language.codec import to_wire
 from delegate.language.parser import parse_expression
 from delegate.limits import REGEX_WEIGHT
+from tests import vectors
 from tests.campaigns import fuzz
 from tests.language.expressions import VARIABLES, Generator, random_variables, seeded
-from tests.vectors import EachAlone
 
 WORKER = Path(__file__).with_suffix(".mjs")
 BATCH = 500
@@ -54,10 +54,13 @@ class Javascript:
     def __init__(self, node: str = "node") -> None:
         """Start it."""
         self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [shutil.which(node) or node, "--no-warnings", str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+            [shutil.which(node) or node, "--no-warnings", str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
         )
 
-    def __enter__(self) -> Javascript:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -125,56 +128,12 @@ def outcome(wire: bytes, variables: dict[str, Any], limit: int) -> tuple[str, in
     return f"{value} {scope.steps_left}", limit - scope.steps_left
 
 
-_URLS = (
-    *("https://example.com/a", "http://a.b:80", "x://[::1]:1/", "a://1.2.3.4", "a://0x7f", "a://h:", "//a", "a:b", ""),
-    *("a://A_b.c", "a://-a", "a://a-.b", "a://a..b", "a://a.", "a://[::ffff:1.2.3.4]", "a://1.2.3"),
-    *("a://[fe80::1%25a]", "a://u@h", "a://h:65536", "a://h:65535?q", "a://[1:0:0:2::]#", "a://é", "a:// h", "a://1.02.3.4"),
-    *("A+1-.://X", "1a://b", "a://a:00080", "a://[::]", "a://[2001:db8:0:0:1:0:0:1]", "a://" + "a" * 63, "a://" + "a" * 64),
-)
-_ADDRESSES = (
-    *("1.2.3.4", "10.0.0.1", "::1", "::", "::2", "::ffff:10.0.0.1", "::ffff:0:1.2.3.4", "64:ff9b::1.2.3.4", "2002::1"),
-    *("64:ff9b:1::", "2001::1", "2001:db8::1", "fe80::5efe:1.2.3.4", "::5efe:1.2.3.4", "1::200:5efe:0:1", "1.2.3", "01.2.3.4"),
-    *("", "1::2::3", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::1%eth0", "256.1.1.1", ":1", "12345::", "2001:0::1", "FE80::A"),
-)
-_NETWORKS = (
-    *("10.0.0.0/8", "0.0.0.0/0", "::/0", "::1/128", "::ffff:10.0.0.0/104", "::ffff:0:0/96", "2001:db8::/32", "10.0.0.1/8"),
-    *("10.0.0.0/33", "10.0.0.0/08", "::/129", "10.0.0.0", "/8", "fe80::/10", "::/95", "::ffff:0:0/95", "10.0.0.0/", "2002::/16"),
-)
-_PATHS = (
-    *("/", "/a", "/a/", "/a/b", "/ab", "a", "a/", "a/b", "", "/a/../b", "/a//b", "https://h/a", "https://h", "https://h/", "/."),
-    *("/a%20b", "/a%2Fb", "/é", "/%C3%A9", "/%c3%a9", "/a;b", "/a?b", "c:/x", "/c:/x", "//a", "file:///a", "/a ", "/ /b", "/a\u2025"),
-    *("http://h:80/a", "http://h:081/", "http://H/", "/…/a", "/a\\b", "/%7E", "/%7D", "/%ED%A0%80", "/%C2%80", "x://h:/a"),
-)
-_GLOBS = (
-    *("", "*", "**", "/a", "/a/*", "/a/**", "**/b", "/**/b", "a*", "*a*b*", "\\*", "\\a", "?", "[a]", "{a}", "a\\", "***", "**a"),
-    *("/a/**/**", "/**/*/**", "\\[\\]\\{\\}\\?\\\\", "*/*", "/*/*/*", "x" * 1025, "x" * 1024, "https://*/a"),
-)
-_PATTERNS = (
-    *("", "a", "^a$", "a{2,3}", "(a|b)*c", "[^a]", "[", "\\d+", "(?i)K", "\\pL", "\\p{Greek}", "x{1001}", "(?:a{30}){30}", "a" * 1001),
-    *("\\bfoo\\b", "\\Qa.b\\E", "a{0,1000}", ".{250}", "[é-ü]+", "\\C", "\\B", "a**", "(?i)[a-z]{9}", "\\x{41}", "\\8", "a" * 2001),
-)
-_TIMES = (
-    *("2024-02-29T12:00:00Z", "2023-02-29T12:00:00Z", "2024-01-01T00:00:00.123456789+01:00", "2024-01-01T00:00:60Z"),
-    *("0001-01-01T00:00:00Z", "0000-12-31T23:59:59-00:01", "9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59-00:01"),
-    *("2024-01-01T24:00:00Z", "2024-1-1T00:00:00Z", "2024-01-01t00:00:00z", "2024-01-01T00:00:00", "2024-01-01T00:00:00.Z"),
-    *("2024-01-01T00:00:00-00:00", "2024-01-01T00:00:00+24:00", "2024-01-01T00:00:00+23:59", "2024-01-01T00:00:00+01:60"),
-    *("2024-01-01T00:00:00.1234567891Z", "0001-01-01T00:00:00+00:01", "2024-01-01T00:00:00Z ", ""),
-)
-_LENGTHS = (
-    *("1s", "-1s", "+1s", ".5s", "1.s", ".s", "1", "0", "-0", "+0", "0.1ns", "1.5ns", "0.5us0.5ns", "1h1h", "1.000000000s"),
-    *("2562047h47m16.854775807s", "-2562047h47m16.854775808s", "2562047h47m16.854775808s", "1d", "1s ", "--1s", "1e3s", "", "-"),
-    *("0." + "0" * 19 + "1s", "1" * 21 + "s", "1m1.5s3ms", "9223372036854775807ns", "0s-1s", "00s", "1us", "1µs"),
-)
-_NUMBERS = (
-    *("1", "-1", "+1", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "0" * 64 + "1", "0" * 63 + "1"),
-    *("1.5", ".5", "1.", "1e400", "-1e-400", "1E+5", "inf", "-Infinity", "+inf", "nan", "NaN", "-nan", "0x10", " 1", "1_0", "", "."),
-    *("1e", "1e5000", "0." + "1" * 400, "1" * 401, "true", "T", "1\n", "١"),
-)
-_ZONES = (
-    *("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia", "Australia/Lord_Howe", "Etc/UTC", "Turkey"),
-    *("+05:30", "05:30", "-23:59", "+24:00", "5:00", "", "localtime", "europe/berlin", "Africa/Casablanca", "Europe/Dublin", "Iran"),
-    *("America/Godthab", "Antarctica/Troll", "Asia/Gaza", "GMT0", "Etc/GMT+12", "Zulu", "PRC", "posixrules", "right/UTC"),
-)
+# Texts that mean something to a function, or nearly.
+_POOLS: dict[str, list[str]] = json.loads(WORKER.with_name("javascript_pools.json").read_text(encoding="utf-8"))
+_URLS, _ADDRESSES, _NETWORKS = _POOLS["urls"], _POOLS["addresses"], _POOLS["networks"]
+_PATHS, _GLOBS, _PATTERNS = _POOLS["paths"], _POOLS["globs"], _POOLS["patterns"]
+_TIMES, _LENGTHS, _NUMBERS, _ZONES = _POOLS["times"], _POOLS["lengths"], _POOLS["numbers"], _POOLS["zones"]
+_PIECES, _LETTERS = _POOLS["pieces"], _POOLS["letters"]
 _FUNCTIONS: tuple[tuple[int, Sequence[str], Sequence[str]], ...] = (
     (Op.STARTS_WITH, _PATHS, _PATHS),
     (Op.ENDS_WITH, _PATHS, _PATHS),
@@ -210,7 +169,9 @@ class Trees:
         """What conditions read here."""
         rng = self.rng
         texts = [rng.choice(pool) for pool in (_URLS, _ADDRESSES, _PATHS, _TIMES, _LENGTHS, _NUMBERS, _ZONES)]
-        long = rng.choice(("a", "ab", "é", "😀")) * (rng.choice((500, 4000)) if rng.random() < 0.02 else rng.choice((63, 64, 65)))
+        long = rng.choice(("a", "ab", "é", "😀")) * (
+            rng.choice((500, 4000)) if rng.random() < 0.02 else rng.choice((63, 64, 65))
+        )
         numbers: list[Any] = [1, 1.0, True, -1, 2**53 + 1, float(2**53), 0.5, 2**63 - 1, None]
         fields: dict[str, Any] = dict(zip("uiptlnz", texts, strict=True))
         fields |= {"long": long, "other": long[:-1] + "b", "bytes": long.encode()[: rng.choice((0, 64, 700))]}
@@ -252,7 +213,10 @@ class Trees:
         rng = self.rng
         if depth <= 1 or rng.random() < 0.1:
             return self.path() if rng.random() < 0.6 else self.literal()
-        below = lambda: self.tree(depth - 1)  # noqa: E731
+
+        def below() -> Any:  # noqa: ANN401 - a tree
+            return self.tree(depth - 1)
+
         pick = rng.random()
         if pick < 0.15:
             op, lefts, rights = rng.choice(_FUNCTIONS)
@@ -268,7 +232,7 @@ class Trees:
             return [rng.randrange(62, 72), receiver, *zone]
         if pick < 0.47:
             op = rng.choice((Op.AND, Op.OR))
-            operands = [x for x in (below() for _ in range(rng.randrange(2, 5)))]
+            operands = [below() for _ in range(rng.randrange(2, 5))]
             operands = [[3, x] if isinstance(x, list) and x[0] == op else x for x in operands]
             return [int(op), *operands]
         if pick < 0.52:
@@ -349,22 +313,11 @@ def _kind(said: str) -> str:
     """What kind of answer this is, for the counts."""
     kinds = {"[": "list", "{": "map", "s": "string", "b": "bytes", "d": "double", "i": "int", "T": "timestamp"}
     kinds |= {"D": "duration", "n": "null", "t": "true", "f": "false"}
-    word = said.split()[0]
+    word = said.split(maxsplit=1)[0]
     return word if word in {"steps", "error", "refused"} else kinds[said[0]]
 
 
 # --- regular expressions ---
-
-_PIECES = (
-    *"aabck.^$|()[]{}*+?\\-09_ \n:,éκΣſK",
-    *("\\d", "\\D", "\\w", "\\W", "\\s", "\\S", "\\b", "\\B", "\\A", "\\z", "\\C", "\\pL", "\\PL", "\\p{Greek}", "\\p{^Lu}"),
-    *("\\P{Han}", "\\p{Any}", "\\pN", "\\p{No_Script}", "\\Q", "\\E", "\\Qa*\\E", "\\x41", "\\x{e9}", "\\x{}", "\\x", "\\07"),
-    *("\\1", "\\12", "\\n", "\\.", "\\_", "\\é", "\\a", "[a-c]", "[^a-c]", "[[:alpha:]]", "[[:^digit:]]", "[[:foo:]]", "[]a]"),
-    *("[^]a]", "[a-]", "[\\d-z]", "[\\w\\s]", "[\\pL\\n]", "[\\\\p]", "[é-ü]", "[^é]", "[\\x{3b1}-\\x{3c9}]", "[z-a]", "[[a]"),
-    *("{2}", "{0}", "{2,}", "{1,3}", "{3,1}", "{,2}", "{1001}", "{1000}", "{02}", "{2", "a{2}{3}", "*?", "+?", "??", "**"),
-    *("(?:", "(?i)", "(?i:", "(?s)", "(?m)", "(?-i)", "(?i-s:", "(?U)", "(?P<n>", "(?<m>", "(?P<n", "(?P<1>", "(?=", "(?", "(?x)"),
-)
-_LETTERS = (*"aabbckKBC09_ \n-", "é", "É", "κ", "Κ", "σ", "ς", "Σ", "ſ", "\u212a", "😀", "漢", "ß", "ẞ")
 
 
 def regex_cases(rng: random.Random) -> Iterator[Case]:
@@ -380,7 +333,7 @@ def regex_cases(rng: random.Random) -> Iterator[Case]:
         if rng.random() < 0.2:
             text += chr(rng.choice((rng.randrange(0xD800), rng.randrange(0xE000, 0x110000))))
         weight = regex.weight(pattern)
-        library, options = regex._library()  # noqa: SLF001 - the options that the project compiles with
+        library, options = regex._library()
         try:
             found = str(library.compile(pattern, options).search(text) is not None).lower()
         except library.error:
@@ -397,6 +350,7 @@ def settings() -> list[object]:
     """The verifier and the request of `fuzz.py`, for the other implementation."""
     roots = [fuzz.ROOT.principal, *(root.principal for root in _vector_roots())]
     request = fuzz.REQUEST
+    packed = cbor2.dumps(dict(request.args), canonical=True)
     return [
         {
             "roots": [{"name": root.name, "key": str(root.public_key)} for root in roots],
@@ -404,12 +358,16 @@ def settings() -> list[object]:
             "bearer": True,
             "policy": ["args.amount > 0"],
         },
-        {"action": request.action, "resource": request.resource, "args": cbor2.dumps(dict(request.args), canonical=True).hex()},
+        {
+            "action": request.action,
+            "resource": request.resource,
+            "args": packed.hex(),
+        },
     ]
 
 
 def _vector_roots() -> list[Any]:
-    return list(fuzz.vectors.accepted()[0].settings()["roots"])
+    return list(vectors.accepted()[0].settings()["roots"])
 
 
 def presentation_cases(rng: random.Random) -> Iterator[Case]:
@@ -417,7 +375,7 @@ def presentation_cases(rng: random.Random) -> Iterator[Case]:
     fuzzer = fuzz.Fuzzer(rng.randrange(2**32))
     clock = fuzz.NOW
     roots: list[Any] = [fuzz.ROOT.principal, *_vector_roots()]
-    stores = EachAlone()
+    stores = vectors.EachAlone()
     verifier = Verifier(
         roots, audience=fuzz.AUDIENCE, clock=lambda: clock, bearer=True, policy="args.amount > 0", replay=stores
     )
@@ -427,8 +385,9 @@ def presentation_cases(rng: random.Random) -> Iterator[Case]:
             continue
         clock = fuzz.NOW + rng.choice((0, 0, 0, 0, 0, -30, -31, -61, 60, 61, 3549, 3550, 28739, 28740))
         decision = verifier.decide(source, fuzz.REQUEST, env={"ip": "::1"})
-        said = "allow null" if decision.allowed else f"{decision.reason} {'null' if decision.hop is None else decision.hop}"
-        yield said.split()[0], [source if isinstance(source, str) else f"hex:{source.hex()}", clock], said
+        hop = "null" if decision.hop is None else decision.hop
+        said = "allow null" if decision.allowed else f"{decision.reason} {hop}"
+        yield said.split(maxsplit=1)[0], [source if isinstance(source, str) else f"hex:{source.hex()}", clock], said
 
 
 # --- the campaign ---

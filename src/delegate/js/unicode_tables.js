@@ -1,4 +1,4 @@
-// Unicode as the RE2 library has it. Made by spec/generate_unicode.py of the release named here: change nothing.
+// Unicode as the RE2 library has it. Made by spec/generate_unicode.py of the release named here.
 // Ascending numbers in base 36, as distances; more than one digit has a capital before it. A group: of each
 // range its first code point and that after its last.
 

@@ -1,5 +1,5 @@
-// Time zones as the tzdata package has them. Made by spec/generate_zones.py of the release named here: change
-// nothing. Of each zone its names, its first offset, its transitions (seconds since the one before, and the
+// Time zones as the tzdata package has them. Made by spec/generate_zones.py of the release named here.
+// Of each zone its names, its first offset, its transitions (seconds since the one before, and the
 // offset) and its last, in base 36, and the rule for what comes after that (POSIX).
 
 export const RELEASE = "tzdata 2026.6";
