@@ -3,14 +3,14 @@
 // In: [kind, cases] · out: a list of texts, one a case. The kinds:
 //   language  [tree, text, variables, limit]: trees and variables in base16; null where there is no text
 //   regex     [pattern, text]
-//   decide    [what is presented, now]: to the verifier that `settings` described before
+//   decide    a vector of `spec/vectors`, as JSON
 //   signature [key as COSE_Key, signature, message], in base16
-//   settings  [settings, request]: answers nothing
 
 import { createInterface } from "node:readline";
 
 import { hex, unhex, utf8 } from "../../src/delegate/js/bytes.js";
 import { decode } from "../../src/delegate/js/cbor.js";
+import { parseJson } from "../../src/delegate/js/json.js";
 import { evaluate } from "../../src/delegate/js/evaluate.js";
 import { keyFromCose, signatureHolds } from "../../src/delegate/js/keys.js";
 import { REGEX_WEIGHT } from "../../src/delegate/js/limits.js";
@@ -19,11 +19,9 @@ import { parseCondition } from "../../src/delegate/js/parse_condition.js";
 import { printCondition } from "../../src/delegate/js/print_condition.js";
 import { NotEvaluatedHere, Refusal } from "../../src/delegate/js/refusal.js";
 import { PatternError, compile } from "../../src/delegate/js/regex.js";
-import { Request } from "../../src/delegate/js/request.js";
 import { decodeExpression } from "../../src/delegate/js/tree.js";
 import { ConditionError, OutOfSteps, Steps, Timestamp, kind } from "../../src/delegate/js/values.js";
-import { Memory } from "../../src/delegate/js/state.js";
-import { Verifier } from "../../src/delegate/js/verifier.js";
+import { decided } from "../interop/vector.mjs";
 
 // A value as text that tells types and signs apart.
 function shown(value) {
@@ -96,20 +94,10 @@ function regex([pattern, text]) {
   }
 }
 
-let verifier = null;
-let request = null;
-
-function settings([given, asked]) {
-  verifier = new Verifier(given);
-  request = new Request(asked.action, asked.resource, asked.args === null ? new Map() : decode(unhex(asked.args)));
-  return null;
-}
-
-async function decide([presented, now]) {
-  verifier.memory = new Memory();
-  const source = presented.startsWith("hex:") ? unhex(presented.slice(4)) : presented;
+// A vector as JSON.
+async function decide(text) {
   try {
-    await verifier.decide(source, request, { now, env: new Map([["ip", "::1"]]) });
+    await decided(parseJson(text));
     return "allow null";
   } catch (error) {
     if (error instanceof Refusal) return `${error.reason} ${error.hop}`;
@@ -127,7 +115,7 @@ async function signature(given) {
   }
 }
 
-const kinds = { language, regex, settings, decide, signature };
+const kinds = { language, regex, decide, signature };
 
 for await (const line of createInterface({ input: process.stdin })) {
   const [name, cases] = JSON.parse(line);

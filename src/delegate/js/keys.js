@@ -1,7 +1,7 @@
 // Keys and signatures (SPEC §3.4, §3.5). What WebCrypto would take and the specification does not is refused before it.
 
 import { concat, hex, sameBytes, startsWithBytes } from "./bytes.js";
-import { refuse } from "./refusal.js";
+import { NotEvaluatedHere, refuse } from "./refusal.js";
 import { sha256 } from "./sha256.js";
 import { base64urlOrNull, toBase64url } from "./text_form.js";
 
@@ -121,7 +121,7 @@ export async function signatureHolds(key, signature, message) {
     return await globalThis.crypto.subtle.verify(algorithm, key.imported, signature, message);
   } catch (error) {
     // An engine that has no Ed25519 answers nothing; one that refuses the key answers no.
-    if (error?.name === "NotSupportedError") throw error;
+    if (error?.name === "NotSupportedError") throw new NotEvaluatedHere("signatures of this algorithm");
     return false;
   }
 }

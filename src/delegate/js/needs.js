@@ -82,13 +82,13 @@ export function judgeDischarges(bytesOfAll, context, holds) {
       judged.push(judge(bytes, i, context, holds));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      if (error.said) judged.push(error.said);
       faults.push(error);
     }
   });
+  // SPEC §14.2, step 10: among those of which all else holds.
   for (const [i, one] of judged.entries()) {
     const twin = judged.some((each, j) => j !== i && each.party === one.party && each.block === one.block && each.need === one.need);
-    if (twin && one.held) faults.push(new Refusal("discharge_unexpected", "a second one by one key for one need", one.hop));
+    if (twin) faults.push(new Refusal("discharge_unexpected", "a second one by one key for one need", one.hop));
   }
   const rank = (fault) => ORDER.indexOf(fault.reason) * 100 + (fault.hop ?? -1);
   if (faults.length) throw faults.reduce((first, fault) => (rank(fault) < rank(first) ? fault : first));
@@ -115,14 +115,9 @@ function judge(bytes, i, context, holds) {
   const said = invalidUnless(() => readPayload(signed.payload));
   if (said.name !== party.name) refuse("discharge_invalid", "another name");
   const hop = place(said, party, context, fresh);
-  const one = { ...said, party, hop, id: hex(signed.id(DISCHARGE, key.thumbprint)), held: false };
-  try {
-    checkAgainst(one, context);
-  } catch (error) {
-    error.said = one;
-    throw error;
-  }
-  return { ...one, held: true };
+  const one = { ...said, party, hop, id: hex(signed.id(DISCHARGE, key.thumbprint)) };
+  checkAgainst(one, context);
+  return one;
 }
 
 function invalidUnless(work) {

@@ -118,7 +118,7 @@ export function freshness(chain, verifier) {
     if (fresh !== undefined && (bound === null || fresh < bound.age)) bound = { age: fresh, hop };
   });
   const { maxRevocationAge } = verifier;
-  if (maxRevocationAge !== null && (bound === null || maxRevocationAge < bound.age)) bound = { age: maxRevocationAge, hop: null };
+  if (maxRevocationAge !== null && (bound === null || maxRevocationAge <= bound.age)) bound = { age: maxRevocationAge, hop: null };
   return bound;
 }
 
