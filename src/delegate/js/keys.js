@@ -1,6 +1,6 @@
 // Keys and signatures (SPEC §3.4, §3.5). What WebCrypto would take and the specification does not is refused before it.
 
-import { concat, hex, sameBytes, startsWithBytes } from "./bytes.js";
+import { concat, hex, sameBytes, startsWithBytes, unhex, utf8 } from "./bytes.js";
 import { NotEvaluatedHere, refuse } from "./refusal.js";
 import { sha256 } from "./sha256.js";
 import { base64urlOrNull, toBase64url } from "./text_form.js";
@@ -105,6 +105,31 @@ export function mayHold(key, signature) {
   return r > 0n && r < P256_ORDER && s > 0n && s < P256_ORDER;
 }
 
+// Two signatures over `delegate` that tell an engine with the equation of SPEC §3.5 from others: the first, under a key of
+// prime order, holds with the cofactor alone; the second, under a key of mixed order, without it, the hash modulo L.
+const PROBES = [
+  [
+    "62244e218f4deae680de9a6832ab808cbda6da6451c5caae6be7eca4d466b5d9",
+    "7cab2ea826b593b2ff454de1a691b2ec84001eec148bca9fab56d4bc3b60f87385b534d9ed24fab10fc96acd88d14c9334752880ba9b1154d6cc112ef46cce0f",
+    false,
+  ],
+  [
+    "bd714bc26817786bc082589a0814771ac15a981628f57dc7304c30a8d7e29dd7",
+    "055d3067657e15526df39cd85ea81d5469b34db9d1cff8ee5a1bb6710b7cecbd0a0a1613074f23c1754685cc6a44aa589ee2bbf6906175c6ae417178df0ead0a",
+    true,
+  ],
+];
+
+let strict = null;
+
+// Is this engine's Ed25519 that of the specification? Asked once, before its first answer is believed.
+function isStrict() {
+  strict ??= Promise.all(PROBES.map(([key, signature]) => asked(ed25519Key(unhex(key)), unhex(signature), utf8("delegate")))).then(
+    (answers) => answers.every((answer, i) => answer === PROBES[i][2]),
+  );
+  return strict;
+}
+
 async function importedKey(key) {
   const { subtle } = globalThis.crypto;
   if (key.algorithm === ED25519) return subtle.importKey("raw", key.material, { name: "Ed25519" }, false, ["verify"]);
@@ -115,6 +140,11 @@ async function importedKey(key) {
 // Does the signature hold over the message? A key that does not decode to a point makes none hold.
 export async function signatureHolds(key, signature, message) {
   if (!mayHold(key, signature)) return false;
+  if (key.algorithm === ED25519 && !(await isStrict())) throw new NotEvaluatedHere("Ed25519, which this engine takes otherwise");
+  return asked(key, signature, message);
+}
+
+async function asked(key, signature, message) {
   const algorithm = key.algorithm === ED25519 ? { name: "Ed25519" } : { name: "ECDSA", hash: "SHA-256" };
   try {
     key.imported ??= await importedKey(key);
