@@ -4,6 +4,7 @@
 //   language  [tree, text, variables, limit]: trees and variables in base16; null where there is no text
 //   regex     [pattern, text]
 //   decide    a vector of `spec/vectors`, as JSON
+//   list      a revocation list, as vectors have it
 //   signature [key as COSE_Key, signature, message], in base16
 
 import { createInterface } from "node:readline";
@@ -20,8 +21,10 @@ import { printCondition } from "../../src/delegate/js/print_condition.js";
 import { NotEvaluatedHere, Refusal } from "../../src/delegate/js/refusal.js";
 import { PatternError, compile } from "../../src/delegate/js/regex.js";
 import { decodeExpression } from "../../src/delegate/js/tree.js";
+import { sha256 } from "../../src/delegate/js/sha256.js";
 import { ConditionError, OutOfSteps, Steps, Timestamp, kind } from "../../src/delegate/js/values.js";
-import { decided } from "../interop/vector.mjs";
+import { readList } from "../../src/delegate/js/verifier.js";
+import { decided, presentable } from "../interop/vector.mjs";
 
 // A value as text that tells types and signs apart.
 function shown(value) {
@@ -115,7 +118,18 @@ async function signature(given) {
   }
 }
 
-const kinds = { language, regex, decide, signature };
+async function list(given) {
+  try {
+    const { sequence, keys, blocks } = await readList(presentable(given));
+    const records = [...keys, ...blocks].map(({ subject, time, why }) => `${hex(subject)} ${time} ${why}`);
+    return `accept ${sequence} ${hex(sha256(utf8(records.join(","))))}`;
+  } catch (error) {
+    if (error instanceof Refusal) return error.reason;
+    throw error;
+  }
+}
+
+const kinds = { language, regex, decide, list, signature };
 
 for await (const line of createInterface({ input: process.stdin })) {
   const [name, cases] = JSON.parse(line);

@@ -1,6 +1,6 @@
-"""Compare the two implementations: conditions, step limits, regular expressions, presentations.
+"""Compare the two implementations: conditions, step limits, regular expressions, presentations, lists.
 
-    python -m tests.campaigns.javascript --language 1000000 --regex 100000 --presentations 100000 --seed 1
+    python -m tests.campaigns.javascript --language 1000000 --regex 100000 --presentations 100000 --lists 20000 --seed 1
 
 A process of Node answers for `src/delegate/js` (`javascript.mjs`). Everything random follows from the seed. Prints how
 many agreed on what, and every disagreement that `_any_may_be_given` does not account for; exits 1 if there is one.
@@ -19,20 +19,21 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import cbor2
 
-from delegate import Identity, Request, RevokedBlock, RevokedKey
+from delegate import DelegateError, Identity, Request, RevocationList, RevokedBlock, RevokedKey
 from delegate.core.chain.binding import block_aad, proof_aad
 from delegate.core.evaluator import regex
 from delegate.core.evaluator.compiler import compile_wire
 from delegate.core.evaluator.opcodes import Op
 from delegate.core.evaluator.scope import Scope
 from delegate.core.evaluator.values import BoolKey, Duration, Timestamp, to_value
-from delegate.core.wire import cbor, cose
+from delegate.core.wire import cbor, cose, envelope
 from delegate.errors import CaveatError, CaveatSyntaxError, Reason, TokenError
 from delegate.language.codec import to_wire
 from delegate.language.parser import parse_expression
@@ -537,6 +538,49 @@ def presentation_cases(rng: random.Random) -> Iterator[Case]:
         yield mine, json.dumps(fields), f"{mine} {'null' if hop is None else hop}"
 
 
+def list_cases(rng: random.Random) -> Iterator[Case]:
+    """Revocation lists that `fuzz.py` changed, and long ones, signed anew in half of the cases."""
+    fuzzer = fuzz.Fuzzer(rng.randrange(2**32))
+    keys = [RevokedKey(n.to_bytes(32, "big"), n) for n in range(1700)]
+    blocks = [RevokedBlock(n.to_bytes(32, "big"), NOW + n, "why") for n in range(1700)]
+    long = [
+        fuzz.ROOT.revoke(keys=keys, blocks=blocks, now=NOW),
+        fuzz.ROOT.revoke(keys=keys, now=NOW),
+        fuzz.ROOT.revoke(blocks=blocks, now=NOW),
+    ]
+    while True:
+        source: str | bytes
+        if rng.random() < 0.2:
+            parts = cose.open_list(envelope.parse_revocations(rng.choice(long).to_bytes()))
+            payload = parts.payload
+            # Rather where claims and records begin than among their bytes.
+            at = rng.choice(
+                (0, rng.randrange(120), payload.find(b"dkeys"), payload.find(b"fblocks"), rng.randrange(len(payload)))
+            )
+            at = max(at, 0) + rng.randrange(9)
+            changed = bytes((rng.choice((0, 0x80, 0x82, 0x83, 0x99, 0xA5, 0xA6, 0xA7, 0xF6, rng.randrange(256))),))
+            payload = (
+                payload[:at] + changed + payload[at + rng.choice((0, 1, 1, 1)) :] if rng.random() < 0.8 else payload
+            )
+            item = cose.byte_string(payload)
+            structure = cose.sig_structure(parts.protected, fuzz.LIST_AAD + parts.kid, item)
+            source = cbor2.dumps([6, cose.assemble(parts.protected, item, fuzz.ROOT.signer.sign(structure))])
+        else:
+            source, _, is_list = fuzzer.input()
+            if not is_list:
+                continue
+        try:
+            found = RevocationList.parse(source)
+            records = [
+                f"{each.subject.hex()} {each.since if each.is_key else each.until} {each.why or 'null'}"
+                for each in found.records
+            ]
+            said = f"accept {found.sequence} {sha256(','.join(records).encode()).hexdigest()}"
+        except DelegateError as error:
+            said = str(error.reason)
+        yield said.split(maxsplit=1)[0], source if isinstance(source, str) else f"hex:{source.hex()}", said
+
+
 def _authorized(vector: vectors.Vector) -> object:
     return vector.verifier().authorize(vector.source, vector.request, **vector.facts)
 
@@ -591,6 +635,8 @@ def _any_may_be_given(kind: str, mine: str, theirs: str) -> bool:
     """Both refuse the form of one thing, which has several faults: any of their reasons may be given (SPEC §3.6)."""
     if kind == "language":
         return mine.startswith("refused") and theirs.startswith("refused")
+    if kind == "list":
+        return {mine, theirs} <= _FORM
     if kind != "decide":
         return False
     mine_word, mine_hop = mine.split()
@@ -621,8 +667,8 @@ def compare(
             waiting = other.submit(javascript.answers, kind, [asked for _, asked, _ in batch])
 
 
-def run(language: int, regexes: int, presentations: int, seed: int) -> tuple[Counts, list[Difference]]:
-    """All three comparisons."""
+def run(language: int, regexes: int, presentations: int, lists: int, seed: int) -> tuple[Counts, list[Difference]]:
+    """All four comparisons."""
     counts = Counts()
     found: list[Difference] = []
     with Javascript() as javascript:
@@ -630,6 +676,7 @@ def run(language: int, regexes: int, presentations: int, seed: int) -> tuple[Cou
             ("language", language_cases, language),
             ("regex", regex_cases, regexes),
             ("decide", presentation_cases, presentations),
+            ("list", list_cases, lists),
         ):
             found += compare(javascript, kind, cases(seeded(seed)), count, counts)
     return counts, found
@@ -638,12 +685,12 @@ def run(language: int, regexes: int, presentations: int, seed: int) -> tuple[Cou
 def main(arguments: list[str]) -> int:
     """Run the campaign; the exit status is 1 if there was a disagreement that nothing explains."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("language", "regex", "presentations"):
+    for name in ("language", "regex", "presentations", "lists"):
         parser.add_argument(f"--{name}", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
     started = time.monotonic()
-    counts, found = run(given.language, given.regex, given.presentations, given.seed)
+    counts, found = run(given.language, given.regex, given.presentations, given.lists, given.seed)
     for name, number in sorted(counts.items()):
         sys.stdout.write(f"{number:>9}  {name}\n")
     for each in found[:40]:

@@ -49,6 +49,7 @@ export class Reader {
     this.bytes = bytes;
     this.at = 0;
     this.lenient = lenient;
+    this.itemsLeft = Infinity;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -79,7 +80,19 @@ export class Reader {
     return value;
   }
 
+  // An array of so many items at most, each read by `read`.
+  arrayOf(most, read) {
+    const initial = this.bytes[this.take(1)];
+    if (initial >> 5 !== 4) refuse("malformed", "no array");
+    const count = this.argument(initial & 31);
+    if (count > most) refuse("limit_exceeded", "too many items");
+    const items = [];
+    for (let i = 0; i < count; i++) items.push(read(this));
+    return items;
+  }
+
   item(depth) {
+    if (--this.itemsLeft < 0) refuse("malformed", "too many items");
     const initial = this.bytes[this.take(1)];
     const major = initial >> 5;
     const additional = initial & 31;

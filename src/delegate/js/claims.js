@@ -52,38 +52,43 @@ export function readClaims(payload, first) {
     if (firstOnly && !first) refuse("malformed", `a claim of block 0 alone: ${name}`);
     claims[name] = value;
   }
-  const has = (name) => claims[name] !== undefined;
-  if (has("cnf") && (claims.cnf.size !== 1 || claims.cnf.list[0].key !== 1n)) refuse("malformed", "cnf of another form");
-  for (const name of ["sub", "iat", "cnf"]) if (!has(name)) refuse("malformed", `no ${name}`);
-  if (claims.sub !== BEARER && !isName(claims.sub)) refuse("malformed", "sub is no name");
-  for (const name of ["iat", "exp", "nbf"]) {
-    if (has(name) && !isTime(claims[name])) refuse("malformed", `${name} is no time`);
-  }
-  if (has("hops") && (claims.hops < 0n || claims.hops > limits.HOPS_MAX)) refuse("malformed", "hops out of range");
-  if (has("fresh") && (claims.fresh < 1n || claims.fresh > limits.TIME_MAX)) refuse("malformed", "fresh out of range");
-  if (first) checkFirst(claims, has);
-  if (has("why")) {
-    if (claims.why === "" || !isPlain(claims.why)) refuse("malformed", "why is not plain");
-    if (characters(claims.why) > limits.WHY_CHARACTERS) refuse("limit_exceeded", "why is too long");
-  }
-  for (const name of ["can", "if", "need"]) if (has(name) && !claims[name].length) refuse("malformed", `${name} is empty`);
-  claims.key = keyFromCose(claims.cnf.list[0].valueBytes);
-  if (has("aud")) checkAudiences(claims.aud);
-  if (has("who")) checkFacts(claims.who);
-  if (has("budget")) checkBudget(claims.budget);
+  const needed = first ? ["iss", "sub", "exp", "iat", "cti", "cnf", "can"] : ["sub", "iat", "cnf"];
+  for (const name of needed) if (claims[name] === undefined) refuse("malformed", `no ${name}`);
+  for (const [name] of TABLE.values()) if (claims[name] !== undefined) CHECKS[name](claims[name], claims, name);
+  if (claims.for !== undefined && claims.for === claims.iss) refuse("not_canonical", "for is iss");
   return claims;
 }
 
-function checkFirst(claims, has) {
-  for (const name of ["iss", "exp", "cti", "can"]) if (!has(name)) refuse("malformed", `no ${name}`);
-  if (!isName(claims.iss)) refuse("malformed", "iss is no name");
-  if (claims.cti.length !== 8) refuse("malformed", "cti has another length");
-  if (has("for")) {
-    if (!isName(claims.for)) refuse("malformed", "for is no name");
-    if (claims.for === claims.iss) refuse("not_canonical", "for is iss");
-  }
-  if (has("tenant") && !isServiceName(claims.tenant)) refuse("malformed", "no tenant's name");
-}
+const named = (value, _, name) => isName(value) || refuse("malformed", `${name} is no name`);
+const timed = (value, _, name) => isTime(value) || refuse("malformed", `${name} is no time`);
+const held = (value, _, name) => value.length > 0 || refuse("malformed", `${name} is empty`);
+
+const CHECKS = {
+  iss: named,
+  sub: (value) => value === BEARER || isName(value) || refuse("malformed", "sub is no name"),
+  aud: checkAudiences,
+  exp: timed,
+  nbf: timed,
+  iat: timed,
+  cti: (value) => value.length === 8 || refuse("malformed", "cti has another length"),
+  cnf(value, claims) {
+    if (value.size !== 1 || value.list[0].key !== 1n) refuse("malformed", "cnf of another form");
+    claims.key = keyFromCose(value.list[0].valueBytes);
+  },
+  if: held,
+  can: held,
+  for: named,
+  who: checkFacts,
+  why(value) {
+    if (value === "" || !isPlain(value)) refuse("malformed", "why is not plain");
+    if (characters(value) > limits.WHY_CHARACTERS) refuse("limit_exceeded", "why is too long");
+  },
+  hops: (value) => (value >= 0n && value <= limits.HOPS_MAX) || refuse("malformed", "hops out of range"),
+  need: held,
+  fresh: (value) => (value >= 1n && value <= limits.TIME_MAX) || refuse("malformed", "fresh out of range"),
+  budget: checkBudget,
+  tenant: (value) => isServiceName(value) || refuse("malformed", "no tenant's name"),
+};
 
 function checkAudiences(audiences) {
   if (audiences.length > limits.AUDIENCES) refuse("limit_exceeded", "too many audiences");

@@ -5,11 +5,15 @@ import { Reader, decode, encode } from "./cbor.js";
 import { keyFromCose } from "./keys.js";
 import * as limits from "./limits.js";
 import { isName, isPlain, isTime } from "./names.js";
-import { refuse } from "./refusal.js";
-import { REVOCATION_LIST, readSigned } from "./sign1.js";
+import { Refusal, refuse } from "./refusal.js";
+import { LONG, REVOCATION_LIST, readSigned } from "./sign1.js";
 import { fromText } from "./text_form.js";
 
 const wrong = (message) => refuse("malformed", message);
+
+const MAP = 0xa0;
+const FIRST_CLAIMS = 5;
+const MOST_ITEMS = 64;
 
 // Reads a list as far as it can be told without its signature, then asks `holds(key, signature, message)` for that.
 export function readRevocationList(presented, holds) {
@@ -17,8 +21,7 @@ export function readRevocationList(presented, holds) {
   if (bytes.length > limits.REVOCATIONS_BYTES) refuse("limit_exceeded", "a list is too large");
   const signed = readSigned(envelope(bytes), { long: true });
   if (signed.kid === null || signed.kid.length !== 32) wrong("no kid of 32 bytes");
-  const claims = decode(signed.payload);
-  if (!(claims instanceof Map)) wrong("claims that are no map");
+  const { claims, rest } = firstClaims(signed.payload);
   const cnf = claims.get(8n);
   if (!(cnf instanceof Map) || cnf.size !== 1 || !(cnf.get(1n) instanceof Map)) wrong("no cnf");
   // The payload is deterministic: so is the key, encoded again.
@@ -26,7 +29,58 @@ export function readRevocationList(presented, holds) {
   if (!sameBytes(key.thumbprint, signed.kid)) wrong("the key is not that of the header");
   if (key.algorithm !== signed.algorithm) refuse("unsupported_algorithm", "not the key's algorithm");
   if (!holds(key, signed.signature, signed.structure(REVOCATION_LIST, key.thumbprint))) refuse("bad_signature", "the signature");
+  if (rest) readRecords(rest, claims);
   return { key, ...readListClaims(claims) };
+}
+
+// All claims; of a long payload the first five, and a reader that stands behind them.
+function firstClaims(payload) {
+  if (payload.length <= LONG) {
+    const claims = decode(payload);
+    return claims instanceof Map ? { claims, rest: null } : wrong("claims that are no map");
+  }
+  const count = payload[0] - MAP;
+  if (count < FIRST_CLAIMS || count > FIRST_CLAIMS + 2) wrong("claims that are no map of a list");
+  const rest = new Reader(payload);
+  rest.at = 1;
+  rest.itemsLeft = MOST_ITEMS;
+  const claims = rest.map(FIRST_CLAIMS, 1);
+  rest.itemsLeft = Infinity;
+  rest.arrays = count - FIRST_CLAIMS;
+  return rest.at < payload.length ? { claims, rest } : wrong("a map that is shorter than it says");
+}
+
+// The arrays of a long payload: nothing but records in their one encoding.
+function readRecords(rest, claims) {
+  const names = ["keys", "blocks"];
+  try {
+    for (let i = 0; i < rest.arrays; i++) {
+      const name = rest.item(2);
+      const place = names.indexOf(name);
+      if (place < 0) wrong("another claim, or one twice");
+      names.splice(0, place + 1);
+      claims.set(name, rest.arrayOf(limits.REVOCATIONS, readRecord));
+    }
+  } catch (error) {
+    if (error instanceof Refusal && error.reason !== "limit_exceeded") wrong(error.message);
+    throw error;
+  }
+  if (rest.at !== rest.bytes.length) wrong("bytes behind the claims");
+}
+
+const MAJOR_INTEGER = 0;
+const MAJOR_TEXT = 3;
+
+function readRecord(reader) {
+  const count = reader.bytes[reader.at++] - 0x80;
+  if (count !== 2 && count !== 3) wrong("no record");
+  if (reader.bytes[reader.at] !== 0x58) wrong("no record");
+  const record = [reader.item(4)];
+  for (const major of [MAJOR_INTEGER, MAJOR_TEXT].slice(0, count - 1)) {
+    if (reader.bytes[reader.at] >> 5 !== major) wrong("no record");
+    record.push(reader.item(4));
+  }
+  return record;
 }
 
 function envelope(bytes) {

@@ -11,6 +11,9 @@ export const PROOF = utf8("delegate/1 proof\0");
 export const REVOCATION_LIST = utf8("delegate/1 revocations\0");
 export const DISCHARGE = utf8("delegate/1 discharge\0");
 
+// From here on nothing is decoded to find out what is wrong with it.
+export const LONG = 65535;
+
 const HEAD = concat(Uint8Array.of(0x84, 0x6a), utf8("Signature1"));
 
 // `headered` and `payloaded` are the slices with the heads of their byte strings.
@@ -84,6 +87,7 @@ function payloadSize(bytes, at, long) {
 
 // SPEC §5.2: what does not fit the bytes is decoded, and named by the first fault of the table.
 function faultOf(bytes) {
+  if (bytes.length > LONG) refuse("malformed", "no COSE_Sign1");
   const content = decode(bytes);
   const isBytes = (item) => item instanceof Uint8Array;
   if (!Array.isArray(content) || content.length !== 4) refuse("malformed", "no COSE_Sign1");
