@@ -4,7 +4,7 @@ import { characters, hasLoneSurrogate } from "./bytes.js";
 import { decode } from "./cbor.js";
 import { holds } from "./evaluate.js";
 import * as limits from "./limits.js";
-import { Pattern, isPlainForm } from "./patterns.js";
+import { Pattern } from "./patterns.js";
 import { parseCondition } from "./parse_condition.js";
 import { globSteps } from "./places.js";
 import { printCondition } from "./print_condition.js";
@@ -25,15 +25,16 @@ export class Capability {
     const { action, resource } = this;
     if (action.wildcards > 1) steps.charge(globSteps(characters(request.action), action.length));
     if (!action.matches(request.action)) return false;
-    if (!this.fits(request.resource, steps)) return false;
+    if (!this.fits(request, steps)) return false;
     return this.condition === null || holds(this.condition, scope, steps) === true;
   }
 
-  fits(wanted, steps) {
+  fits(request, steps) {
     const { resource } = this;
+    const wanted = request.resource;
     if (resource === null || wanted === null) return resource === null && wanted === null;
     if (!(resource instanceof Pattern)) return resource.literal === wanted;
-    if (!isPlainForm(wanted)) return false;
+    if (!request.isPlain()) return false;
     if (resource.wildcards > 1) steps.charge(globSteps(characters(wanted), resource.length));
     return resource.matches(wanted);
   }

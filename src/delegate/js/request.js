@@ -4,6 +4,7 @@ import { characters, compareText, concat, hasLoneSurrogate, hex, utf8 } from "./
 import { encode } from "./cbor.js";
 import * as limits from "./limits.js";
 import { isPlain } from "./names.js";
+import { isPlainForm } from "./patterns.js";
 import { refuse } from "./refusal.js";
 import { sha256 } from "./sha256.js";
 
@@ -13,6 +14,8 @@ const SPACES = /[\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/;
 const wrong = (message) => refuse("malformed", message);
 
 export class Request {
+  #isPlain = null;
+
   constructor(action, resource = null, args = new Map()) {
     if (typeof action !== "string" || action === "") wrong("no action");
     if (characters(action) > limits.ACTION_CHARACTERS) refuse("limit_exceeded", "an action is too long");
@@ -29,6 +32,12 @@ export class Request {
     if (encoding.length > limits.REQUEST_BYTES) refuse("limit_exceeded", "a request is too large");
     this.digest = sha256(concat(PURPOSE, encoding));
     Object.freeze(this);
+  }
+
+  // Is the resource in plain form? Found out once, however many capabilities ask.
+  isPlain() {
+    this.#isPlain ??= isPlainForm(this.resource);
+    return this.#isPlain;
   }
 
   describe() {
