@@ -112,6 +112,7 @@ def _is_zone(name: str) -> bool:
 def test_every_zone_of_the_list_is_taken() -> None:
     """The list is sorted, none twice, and the tz database that is installed has each."""
     assert sorted(set(ZONES)) == ZONES
+    assert timestamps._zone_names() == set(ZONES)
     assert all(_is_zone(name) for name in ZONES)
 
 
