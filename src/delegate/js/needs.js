@@ -12,9 +12,9 @@ import { NEED_NAMES, decodeExpression } from "./tree.js";
 const wrong = (message) => refuse("malformed", message);
 const isBytes = (value, size) => value instanceof Uint8Array && value.length === size;
 
-const ENTRIES = ["by", "if", "of", "age", "each"];
+const ENTRIES = ["by", "if", "of", "age", "standing"];
 
-// The claim `need`: a list of { by: [thumbprint in hex], condition, of, age, each }.
+// The claim `need`: a list of { by: [thumbprint in hex], condition, of, age, standing }.
 export function decodeNeeds(bytes) {
   const items = decode(bytes);
   if (!Array.isArray(items) || !items.length) wrong("no list of needs");
@@ -25,7 +25,7 @@ export function decodeNeeds(bytes) {
 function decodeNeed(item) {
   if (!(item instanceof Map)) wrong("no need");
   for (const key of item.keys()) if (!ENTRIES.includes(key)) refuse("unknown_claim", "an entry that needs do not have");
-  const [by, condition, of, age = null, each = false] = ENTRIES.map((name) => item.get(name));
+  const [by, condition, of, age = null, standing = false] = ENTRIES.map((name) => item.get(name));
   if (!Array.isArray(by) || !by.length) wrong("no keys");
   if (by.length > limits.NEED_KEYS) refuse("limit_exceeded", "too many keys");
   if (!by.every((key) => isBytes(key, 32))) wrong("no thumbprint");
@@ -35,8 +35,8 @@ function decodeNeed(item) {
   if (condition === undefined) wrong("no condition");
   if (typeof of !== "bigint" || of < 1n || of > BigInt(by.length)) wrong("no number of keys");
   if (item.has("age") && !(isTime(age) && age >= 1n)) wrong("no age");
-  if (item.has("each") && each !== true) wrong("`each` is true or absent");
-  return { by: by.map(hex), condition: decodeExpression(condition, NEED_NAMES), of: Number(of), age, each };
+  if (item.has("standing") && standing !== true) wrong("`standing` is true or absent");
+  return { by: by.map(hex), condition: decodeExpression(condition, NEED_NAMES), of: Number(of), age, standing };
 }
 
 // --- discharges ---
@@ -153,7 +153,7 @@ function checkAgainst(one, { chain, now, leeway, revocations, revokers, request 
   const tooOld = need?.age !== null && need?.age !== undefined && now - one.issued > need.age;
   const ahead = one.issued > now + leeway;
   if (now >= one.expires || ahead || tooOld) refuse("discharge_expired", "over, too old, or from the future", hop);
-  if (need?.each && (one.req === null || one.last === null)) refuse("discharge_mismatch", "not for one request", hop);
+  if (need && !need.standing && (one.req === null || one.last === null)) refuse("discharge_mismatch", "not for one request", hop);
   if (one.req !== null && !sameBytes(one.req, request.digest)) refuse("discharge_mismatch", "for another request", hop);
   const last = chain.blocks[chain.blocks.length - 1].id;
   if (one.last !== null && hex(one.last) !== last) refuse("discharge_mismatch", "for another chain", hop);

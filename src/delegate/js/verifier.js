@@ -136,8 +136,8 @@ export class Verifier {
     const ids = [{ id: proof.id, issued: proof.issued, until: proof.issued + this.proofWindow + this.leeway, hop: last }];
     const expires = chain.blocks.map(({ claims }) => claims.exp).filter((exp) => exp !== undefined);
     for (const one of discharges) {
+      if (one.req === null) continue;
       const need = chain.blocks[one.hop].needs[Number(one.need)];
-      if (!need.each) continue;
       const ends = [...expires, one.expires, ...(need.age === null ? [] : [one.issued + need.age])];
       ids.push({ id: one.id, issued: one.issued, until: ends.reduce((a, b) => (a < b ? a : b)), hop: one.hop });
     }
