@@ -5,12 +5,15 @@
 //   regex     [pattern, text]
 //   decide    a vector of `spec/vectors`, as JSON
 //   list      a revocation list, as vectors have it
+//   text      ["url", method, URL], ["target", method, origin, target] or ["capability", text, as it travels or null]
 //   signature [key as COSE_Key, signature, message], in base16
 
 import { createInterface } from "node:readline";
 
 import { hex, unhex, utf8 } from "../../src/delegate/js/bytes.js";
+import { decodeCapabilities, parseCapability } from "../../src/delegate/js/capabilities.js";
 import { decode } from "../../src/delegate/js/cbor.js";
+import { requestOfTarget, requestOfUrl } from "../../src/delegate/js/http.js";
 import { parseJson } from "../../src/delegate/js/json.js";
 import { evaluate } from "../../src/delegate/js/evaluate.js";
 import { keyFromCose, signatureHolds } from "../../src/delegate/js/keys.js";
@@ -129,7 +132,23 @@ async function list(given) {
   }
 }
 
-const kinds = { language, regex, decide, list, signature };
+function text([what, ...given]) {
+  try {
+    if (what === "url") return requestOfUrl(...given).describe();
+    if (what === "target") return requestOfTarget(...given).describe();
+    const [written, wire] = given;
+    const capability = parseCapability(written);
+    if (wire === null) return "accept";
+    const [same] = decodeCapabilities(unhex(wire));
+    const again = parseCapability(String(capability));
+    return flat(capability) === flat(same) && flat(again) === flat(same) ? "accept" : `another capability: ${capability}`;
+  } catch (error) {
+    if (error instanceof Refusal) return error.reason;
+    throw error;
+  }
+}
+
+const kinds = { language, regex, decide, list, signature, text };
 
 for await (const line of createInterface({ input: process.stdin })) {
   const [name, cases] = JSON.parse(line);

@@ -1,6 +1,6 @@
-"""Compare the two implementations: conditions, step limits, regular expressions, presentations, lists.
+"""Compare the two implementations: conditions, step limits, regular expressions, presentations, lists, texts.
 
-    python -m tests.campaigns.javascript --language 1000000 --regex 100000 --presentations 100000 --lists 20000 --seed 1
+    python -m tests.campaigns.javascript --language 1000000 --presentations 100000 --regex 100000 --seed 1
 
 A process of Node answers for `src/delegate/js` (`javascript.mjs`). Everything random follows from the seed. Prints how
 many agreed on what, and every disagreement that `_any_may_be_given` does not account for; exits 1 if there is one.
@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, Self, TypeAlias
 
 import cbor2
 
-from delegate import DelegateError, Identity, Request, RevocationList, RevokedBlock, RevokedKey
+from delegate import Capability, DelegateError, Identity, Request, RevocationList, RevokedBlock, RevokedKey
 from delegate.core.chain.binding import block_aad, proof_aad
 from delegate.core.evaluator import regex
 from delegate.core.evaluator.compiler import compile_wire
@@ -581,6 +581,33 @@ def list_cases(rng: random.Random) -> Iterator[Case]:
         yield said.split(maxsplit=1)[0], source if isinstance(source, str) else f"hex:{source.hex()}", said
 
 
+def text_cases(rng: random.Random) -> Iterator[Case]:
+    """URLs and targets of HTTP requests, and capabilities as text, of pieces that mean something there."""
+    while True:
+        asked: list[object]
+        pick = rng.random()
+        try:
+            if pick < 0.7:
+                rest = "".join(rng.choices(_POOLS["url_pieces"], k=rng.randrange(7)))
+                path = rng.choice(("", "/", "/")) + rest
+                origin = rng.choice(_POOLS["origins"]) if rng.random() < 0.5 else "https://h"
+                method = rng.choice(("GET", "GET", "GET", "pOst", "M-SEARCH", "", "A B", "Gé", "x" * 300))
+                if pick < 0.4:
+                    asked = ["url", method, origin + path]
+                    said = Request.http(method, origin + path).describe()
+                else:
+                    asked = ["target", method, origin, path]
+                    said = Request.from_target(origin, method, path).describe()
+            else:
+                text = "".join(rng.choices(_POOLS["capability_pieces"], k=rng.randrange(1, 9)))
+                asked = ["capability", text, None]
+                asked[2] = cbor2.dumps([Capability.parse(text).to_wire()], canonical=True).hex()
+                said = "accept"
+        except (DelegateError, ValueError) as error:
+            said = str(error.reason) if isinstance(error, DelegateError) else "malformed"
+        yield f"{asked[0]} {'accept' if said[0] == '[' else said}", asked, said
+
+
 def _authorized(vector: vectors.Vector) -> object:
     return vector.verifier().authorize(vector.source, vector.request, **vector.facts)
 
@@ -667,8 +694,10 @@ def compare(
             waiting = other.submit(javascript.answers, kind, [asked for _, asked, _ in batch])
 
 
-def run(language: int, regexes: int, presentations: int, lists: int, seed: int) -> tuple[Counts, list[Difference]]:
-    """All four comparisons."""
+def run(
+    language: int, regexes: int, presentations: int, lists: int, texts: int, seed: int
+) -> tuple[Counts, list[Difference]]:
+    """All comparisons."""
     counts = Counts()
     found: list[Difference] = []
     with Javascript() as javascript:
@@ -677,6 +706,7 @@ def run(language: int, regexes: int, presentations: int, lists: int, seed: int) 
             ("regex", regex_cases, regexes),
             ("decide", presentation_cases, presentations),
             ("list", list_cases, lists),
+            ("text", text_cases, texts),
         ):
             found += compare(javascript, kind, cases(seeded(seed)), count, counts)
     return counts, found
@@ -685,12 +715,12 @@ def run(language: int, regexes: int, presentations: int, lists: int, seed: int) 
 def main(arguments: list[str]) -> int:
     """Run the campaign; the exit status is 1 if there was a disagreement that nothing explains."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("language", "regex", "presentations", "lists"):
+    for name in ("language", "regex", "presentations", "lists", "texts"):
         parser.add_argument(f"--{name}", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
     started = time.monotonic()
-    counts, found = run(given.language, given.regex, given.presentations, given.lists, given.seed)
+    counts, found = run(given.language, given.regex, given.presentations, given.lists, given.texts, given.seed)
     for name, number in sorted(counts.items()):
         sys.stdout.write(f"{number:>9}  {name}\n")
     for each in found[:40]:

@@ -51,7 +51,7 @@ def test_all_vectors_agree(node: str) -> None:
 @pytest.mark.usefixtures("node")
 def test_a_slice_of_the_campaign_finds_no_difference() -> None:
     """Random conditions, step limits, regular expressions and presentations have one answer in both implementations."""
-    counts, found_differences = javascript.run(1_500, 1_500, 300, 60, seed=7)
+    counts, found_differences = javascript.run(1_500, 1_500, 300, 60, 1_500, seed=7)
     assert found_differences == []
     for word in (
         "language steps",

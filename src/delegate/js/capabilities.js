@@ -41,12 +41,13 @@ export class Capability {
 
   toString() {
     const { resource } = this;
-    const where = resource === null ? "" : resource instanceof Pattern ? ` ${printResource(resource.text)}` : ` exactly ${printResource(resource.literal)}`;
-    return this.action.text + where + (this.condition === null ? "" : ` if ${printCondition(this.condition)}`);
+    const words = [printWord(this.action.text)];
+    if (resource instanceof Pattern) words.push(printWord(resource.text));
+    else if (resource !== null) words.push("exactly", printWord(resource.literal));
+    if (this.condition !== null) words.push("if", printCondition(this.condition));
+    return words.join(" ");
   }
 }
-
-const printResource = (text) => (/^[^\s"(),]+$/.test(text) ? text : JSON.stringify(text));
 
 function pattern(text, separator) {
   if (typeof text !== "string" || text === "") wrong("no pattern");
@@ -87,6 +88,8 @@ export function decodeCaveats(bytes) {
 // `action(names) resource if condition`: the grammar of SPEC §6.7.
 const SPACE = "\\t\\n\\f\\r ";
 const BARE = `[^\\t-\\r\\x1c-\\x20"(),\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+`;
+const isBare = (text) => new RegExp(`^${BARE}$`).test(text) && text !== "if" && text !== "exactly";
+const printWord = (text) => (isBare(text) ? text : JSON.stringify(text));
 const WORD = new RegExp(`(${BARE}|"(?:[^"\\\\\\x00-\\x1f]|\\\\[^])*")`, "y");
 const OPENING = /\(/y;
 const CLOSING = /\)/y;

@@ -1,13 +1,13 @@
 // What a condition comes to, and the steps that it takes (SPEC §6.5).
 
-import { characters, concat, textOf, utf8 } from "./bytes.js";
+import { characters, concat } from "./bytes.js";
 import { globMatches, hostOf, netWithin, pathWithin, schemeOf } from "./places.js";
 import { matches } from "./matches.js";
-import { doubleFromText, doubleText, intFromText } from "./numbers.js";
-import { accessor, durationFromText, durationText, timestampFromText, timestampText } from "./times.js";
+import { toBool, toBytes, toDouble, toDuration, toInt, toText, toTimestamp } from "./conversions.js";
+import { accessor } from "./times.js";
 import * as tree from "./tree.js";
 import {
-  ConditionError, Duration, SECOND, Timestamp, equal, fail, inRange, kind, lesser, mapKey, order, per, sortedKeys,
+  ConditionError, Duration, Timestamp, equal, fail, inRange, kind, lesser, mapKey, order, per, sortedKeys,
 } from "./values.js"; // prettier-ignore
 
 // The value of a tree. `scope` is a Map of the names. Throws ConditionError, or OutOfSteps, which nothing absorbs.
@@ -236,10 +236,7 @@ class Evaluation {
       case tree.STRING:
         return toText(a, steps);
       case tree.BYTES:
-        if (a instanceof Uint8Array) return a;
-        if (typeof a !== "string") fail("no bytes");
-        steps.charge(per(characters(a), 64));
-        return utf8(a);
+        return toBytes(a, steps);
       case tree.BOOL:
         return toBool(a);
       case tree.TIMESTAMP:
@@ -365,87 +362,4 @@ function index(container, key) {
   if (typeof key !== "bigint" && !(typeof key === "number" && Number.isInteger(key))) fail("no index");
   if (key < 0 || key >= container.length) fail("an index out of range");
   return container[Number(key)];
-}
-
-function toInt(a, steps) {
-  switch (kind(a)) {
-    case "int":
-      return a;
-    case "bool":
-      return a ? 1n : 0n;
-    case "double": {
-      if (!(a > -(2 ** 63) && a < 2 ** 63)) fail("a double out of range");
-      return BigInt(Math.trunc(a));
-    }
-    case "string":
-      steps.charge(per(characters(a), 64));
-      return intFromText(a);
-    case "timestamp": {
-      const whole = a.nanoseconds / SECOND;
-      return a.nanoseconds % SECOND < 0n ? whole - 1n : whole;
-    }
-    default:
-      fail("no int");
-  }
-}
-
-function toDouble(a, steps) {
-  if (typeof a === "number") return a;
-  if (typeof a === "bigint") return Number(a);
-  if (typeof a !== "string") fail("no double");
-  steps.charge(per(characters(a), 64));
-  return doubleFromText(a);
-}
-
-function toText(a, steps) {
-  switch (kind(a)) {
-    case "string":
-      return a;
-    case "bool":
-      return String(a);
-    case "int":
-      return a.toString();
-    case "double":
-      steps.charge(4);
-      return doubleText(a);
-    case "bytes": {
-      steps.charge(per(a.length, 64));
-      const text = textOf(a);
-      return text === null ? fail("bytes that are not UTF-8") : text;
-    }
-    case "timestamp":
-      steps.charge(4);
-      return timestampText(a);
-    case "duration":
-      steps.charge(4);
-      return durationText(a);
-    default:
-      fail("no text of this type");
-  }
-}
-
-const TRUE_TEXTS = new Set(["1", "t", "T", "true", "TRUE", "True"]);
-const FALSE_TEXTS = new Set(["0", "f", "F", "false", "FALSE", "False"]);
-
-function toBool(a) {
-  if (typeof a === "boolean") return a;
-  if (TRUE_TEXTS.has(a)) return true;
-  return FALSE_TEXTS.has(a) ? false : fail("no bool");
-}
-
-function toTimestamp(a, steps) {
-  if (a instanceof Timestamp) return a;
-  if (typeof a === "bigint") return new Timestamp(a * SECOND);
-  if (typeof a !== "string") fail("no timestamp");
-  const count = characters(a);
-  steps.charge(4 + per(count, 4));
-  return timestampFromText(a, count);
-}
-
-function toDuration(a, steps) {
-  if (a instanceof Duration) return a;
-  if (typeof a !== "string") fail("no duration");
-  const count = characters(a);
-  steps.charge(4 + per(count, 4));
-  return durationFromText(a, count);
 }

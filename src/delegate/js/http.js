@@ -3,13 +3,13 @@
 import { textOf, utf8 } from "./bytes.js";
 import { isPlain } from "./names.js";
 import { ipv6Text, isMapped, readHost, readIPv6 } from "./places.js";
-import { Request } from "./request.js";
+import { Request, SPACES } from "./request.js";
 import { refuse } from "./refusal.js";
 
 const wrong = (message) => refuse("malformed", message);
 
 const METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const URL = /^([A-Za-z]+):\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?$/;
+const URL = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?$/;
 const PORTS = { http: "80", https: "443" };
 
 // What a service received: its own public origin, and the target of the request line.
@@ -20,11 +20,10 @@ export function requestOfTarget(method, origin, target) {
 
 export function requestOfUrl(method, url) {
   if (!METHOD.test(method)) wrong("no method");
-  if (/[\\ ]/.test(url) || !isPlain(url)) wrong("a character that no URL has");
+  if (url.includes("\\") || SPACES.test(url) || !isPlain(url)) wrong("a character that no URL has");
   const [, scheme, authority, path, query] = URL.exec(url) ?? wrong("no absolute URL");
   const lower = scheme.toLowerCase();
-  if (!Object.hasOwn(PORTS, lower)) wrong("another scheme");
-  const resource = `${lower}://${authorityOf(authority, PORTS[lower])}${pathOf(path)}`;
+  const resource = `${lower}://${authorityOf(authority, Object.hasOwn(PORTS, lower) ? PORTS[lower] : null)}${pathOf(path)}`;
   const args = query ? new Map([["query", queryOf(query)]]) : new Map();
   return new Request(`http.${method.toLowerCase()}`, resource, args);
 }

@@ -9,7 +9,7 @@ import { refuse } from "./refusal.js";
 import { sha256 } from "./sha256.js";
 
 const PURPOSE = utf8("delegate/1 request\0");
-const SPACES = /[\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/;
+export const SPACES = /[\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/;
 
 const wrong = (message) => refuse("malformed", message);
 
