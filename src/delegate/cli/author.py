@@ -22,11 +22,14 @@ from delegate.cli.options import (
     token_argument,
     unique,
 )
-from delegate.cli.output import Output
+from delegate.cli.output import Failure, Output
 from delegate.cli.sources import chain_only, read_identity, read_principal, read_request, read_token
+from delegate.cli.status import status_of
 from delegate.core.chain.claims import BEARER
 from delegate.core.chain.links import Link
 from delegate.core.chain.printable import shown
+from delegate.core.chain.request import Request
+from delegate.views.layout import escaped
 
 if TYPE_CHECKING:
     from delegate.authoring.discharge import Discharge
@@ -187,6 +190,7 @@ def seal(token: str | None, now: int | None, as_json: bool) -> None:  # noqa: FB
     help="A confirmation that approve or staple printed. May be repeated.",
 )
 @request_options
+@click.option("--anyway", is_flag=True, help="Prove even if the chain itself is sure to be refused.")
 @passphrase_options
 @now_option
 @json_option
@@ -195,33 +199,77 @@ def prove(
     key_file: str | None,
     audience: str,
     discharge_files: tuple[str, ...],
+    anyway: bool,  # noqa: FBT001
     prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
     **request_parts: Any,  # noqa: ANN401
 ) -> None:
-    """Prove that you hold a chain, for one request to one service."""
+    """Prove that you hold a chain, for one request to one service.
+
+    What follows from the chain itself is said first: no service takes a chain that has expired, or a request that the
+    chain does not permit.
+    """
     out = Output("prove", as_json=as_json)
     request = read_request(**request_parts)
     if request is None:
-        message = "say which request: --action files.read --resource /reports/q3.csv, or --request FILE"
+        message = "say which request: --action files.read --resource /reports/q3.csv, --http GET URL or --request FILE"
         raise click.UsageError(message)
     at = clock(now)
     held = chain_only(read_token(token, out))
     brought = _discharges(discharge_files)
     if isinstance(held, BearerToken):
         bearer = held
+        _say_first(out, held, request, audience, brought, at, anyway=anyway)
         presentation = _authored(lambda: bearer.prove(request, audience, discharges=brought, now=at))
     else:
         identity = read_identity(_needed(key_file), out, prompt=prompt, passphrase_file=passphrase_file)
         named = held
-        presentation = _authored(lambda: identity.prove(named, request, audience, discharges=brought, now=at))
+        draft = _authored(lambda: identity.draft_proof(named, request, audience, discharges=brought, now=at))
+        _say_first(out, held, request, audience, brought, at, anyway=anyway)
+        presentation = draft.assemble(identity.signer.sign(draft.to_sign))
     out.note(f"proof: {shown(request.action)} at {audience}, valid for about a minute")
+    out.note(f"request: {request.describe()}")
     out.result(
-        {"token": presentation.to_text(), "kind": "presentation", "audience": audience, "request": request.to_json()},
+        {
+            "token": presentation.to_text(),
+            "kind": "presentation",
+            "audience": audience,
+            "request": request.to_json(),
+            "request_text": request.describe(),
+        },
         [presentation.to_text()],
     )
+
+
+def _say_first(
+    out: Output,
+    held: Token | BearerToken,
+    request: Request,
+    audience: str,
+    brought: tuple[Discharge, ...],
+    at: int,
+    *,
+    anyway: bool,
+) -> None:
+    """Say what no service will overlook; raises Failure for it, unless the user wants the proof anyway."""
+    from delegate.explain.foreseen import foreseen, unmet_needs
+    from delegate.explain.hops import hops_of
+
+    said = [each.claimed for each in brought]
+    error = foreseen(held.link, request, audience, at, said)
+    if error is None:
+        needed = unmet_needs(held.link, said)
+        if needed:
+            out.note(f"{needed}; delegate ask writes what to send them")
+        return
+    where = "" if error.hop is None else f"{hops_of(held.link)[error.hop]}: "
+    line = escaped(f"{where}{error.detail} [{error.reason}]")
+    if not anyway:
+        out.note("no proof was made; to make one in spite of this, use --anyway")
+        raise Failure(status_of(error), line, reason=error.reason, hop=error.hop, detail=error.detail)
+    out.warn(f"this is sure to be refused: {line}")
 
 
 def _terms(narrowing: dict[str, Any], at: int) -> Narrowing:

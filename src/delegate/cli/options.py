@@ -143,6 +143,20 @@ request_options = combined(
         metavar="FILE",
         help="File with the whole request: JSON with action, resource and args.",
     ),
+    click.option(
+        "--http",
+        "http",
+        type=(str, str),
+        metavar="METHOD URL",
+        help="HTTP request, instead of --action and --resource: GET https://files.example.com/q3.csv.",
+    ),
+    click.option(
+        "--json-body",
+        "body_file",
+        type=FILE,
+        metavar="FILE",
+        help="File with the body of --http: a JSON object, whose members are the arguments.",
+    ),
 )
 narrowing_options = combined(
     click.option(

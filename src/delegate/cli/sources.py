@@ -209,6 +209,8 @@ def read_request(
     text_args: Iterable[tuple[str, object]],
     args_file: str | None,
     request_file: str | None,
+    http: tuple[str, str] | None,
+    body_file: str | None,
 ) -> Request | None:
     """Put together the request from its options; `None` where none was given.
 
@@ -217,26 +219,38 @@ def read_request(
         Failure: a file.
     """
     pairs = [*json_args, *text_args]
+    named = action is not None or resource is not None
     if request_file is not None:
-        if action is not None or resource is not None or pairs or args_file is not None:
-            message = "--request gives the whole request: leave out --action, --resource and arguments"
+        if named or pairs or args_file is not None or http is not None or body_file is not None:
+            message = "--request gives the whole request: leave out --action, --resource, --http and arguments"
             raise click.UsageError(message)
         content = read_file(request_file, _REQUEST_FILE_BYTES)
         try:
             return Request.from_json(content)
         except DelegateError as error:
             raise Failure(Status.USAGE, f"{shown(request_file)}: {error.detail}", reason=error.reason) from None
-    if action is None:
+    if http is not None and named:
+        message = "--http gives action and resource: leave out --action and --resource"
+        raise click.UsageError(message)
+    if http is None and body_file is not None:
+        message = "--json-body needs --http; for the arguments of any other request, use --args"
+        raise click.UsageError(message)
+    if body_file is not None and args_file is not None:
+        message = "give the arguments by --json-body or by --args, not by both"
+        raise click.UsageError(message)
+    if http is None and action is None:
         if resource is not None or pairs or args_file is not None:
-            message = "a request needs --action"
+            message = "a request needs --action or --http"
             raise click.UsageError(message)
         return None
     try:
-        values = _args_of_file(args_file)
+        values = _args_of_file(args_file if body_file is None else body_file)
         values.update(_distinct(pairs, values))
-        return Request(action, resource, values)
+        return Request.http(*http, values) if http is not None else Request(action or "", resource, values)
     except DelegateError as error:
         raise Failure(Status.USAGE, f"not a request: {error.detail}", reason=error.reason) from None
+    except ValueError as error:  # an argument called `query`, beside the URL's own
+        raise click.UsageError(shown(str(error))) from None
 
 
 def _args_of_file(path: str | None) -> dict[str, Any]:
@@ -255,7 +269,7 @@ def _distinct(pairs: Iterable[tuple[str, object]], already: dict[str, Any]) -> d
     values = unique(pairs, "--arg")
     twice = sorted(values.keys() & already.keys())
     if twice:
-        message = f"--arg gives `{shown(twice[0])}`, and so does --args"
+        message = f"--arg gives `{shown(twice[0])}`, and so does the file with arguments"
         raise click.UsageError(message)
     return values
 
