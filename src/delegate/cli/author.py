@@ -29,7 +29,6 @@ from delegate.core.chain.claims import BEARER
 from delegate.core.chain.links import Link
 from delegate.core.chain.printable import shown
 from delegate.core.chain.request import Request
-from delegate.views.layout import escaped
 
 if TYPE_CHECKING:
     from delegate.authoring.discharge import Discharge
@@ -255,7 +254,6 @@ def _say_first(
 ) -> None:
     """Say what no service will overlook; raises Failure for it, unless the user wants the proof anyway."""
     from delegate.explain.foreseen import foreseen, unmet_needs
-    from delegate.explain.hops import hops_of
 
     said = [each.claimed for each in brought]
     error = foreseen(held.link, request, audience, at, said)
@@ -264,6 +262,9 @@ def _say_first(
         if needed:
             out.note(f"{needed}; delegate ask writes what to send them")
         return
+    from delegate.explain.hops import hops_of
+    from delegate.views.layout import escaped
+
     where = "" if error.hop is None else f"{hops_of(held.link)[error.hop]}: "
     line = escaped(f"{where}{error.detail} [{error.reason}]")
     if not anyway:

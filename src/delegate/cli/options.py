@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from delegate.language.capability import Capability
     from delegate.language.conditions import Caveat
 
-DATA_VARIABLE: Final = "DELEGATE_DATA"
-
 R = TypeVar("R")
 T = TypeVar("T")
 
@@ -104,7 +102,7 @@ journal_option = click.option(
     "--journal/--no-journal",
     "noted",
     default=True,
-    help=f"Note this in the journal that delegate list shows, without the token. {DATA_VARIABLE} moves the journal.",
+    help="Note this in the journal that delegate list shows, without the token. DELEGATE_DATA moves the journal.",
 )
 now_option = click.option(
     "--now", type=moment, metavar="TIME", help="Use this as the current time: 2026-12-01T12:00Z, or Unix seconds."
