@@ -21,6 +21,8 @@ from delegate.cli.options import (
     example,
     journal_option,
     json_option,
+    key_option,
+    lazily,
     moment,
     now_option,
     passphrase_options,
@@ -74,14 +76,14 @@ class Party(NamedTuple):
         "delegate revoke --principal agent:worker --key alice.key --list revoked.dlgr",
     )
 )
-@click.argument("what", metavar="[ID|TOKEN]", required=False)
+@click.argument("what", metavar="[ID|TOKEN]", required=False, shell_complete=lazily("complete_ids"))
 @click.option(
     "--hop",
     type=click.IntRange(min=0),
     metavar="N",
     help="Which block of TOKEN. Default: the first that the key signed.",
 )
-@click.option("--key", "key_file", type=FILE, required=True, metavar="FILE", help="Private key that revokes.")
+@key_option("Private key that revokes.")
 @click.option(
     "--list", "list_file", type=FILE, required=True, metavar="FILE", help="This key's list; made if there is none yet."
 )
@@ -106,7 +108,7 @@ class Party(NamedTuple):
 def revoke(
     what: str | None,
     hop: int | None,
-    key_file: str,
+    key_file: str | None,
     list_file: str,
     holder_file: str | None,
     principal: str | None,

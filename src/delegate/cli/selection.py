@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import click
 
-from delegate.cli.options import combined
+from delegate.cli.options import combined, lazily
 from delegate.core.chain.printable import shown
 from delegate.journal.entries import Entry
 
@@ -17,13 +17,33 @@ THUMBPRINT_DIGITS: Final = 64
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 
 selection_options = combined(
-    click.option("--principal", "principal", metavar="NAME", help="Only what this principal holds: agent:worker."),
-    click.option("--tenant", "tenant", metavar="TENANT", help="Only what is for this tenant."),
     click.option(
-        "--originator", "originator", metavar="NAME", help="Only what carries the authority of NAME: user:alice@…"
+        "--principal",
+        "principal",
+        shell_complete=lazily("complete_principals"),
+        metavar="NAME",
+        help="Only what this principal holds: agent:worker.",
     ),
     click.option(
-        "--thumbprint", "thumbprint", metavar="HEX", help="Only what the key with this thumbprint, or beginning, holds."
+        "--tenant",
+        "tenant",
+        shell_complete=lazily("complete_tenants"),
+        metavar="TENANT",
+        help="Only what is for this tenant.",
+    ),
+    click.option(
+        "--originator",
+        "originator",
+        shell_complete=lazily("complete_originators"),
+        metavar="NAME",
+        help="Only what carries the authority of NAME: user:alice@…",
+    ),
+    click.option(
+        "--thumbprint",
+        "thumbprint",
+        shell_complete=lazily("complete_thumbprints"),
+        metavar="HEX",
+        help="Only what the key with this thumbprint, or beginning, holds.",
     ),
 )
 
