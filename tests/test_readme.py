@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from delegate import Denied, Identity, StateError
+import delegate
+from delegate import Holder, Identity, StateError
 from delegate.state import connect
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -28,29 +29,65 @@ def _plain() -> list[str]:
     return [body for language, body in BLOCKS if not language]
 
 
-def test_the_first_python_allows_one_request_and_ends_in_the_refusal_that_is_shown() -> None:
-    """The dozen lines of the first screen: what is printed, and the last line of the traceback."""
-    shown = _plain()[0].splitlines()
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), pytest.raises(Denied) as refusal:
-        exec(_python()[0], {})  # noqa: S102 - the README's own code
-    assert printed.getvalue().splitlines() == shown[:1]
-    assert shown[-1] == f"delegate.errors.Denied: {refusal.value}"
-
-
-def test_the_rest_of_the_python_runs_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each later block builds on the ones before; what they print is what is shown below them."""
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the key files that the README's first commands make."""
+    for name in ("user:alice@example.com", "agent:planner", "agent:worker"):
+        Identity.generate(name).save(tmp_path / f"{re.split('[:@]', name)[1]}.key")
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
+    return tmp_path
+
+
+def _printed(code: str) -> str:
+    """What code prints, run by itself."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        with contextlib.suppress(Denied):
-            exec(_python()[0], names)  # noqa: S102
-        printed.truncate(0)
-        printed.seek(0)
-        for block in _python()[1:]:
-            exec(block, names)  # noqa: S102
-    assert printed.getvalue() == "".join(_plain()[1:])
+        exec(code, {})  # noqa: S102 - the README's own code
+    return printed.getvalue()
+
+
+def test_the_first_python_allows_one_request_and_refuses_the_next(keys: Path) -> None:
+    """The lines of the first screen, with keys from files."""
+    del keys
+    assert _printed(_python()[0]) == _plain()[0]
+    assert _plain()[0].startswith("allowed\nrefused at hop 1: ")
+
+
+def test_all_of_the_python_runs_pasted_into_one_file(keys: Path) -> None:
+    """One after the other, with nothing between: what they print is what is shown below them."""
+    del keys
+    assert _printed("\n".join(_python())) == "".join(_plain())
+
+
+def test_an_http_request_is_allowed_before_one_is_refused() -> None:
+    """A newcomer sees first how it goes well."""
+    (shown,) = [body for body in _plain() if body.startswith("200 allowed\n")]
+    assert shown.splitlines()[1].startswith("401 proof_wrong_request")
+
+
+def test_every_constraint_is_listed() -> None:
+    """The table has each function that makes one."""
+    from delegate.language import constraints
+
+    made = {
+        name for name in vars(constraints)
+        if name in delegate.__all__ and getattr(delegate, name) is getattr(constraints, name) and name != "Constraint"
+    }  # fmt: skip
+    table = README[README.index("| constraint in") :].partition("\n\n")[0]
+    assert made == set(re.findall(r"`?(\w+)\(", table))
+
+
+def test_the_rule_of_hops_is_the_true_one() -> None:
+    """None for mint and spawn unless told; what is left for attenuate, cut, and counted only where the key changes."""
+    alice, planner, worker = (Identity.generate(name) for name in ("user:alice@example.com", "agent:p", "agent:w"))
+    assert alice.mint(to=planner.principal, can="a", ttl="1h").link.hops_left == 0
+    token = alice.mint(to=planner.principal, can="a", ttl="1h", hops=3)
+    assert token.link.hops_left == 3
+    assert planner.attenuate(token, to=worker.principal).link.hops_left == 2
+    assert planner.attenuate(token, to=worker.principal, hops=9).link.hops_left == 2
+    assert planner.attenuate(token, to=worker.principal, hops=1).link.hops_left == 1
+    assert planner.attenuate(token, ttl="5m").link.hops_left == 3
+    assert Holder(planner, token).spawn("agent:child").token.link.hops_left == 0
 
 
 def test_comments_beside_capabilities_are_how_they_print() -> None:
@@ -66,11 +103,6 @@ def test_comments_beside_capabilities_are_how_they_print() -> None:
 
 def test_the_commands_do_what_is_shown(tmp_path: Path) -> None:
     """All of them in a row, with real files and a real pipe: what they print, and their exit statuses."""
-    for name in ("user:alice@example.com", "agent:planner", "agent:worker"):
-        stem = re.split(r"[:@]", name)[1]
-        identity = Identity.generate(name)
-        identity.save(tmp_path / f"{stem}.key")
-        identity.principal.save(tmp_path / f"{stem}.pub")
     lines = [
         line
         for language, body in BLOCKS
@@ -84,7 +116,7 @@ def test_the_commands_do_what_is_shown(tmp_path: Path) -> None:
     for command in commands:
         here = f"{shlex.quote(sys.executable)} -m delegate"
         result = subprocess.run(  # noqa: S602 - the README's own commands
-            re.sub(r"\bdelegate (?=mint|attenuate|prove|verify|revoke)", f"{here} ", command),
+            re.sub(r"\bdelegate (?=key|mint|attenuate|prove|verify|revoke)", f"{here} ", command),
             shell=True,
             cwd=tmp_path,
             env={**os.environ, "NO_COLOR": "1"},
@@ -93,9 +125,11 @@ def test_the_commands_do_what_is_shown(tmp_path: Path) -> None:
             check=False,
         )
         statuses.append(result.returncode)
-        said += [line for line in (result.stdout + result.stderr).splitlines() if line.startswith("refused")]
+        said += [
+            line for line in (result.stdout + result.stderr).splitlines() if line.startswith(("refused", "ALLOWED"))
+        ]
     assert said == [line for line in lines if not line.startswith("$ ")]
-    assert statuses == [0, 0, 1, 0, 1]
+    assert statuses == [0, 0, 0, 0, 0, 0, 0, 1, 0, 1]
 
 
 def test_every_url_of_a_state_is_one_that_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,14 +153,15 @@ def test_signing_loads_no_verifier_no_store_and_no_second_cryptographic_library(
     token = ALICE.mint(to=AGENT.principal, can="files.read /**", ttl="1h")
     Path("agent.token").write_text(token.to_text())
     mint = ("mint", "--key", "alice.key", "--to", "agent.pub", "--can", "files.read /**", "--ttl", "1h")
-    prove = ("prove", "agent.token", "--key", "agent.key", "--audience", "files", "--action", "a", "--resource", "/b")
+    request = ("--action", "files.read", "--resource", "/b")
+    prove = ("prove", "agent.token", "--key", "agent.key", "--audience", "files", *request)
     found = {command[0]: loaded(run(*command), before="import click") for command in (mint, prove)}
     for names in found.values():
         assert not heavy(names) & {"asyncio", "cryptography", "nacl.bindings", "secrets", "sqlite3"}
     rooms = {command: {name.split(".")[1] for name in ours(names) if "." in name} for command, names in found.items()}
     own = {"analysis", "authoring", "cli", "core", "explain", "language"}
     own |= {"errors", "faces", "frozen", "limits", "regular"}
-    assert rooms == {"mint": {*own, "views", "state"}, "prove": own}
+    assert rooms == {"mint": {*own, "views", "state", "journal"}, "prove": own}
     of_state = {name for name in ours(found["mint"]) if name.startswith("delegate.state.")}
     assert of_state == {"delegate.state.own_file"}  # how the journal is opened
 

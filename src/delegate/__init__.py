@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from delegate.explain.hops import Hop
     from delegate.explain.unverified import UnverifiedToken
     from delegate.holder import Holder
+    from delegate.journal.file import Journal
     from delegate.language.capability import Capability, can, exactly
     from delegate.language.conditions import Caveat, when
     from delegate.language.constraints import (
@@ -84,6 +85,7 @@ else:
         ),
         "explain.hops": ("Hop",),
         "explain.unverified": ("UnverifiedToken",),
+        "journal.file": ("Journal",),
         "language.capability": ("Capability", "can", "exactly"),
         "language.conditions": ("Caveat", "when"),
         "language.constraints": (
@@ -119,6 +121,7 @@ __all__ = [
     "Holder",
     "Hop",
     "Identity",
+    "Journal",
     "Limits",
     "MemoryReplay",
     "Need",

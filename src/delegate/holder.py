@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Unpack
 from delegate.authoring.ask import Ask, asks
 from delegate.authoring.discharge import Discharges
 from delegate.authoring.identity import Identity
+from delegate.authoring.noting import Notes
 from delegate.authoring.signers import Ed25519Signer
 from delegate.authoring.terms import Narrowing, telling
 from delegate.authoring.token import Presentation, Token
@@ -143,9 +144,10 @@ class Holder:
     def spawn(self, name: str, **terms: Unpack[Narrowing]) -> Holder:
         """Make a sub-agent: a new key under `name`, and this chain narrowed and handed to it.
 
-        `hops` is 0 unless said otherwise: a spawned agent does not hand on. Errors are those of `Identity.attenuate`.
+        `hops` is 0 unless said otherwise: a spawned agent does not hand on. What notes for this identity notes for the
+        new one too. Errors are those of `Identity.attenuate`.
         """
-        child = Identity.generate(name)
+        child = Identity.generate(name, journal=self.identity.journal)
         if terms.get("hops") is None:
             terms["hops"] = 0
         return Holder(child, self.attenuate(to=child.principal, **terms))
@@ -166,13 +168,14 @@ class Holder:
         }
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> Holder:
+    def from_env(cls, environ: Mapping[str, str] | None = None, *, journal: Notes | None = None) -> Holder:
         """Take what `to_env` gave out of the environment: what is started later does not inherit the key.
 
         Args:
             environ: `None`: this process's own environment. Both variables are removed from a mapping that can be
                 changed, whatever comes of them; of another they are only read. What the system shows of a process as it
                 was started (`/proc/PID/environ`) it shows still, to the same user.
+            journal: where the identity notes what it hands out, as for `Identity`.
 
         Raises:
             TokenError: MALFORMED: a variable is missing or is not what it should be.
@@ -183,11 +186,19 @@ class Holder:
         if isinstance(given, MutableMapping):
             given.pop(KEY_VARIABLE, None)
             given.pop(TOKEN_VARIABLE, None)
-        name, _, seed = (said or "").partition(" ")
-        if not seed or text is None:
+        if " " not in (said or "") or text is None:
             raise TokenError(Reason.MALFORMED, f"{TOKEN_VARIABLE} and {KEY_VARIABLE} must both be set")
-        try:
-            identity = Identity.from_seed(name, from_base64url(seed))
-        except (TokenError, ValueError):
-            raise TokenError(Reason.MALFORMED, f"{KEY_VARIABLE} is not a name and a key") from None
-        return cls(identity, Token.parse(text))
+        return cls(identity_of(said or "", journal=journal), Token.parse(text))
+
+
+def identity_of(said: str, *, journal: Notes | None = None) -> Identity:
+    """Read what `Holder.to_env` puts into `DELEGATE_KEY`: a name, a blank and the key.
+
+    Raises:
+        TokenError: MALFORMED: it is not that.
+    """
+    name, _, seed = said.partition(" ")
+    try:
+        return Identity.from_seed(name, from_base64url(seed), journal=journal)
+    except (TokenError, ValueError):
+        raise TokenError(Reason.MALFORMED, f"{KEY_VARIABLE} is not a name and a key") from None

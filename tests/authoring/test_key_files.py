@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delegate.authoring import key_files
+from delegate.authoring.der import items
 from delegate.authoring.key_files import is_private, load_private, needs_passphrase, save_private
 from delegate.authoring.signers import Ed25519Signer, Esp256Signer
 from delegate.core.keys.names import check_name, is_name
@@ -167,6 +168,69 @@ def test_a_private_file_with_other_line_ends(tmp_path: Path) -> None:
     path = tmp_path / "planner.key"
     path.write_bytes(b"principal: agent:planner\r\n" + SIGNER.to_pem().replace(b"\n", b"\r\n"))
     assert load_private(path)[1].public_key == SIGNER.public_key
+
+
+CURDLE = """\
+MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
+oB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrB
+Z9w7lshQhqowtrbLDFw4rXAxZuE=
+"""  # RFC 8410 §10.3: version 2, with an attribute and the public key
+
+
+def _plain(path: Path, body: str) -> None:
+    """Write a key file around the base64 of a PEM."""
+    path.write_text(
+        f"principal: agent:planner\n-----BEGIN PRIVATE KEY-----\n{body}-----END PRIVATE KEY-----\n", "ascii"
+    )
+
+
+def _second(signer: Ed25519Signer | Esp256Signer, public: bytes | None, attributes: bytes = b"") -> str:
+    """The same key in version 2 of PKCS#8, as base64; `public` stands in it as the public key."""
+    lines = signer.to_pem().decode().splitlines()
+    _, body = items(b64decode("".join(lines[1:-1])))[0]
+    rest = b"".join(_wrapped(tag, content) for tag, content in items(body)[1:])
+    behind = b"" if public is None else _wrapped(0x81, b"\0" + public)
+    return b64encode(_wrapped(0x30, b"\2\1\1", rest, attributes, behind)).decode() + "\n"
+
+
+def test_the_second_version_of_pkcs8(tmp_path: Path) -> None:
+    """With and without attributes and public key, Ed25519 and P-256: what other tools write today."""
+    path = tmp_path / "planner.key"
+    _plain(path, CURDLE)
+    assert load_private(path)[1].public_key.raw.hex() == (
+        "19bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1"
+    )
+    point = Esp256Signer.from_scalar(SEED)
+    for signer, public in ((SIGNER, SIGNER.public_key.raw), (point, b"\4" + point.public_key.raw)):
+        for attributes in (b"", _wrapped(0xA0, _wrapped(0x30))):
+            for beside in (public, None):
+                _plain(path, _second(signer, beside, attributes))
+                assert load_private(path)[1].public_key == signer.public_key
+
+
+def test_a_second_version_that_does_not_hold(tmp_path: Path) -> None:
+    """Another's public key beside the private one, another version, something behind: damaged, every one."""
+    path = tmp_path / "planner.key"
+    _plain(path, _second(SIGNER, SIGNER.public_key.raw))
+    right = b64decode(_second(SIGNER, SIGNER.public_key.raw))
+    other = Ed25519Signer.generate().public_key.raw
+    for body in (
+        _second(SIGNER, other),
+        _second(SIGNER, SIGNER.public_key.raw[:-1]),
+        _second(SIGNER, b""),
+        _second(SIGNER, SIGNER.public_key.raw, _wrapped(0xA1, b"")),
+        b64encode(right.replace(b"\2\1\1", b"\2\1\2", 1)).decode() + "\n",
+        b64encode(right + b"\0").decode() + "\n",
+        b64encode(right[:-1]).decode() + "\n",
+        b64encode(right.replace(b"\x81\x21\0", b"\x81\x21\1", 1)).decode() + "\n",
+        "AAAA\n",
+        "MAA=\n",
+        "MA==\n",
+        "A\n",
+    ):
+        _plain(path, body)
+        with pytest.raises(TokenError, match="the key file is damaged"):
+            load_private(path)
 
 
 def test_a_passphrase_that_is_not_needed_does_no_harm(tmp_path: Path) -> None:

@@ -125,7 +125,14 @@ def proven(story: Desk) -> Prove:
 
     def prove(resource: str, **args: object) -> str:
         return story.make(
-            "x.proof", "prove", "summarizer.token", "--key", "summarizer.key", *HERE, *asking(resource, **args)
+            "x.proof",
+            "prove",
+            "summarizer.token",
+            "--key",
+            "summarizer.key",
+            "--anyway",
+            *HERE,
+            *asking(resource, **args),
         )
 
     return prove

@@ -129,7 +129,7 @@ def test_inspect_diff_as_json(five: Desk) -> None:
 def test_verify_explain(five: Desk) -> None:
     """Refused by hop 3, and every hop says so for itself, with the values that it read; the buyer could grant it."""
     request = ("--action", "pay", "--arg", "amount=300", "--arg", "currency=USD")
-    proof = five.run("prove", "4.token", "--key", "clerk.key", *SHOP, *request, now=LATER)
+    proof = five.run("prove", "4.token", "--key", "clerk.key", "--anyway", *SHOP, *request, now=LATER)
     asking = ("verify", "-", "--root", "alice.pub", *SHOP, *request)
     ran = five.run(*asking, "--explain", stdin=proof.out.encode(), now=LATER)
     assert ran.status == 1
@@ -161,7 +161,7 @@ def test_verify_explain(five: Desk) -> None:
 def test_an_argument_too_many(five: Desk) -> None:
     """A list of arguments names the one that it does not have; hops that close nothing have nothing against it."""
     request = ("--action", "pay", "--arg", "amount=100", "--arg", "currency=EUR", "--arg", "evil=1")
-    proof = five.run("prove", "4.token", "--key", "clerk.key", *SHOP, *request, now=LATER)
+    proof = five.run("prove", "4.token", "--key", "clerk.key", "--anyway", *SHOP, *request, now=LATER)
     asking = ("verify", "-", "--root", "alice.pub", *SHOP, *request)
     ran = five.run(*asking, "--explain", stdin=proof.out.encode(), now=LATER)
     assert ran.status == 1

@@ -13,7 +13,8 @@ import pytest
 
 from delegate import Identity, RevokedBlock, RevokedKey, Token
 from delegate.cli import journal
-from delegate.cli.journal import Entry, entry_of, is_revoked, signed_blocks
+from delegate.journal.entries import Entry, entry_of, is_revoked, signed_blocks
+from delegate.journal.file import Journal, append_line
 from delegate.limits import TIME_MAX
 from tests.cli.conftest import HAND_ON, HERE, MINT, Desk
 
@@ -55,6 +56,8 @@ def test_each_hand_over_leaves_one_line(story: Desk) -> None:
         "until": NOON + 7200,
         "why": "",
         "made": NOON,
+        "for": "user:alice@example.com",
+        "tenant": "",
         "above": [[first["id"], ALICE.public_key.thumbprint.hex()]],
     }
     assert (first["why"], first["until"], first["above"]) == ("quarterly report", NOON + 8 * 3600, [])
@@ -113,11 +116,28 @@ def test_a_full_disk_is_a_warning(desk: Desk) -> None:
     assert "warning: the journal could not be written: " in ran.err
 
 
+def test_a_user_without_a_home_gets_the_token_and_a_warning(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container: no HOME, and a number that no name belongs to. A list says where else to look."""
+
+    def unknown(number: int) -> object:
+        raise KeyError(number)
+
+    for name in ("DELEGATE_DATA", "HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    ran = desk.run(*MINT)
+    assert (ran.status, ran.out[:5]) == (0, "dlgt_")
+    words = "this user has no home folder; DELEGATE_DATA names another\n"
+    assert f"warning: the journal could not be written: {words}" in ran.err
+    ran = desk.run("list")
+    assert (ran.status, ran.err) == (5, f"error: the journal: {words}")
+
+
 def test_half_a_line_is_a_warning_and_is_skipped_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk took a part of it: the next line is whole, and only the part is lost."""
     path = desk.folder / "data" / "journal.jsonl"
     with monkeypatch.context() as patch:
-        patch.setattr("delegate.cli.journal.os.fdopen", lambda handle, *_, **__: _Short(handle))
+        patch.setattr("delegate.journal.file.os.fdopen", lambda handle, *_, **__: _Short(handle))
         ran = desk.run(*MINT)
     assert (ran.status, ran.out[:5]) == (0, "dlgt_")
     assert "no space left on device" in ran.err
@@ -142,9 +162,9 @@ def test_the_journal_is_in_the_user_s_data_folder(desk: Desk, monkeypatch: pytes
     monkeypatch.delenv("DELEGATE_DATA")
     monkeypatch.setenv("XDG_DATA_HOME", str(desk.folder / "share"))
     monkeypatch.setenv("HOME", str(desk.folder))
-    assert journal.journal_path().name == "journal.jsonl"
-    assert journal.journal_path().parent.name == "delegate"
-    assert journal.journal_path().is_relative_to(desk.folder)
+    assert Journal().path.name == "journal.jsonl"
+    assert Journal().path.parent.name == "delegate"
+    assert Journal().path.is_relative_to(desk.folder)
 
 
 def test_many_writers_tear_nothing(desk: Desk) -> None:
@@ -156,7 +176,7 @@ def test_many_writers_tear_nothing(desk: Desk) -> None:
 
     def write() -> None:
         for _ in range(8):
-            journal._append(path, line)
+            append_line(path, line)
 
     writers = [threading.Thread(target=write) for _ in range(16)]
     for writer in writers:
@@ -175,7 +195,7 @@ def test_a_torn_line_is_skipped_and_takes_no_other_with_it(story: Desk) -> None:
     entries, _, skipped = journal.read()
     assert ([entry.hop for entry in entries], skipped) == ([0, 1, 2], 1)
     ran = story.run("list")
-    assert ran.err.startswith("warning: skipped 1 line of journal.jsonl that cannot be read\n")
+    assert ran.err.startswith("warning: skipped 1 line of the journal that cannot be read\n")
 
 
 def odd_lines() -> list[bytes]:
@@ -190,6 +210,8 @@ def odd_lines() -> list[bytes]:
         "by": (None, 1, ["a"]),
         "to": (None, 1),
         "why": (None, 1),
+        "for": (None, 1),
+        "tenant": (None, []),
         "may": (None, [1], 5, "a"),
         "if": (None, [None]),
         "limits": (None, [None], "x"),
@@ -201,7 +223,7 @@ def odd_lines() -> list[bytes]:
     missing = [
         {name: value for name, value in right.items() if name != left_out}
         for left_out in right
-        if left_out not in {"hop", "limits"}
+        if left_out not in {"hop", "limits", "for", "tenant"}
     ]
     back = {
         "journal": 1, "revoked": "key", "subject": "ab" * 32, "signer": "ab" * 32, "since": 0, "until": 0, "list": "l",

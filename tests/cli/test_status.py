@@ -275,8 +275,9 @@ def test_settings_of_the_service_are_checked(story: Desk) -> None:
 
 def test_a_key_that_is_needed(story: Desk) -> None:
     """Only a bearer token narrows and proves without --key."""
-    assert "give the holder's private key" in story.run("attenuate", "summarizer.token").err
-    assert "give the holder's private key" in story.run("prove", "summarizer.token", *HERE, "--action", "a").err
+    words = "give the private key with --key FILE, or set DELEGATE_KEY"
+    assert words in story.run("attenuate", "summarizer.token").err
+    assert words in story.run("prove", "summarizer.token", *HERE, *asking("/data/q3/a", size=1)).err
 
 
 def test_arguments_that_are_no_json(story: Desk) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from delegate.analysis.futile import check_effect
 from delegate.authoring.claims import encode
+from delegate.authoring.plain_text import check_plain
 from delegate.authoring.terms import AUTHORITY, NARROWING, Authority, Names, Narrowing, check_terms
 from delegate.authoring.token import Presentation
 from delegate.core.chain.binding import block_aad, proof_aad
@@ -30,7 +31,7 @@ from delegate.core.chain.claims import (
     check_who,
 )
 from delegate.core.chain.links import Link, first_link, next_link
-from delegate.core.chain.printable import is_plain
+from delegate.core.chain.printable import shown
 from delegate.core.chain.request import Request
 from delegate.core.chain.spans import Instant, Span, instant, seconds
 from delegate.core.keys.names import check_name
@@ -284,6 +285,10 @@ def _names(audience: Names) -> tuple[str, ...]:
 
 def _who(who: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     facts: dict[Any, Any] = dict(who)
+    for name, fact in facts.items():
+        if isinstance(name, str) and isinstance(fact, str):
+            check_plain(name, "a name in who")
+            check_plain(fact, f"the fact `{shown(name)}` in who")
     _, wrong = check_who(facts)
     if wrong:
         raise ValueError(wrong)
@@ -299,9 +304,10 @@ def _budget(budget: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
 
 
 def _why(why: str) -> str:
-    if not 0 < len(why) <= WHY_CHARACTERS or not is_plain(why):
-        message = f"why is 1 to {WHY_CHARACTERS} characters, none of them a control or format character"
+    if not 0 < len(why) <= WHY_CHARACTERS:
+        message = f"why is 1 to {WHY_CHARACTERS} characters, and this one has {len(why)}"
         raise ValueError(message)
+    check_plain(why, "why")
     return why
 
 

@@ -12,6 +12,7 @@ from delegate.authoring.bearer import BearerToken
 from delegate.authoring.discharge import Discharge, Discharges, carried, draft_discharge, not_revoked
 from delegate.authoring.draft import Draft, draft_first, draft_next, draft_proof
 from delegate.authoring.key_files import load_private, save_private
+from delegate.authoring.noting import Notes, noting
 from delegate.authoring.revoke import LIFE, RevokedBlock, RevokedKey, sign_list
 from delegate.authoring.signers import Ed25519Signer, Signer
 from delegate.authoring.terms import Authority, Narrowing, telling
@@ -35,36 +36,50 @@ class Identity:
         principal: name and public key: what others may know.
     """
 
-    __slots__ = ("_signer", "principal")
+    __slots__ = ("_journal", "_signer", "principal")
 
-    def __init__(self, name: str, signer: Signer) -> None:
+    def __init__(self, name: str, signer: Signer, *, journal: Notes | None = None) -> None:
         """Put a name to a signer; the signer may be a file's key, a cloud's or a piece of hardware.
+
+        Args:
+            name: of the principal.
+            signer: what signs for it.
+            journal: a `Journal` in which to note what is handed out and taken back, so that it can be found and
+                revoked later. It never has the tokens. What it cannot note is not handed out: `OSError`.
 
         Raises:
             ValueError: not a name: a scheme, `:`, and 1 to 200 visible ASCII characters.
         """
         self.principal = Principal(name, signer.public_key)
         self._signer = signer
+        self._journal = journal
 
     @classmethod
-    def generate(cls, name: str) -> Identity:
-        """Make a new Ed25519 key from the system's entropy."""
-        return cls(name, Ed25519Signer.generate())
+    def generate(cls, name: str, *, journal: Notes | None = None) -> Identity:
+        """Make a new Ed25519 key from the system's entropy. `journal` as for `Identity`."""
+        return cls(name, Ed25519Signer.generate(), journal=journal)
 
     @classmethod
-    def from_seed(cls, name: str, seed: bytes) -> Identity:
-        """Take a 32-byte Ed25519 seed: for tests and for keys that another tool keeps."""
-        return cls(name, Ed25519Signer(seed))
+    def from_seed(cls, name: str, seed: bytes, *, journal: Notes | None = None) -> Identity:
+        """Take a 32-byte Ed25519 seed: for tests and for keys that another tool keeps. `journal` as for `Identity`."""
+        return cls(name, Ed25519Signer(seed), journal=journal)
 
     @classmethod
-    def load(cls, path: str | PathLike[str], passphrase: str | bytes | None = None) -> Identity:
+    def load(
+        cls, path: str | PathLike[str], passphrase: str | bytes | None = None, *, journal: Notes | None = None
+    ) -> Identity:
         """Read a private key file: PKCS#8 PEM with the principal's name on the line before.
+
+        Args:
+            path: of the file.
+            passphrase: needed if the key is encrypted.
+            journal: as for `Identity`: `journal=Journal()` is the one that `delegate list` shows.
 
         Raises:
             OSError: the file cannot be read.
             TokenError: MALFORMED: not such a file, or the passphrase is wrong or missing.
         """
-        return cls(*load_private(path, passphrase))
+        return cls(*load_private(path, passphrase), journal=journal)
 
     def save(self, path: str | PathLike[str], passphrase: str | bytes | None = None) -> None:
         """Write the private key file, mode 0600; an existing file is never overwritten.
@@ -90,6 +105,11 @@ class Identity:
         """What signs for this identity."""
         return self._signer
 
+    @property
+    def journal(self) -> Notes | None:
+        """Where it notes what it hands out; `None`: nowhere."""
+        return self._journal
+
     @overload
     def mint(self, *, to: Principal, bearer: Literal[False] = ..., **terms: Unpack[Authority]) -> Token: ...
 
@@ -111,6 +131,7 @@ class Identity:
             TypeError: no lifetime or two; a holder for a bearer token, or none for another; no such term.
             ValueError: an argument out of its bounds, or empty.
             CaveatSyntaxError: a text that is not in the language.
+            OSError: this identity's journal cannot be written.
 
         Cost: one signature. Source: SPEC §4.
         """
@@ -118,7 +139,7 @@ class Identity:
             message = "a bearer token has no holder" if bearer else "mint needs a holder: to=principal"
             raise TypeError(message)
         if to is not None:
-            draft = draft_first(self.principal, to, Token, _not_handed_on(terms))
+            draft = draft_first(self.principal, to, noting(self._journal, Token), _not_handed_on(terms))
             return draft.assemble(self._signer.sign(draft.to_sign))
         if terms.get("audience") is None:
             message = "a bearer token needs an audience: no service takes one without"
@@ -128,7 +149,7 @@ class Identity:
         def wrap(blocks: tuple[bytes, ...], link: Link) -> BearerToken:
             return BearerToken(blocks, key.seed_bytes(), link)
 
-        bearer_draft = draft_first(self.principal, None, wrap, terms, bearer_key=key.public_key)
+        bearer_draft = draft_first(self.principal, None, noting(self._journal, wrap), terms, bearer_key=key.public_key)
         return bearer_draft.assemble(self._signer.sign(bearer_draft.to_sign))
 
     @telling(Narrowing)
@@ -146,12 +167,12 @@ class Identity:
             AttenuationError: the chain is not this identity's; a capability that no block above permits any of;
                 no hop or no time is left. `.hop` is the block that forbids it.
             TokenError, VerificationError: `token` is no chain.
-            TypeError, ValueError, CaveatSyntaxError: as in `mint`.
+            TypeError, ValueError, CaveatSyntaxError, OSError: as in `mint`.
 
         Cost: one signature. Source: SPEC §5.2.
         """
         mine = self._held(token)
-        draft = draft_next(mine.link, mine.blocks, to, Token, terms)
+        draft = draft_next(mine.link, mine.blocks, to, noting(self._journal, Token), terms)
         return draft.assemble(self._signer.sign(draft.to_sign))
 
     def prove(
@@ -251,19 +272,26 @@ class Identity:
         Raises:
             ValueError: an argument out of its bounds, or empty; `previous` is another signer's.
             TokenError: LIMIT_EXCEEDED: more than a list holds.
+            OSError: this identity's journal cannot be written.
 
         Cost: one signature and one check. Source: SPEC §10.2.
         """
-        return sign_list(
+        taken_back = None if blocks is None else list(blocks)
+        distrusted = None if keys is None else list(keys)
+        made = sign_list(
             self.principal,
             self._signer.sign,
-            blocks=blocks,
-            keys=keys,
+            blocks=taken_back,
+            keys=distrusted,
             previous=previous,
             after=after,
             ttl=ttl,
             now=now,
         )
+        if self._journal is not None:
+            subjects = {each.id for each in taken_back or ()} | {each.thumbprint for each in distrusted or ()}
+            self._journal.note_revoked([each for each in made.records if each.subject in subjects], "", made.issued)
+        return made
 
     def draft_discharge(
         self, ask: Ask, *, says: Mapping[str, object], ttl: Span, now: Instant | None = None
@@ -284,7 +312,7 @@ class Identity:
 
         Arguments and errors are those of `mint`.
         """
-        return draft_first(self.principal, to, Token, _not_handed_on(terms))
+        return draft_first(self.principal, to, noting(self._journal, Token), _not_handed_on(terms))
 
     @telling(Narrowing)
     def draft(
@@ -295,7 +323,7 @@ class Identity:
         Arguments and errors are those of `attenuate`.
         """
         mine = self._held(token)
-        return draft_next(mine.link, mine.blocks, to, Token, terms)
+        return draft_next(mine.link, mine.blocks, to, noting(self._journal, Token), terms)
 
     def draft_proof(
         self,

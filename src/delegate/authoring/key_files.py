@@ -1,8 +1,8 @@
 """Key files (SPEC §2.4).
 
-A private file is `principal: agent:planner` on its first line, then PKCS#8 PEM, encrypted or not. PEM readers
-skip what precedes their first line, so other tools read the same file. A public file is one line (see
-`Principal`).
+A private file is `principal: agent:planner` on its first line, then PKCS#8 PEM, encrypted or not; version 2 of PKCS#8
+(RFC 5958), which has the public key beside the private one, is read where it is not encrypted. PEM readers skip what
+precedes their first line, so other tools read the same file. A public file is one line (see `Principal`).
 
 - A file is made with its final mode from the start, and never overwrites another: what a key has signed
   would be lost with it.
@@ -20,6 +20,7 @@ from delegate.authoring.signers import Ed25519Signer, Esp256Signer, Signer, pass
 from delegate.core.keys.names import NAME_RULE, check_name, is_name
 from delegate.core.keys.textfile import read_text, write_new
 from delegate.errors import Reason, TokenError
+from delegate.regular import regular
 
 PRIVATE_MODE = 0o600
 
@@ -30,6 +31,7 @@ _PEM_ENCRYPTED = "-----BEGIN ENCRYPTED PRIVATE KEY-----"
 _PLAIN_LINE = slice(len(_PEM_PLAIN) + 1, len(_PEM_PLAIN) + 65)
 _PLAIN_END = "\n-----END PRIVATE KEY-----\n"
 _PLAIN_BYTES = 48
+_PEM = regular(r"-----BEGIN PRIVATE KEY-----\n([A-Za-z0-9+/=\n]+)-----END PRIVATE KEY-----\s*")
 _ED25519_HEAD = bytes.fromhex("302e 0201 00 3005 0603 2b6570 0422 0420")
 
 
@@ -70,9 +72,19 @@ def load_private(
 
     Cost: as often as the file says, its passphrase is hashed; some seconds at most.
     """
-    name, pem = _split(read_text(path))
+    return parse_private(read_text(path), passphrase)
+
+
+def parse_private(text: str, passphrase: str | bytes | None = None) -> tuple[str, Ed25519Signer | Esp256Signer]:
+    """Read the text of a private file: the principal's name and its signer; raises TokenError as `load_private`."""
+    name, pem = _split(text)
     seed = _plain_seed(pem)
     return name, _open(pem, passphrase) if seed is None else Ed25519Signer(seed)
+
+
+def is_encrypted(text: str) -> bool:
+    """Is the key in the text of a private file encrypted? Raises TokenError: MALFORMED, no private key file."""
+    return _split(text)[1].startswith(_PEM_ENCRYPTED)
 
 
 def needs_passphrase(path: str | PathLike[str]) -> bool:
@@ -82,7 +94,7 @@ def needs_passphrase(path: str | PathLike[str]) -> bool:
         TokenError: MALFORMED, not a private key file.
         OSError: the file cannot be read.
     """
-    return _split(read_text(path))[1].startswith(_PEM_ENCRYPTED)
+    return is_encrypted(read_text(path))
 
 
 def is_private(path: str | PathLike[str]) -> bool:
@@ -127,7 +139,7 @@ def _open(pem: str, passphrase: str | bytes | None) -> Ed25519Signer | Esp256Sig
     from cryptography.exceptions import InternalError, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
 
     from delegate.authoring.key_cost import open_pem
 
@@ -136,11 +148,7 @@ def _open(pem: str, passphrase: str | bytes | None) -> Ed25519Signer | Esp256Sig
         raise TokenError(Reason.MALFORMED, "this key file has a passphrase, and none was given")
     secret = passphrase_bytes(passphrase) if encrypted and passphrase else None
     try:
-        key = (
-            load_der_private_key(open_pem(pem), secret)
-            if encrypted
-            else load_pem_private_key(pem.encode("ascii"), None)
-        )
+        key = load_der_private_key(open_pem(pem), secret) if encrypted else _load_plain(pem)
     except UnsupportedAlgorithm:
         raise TokenError(Reason.UNSUPPORTED_ALGORITHM, "a key that is neither ed25519 nor esp256") from None
     except (ValueError, TypeError, InternalError):  # OpenSSL has names for some faults only
@@ -151,3 +159,42 @@ def _open(pem: str, passphrase: str | bytes | None) -> Ed25519Signer | Esp256Sig
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
         return Esp256Signer(key)
     raise TokenError(Reason.UNSUPPORTED_ALGORITHM, "a key that is neither ed25519 nor esp256")
+
+
+def _load_plain(pem: str) -> object:
+    """The library's key of a PEM that is not encrypted, of version 1 or 2 of PKCS#8.
+
+    Raises:
+        ValueError: it is none, or the public key in it is another's.
+    """
+    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+
+    from delegate.authoring.der import first_version
+
+    try:
+        return load_pem_private_key(pem.encode("ascii"), None)
+    except ValueError:  # the library has no version 2
+        found = _PEM.fullmatch(pem)
+        if found is None:
+            raise
+        try:
+            der, public = first_version(binascii.a2b_base64(found[1].replace("\n", ""), strict_mode=True))
+        except IndexError:
+            raise ValueError from None
+    key = load_der_private_key(der, None)
+    if public is not None and public != _public_bytes(key):
+        raise ValueError
+    return key
+
+
+def _public_bytes(key: object) -> bytes | None:
+    """The public key as version 2 has it (RFC 8410 §10.3, RFC 5480 §2.2): 32 bytes, or an uncompressed point."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    if isinstance(key, Ed25519PrivateKey):
+        return key.public_key().public_bytes_raw()
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return None

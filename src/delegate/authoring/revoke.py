@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, TypeVar
 
+from delegate.authoring.plain_text import check_plain
 from delegate.authoring.token import ChainEnvelope
-from delegate.core.chain.printable import is_plain
 from delegate.core.chain.revocations import AAD, CNF, EXP, IAT, ISS, SUBJECT_BYTES, Record, RevocationList
 from delegate.core.chain.spans import Instant, Span, instant, seconds
 from delegate.core.keys.principal import Principal
@@ -163,6 +163,7 @@ def _check_given(subject: bytes, moment: int, why: str) -> None:
         message = "a block id and a thumbprint are 32 bytes"
         raise ValueError(message)
     instant(moment)
-    if len(why) > WHY_CHARACTERS or not is_plain(why):
-        message = f"why is at most {WHY_CHARACTERS} characters, none of them a control or format character"
+    if len(why) > WHY_CHARACTERS:
+        message = f"why is at most {WHY_CHARACTERS} characters, and this one has {len(why)}"
         raise ValueError(message)
+    check_plain(why, "why")

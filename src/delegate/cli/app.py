@@ -10,15 +10,22 @@ import errno
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from delegate.cli.output import Failure, ReaderGone, failure_of, print_failure
+from delegate.cli.output import Failure, ReaderGone, StreamFull, failure_of, print_failure
 from delegate.cli.status import Status
 from delegate.core.chain.printable import shown
 from delegate.errors import DelegateError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+COMPLETE_VARIABLE: Final = "_DELEGATE_COMPLETE"  # set by the shell whose Tab was pressed
+_FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 # Each command, in the order of the story: its module, its name there, and the first sentence of its help. A run loads
 # the module of the one command that it is about, and `--help` none; a test holds the sentences to the commands' own.
@@ -39,6 +46,7 @@ _COMMANDS: Final = {
     "revocations": ("revocations", "revocations", "Work with revocation lists: show, verify, merge, import."),
     "budget": ("state", "budget", "Work with budgets: show."),
     "doctor": ("state", "doctor", "Check the settings of a store."),
+    "completion": ("completion", "completion", "Print a script that completes commands with the Tab key."),
     "demo": ("demo", "demo", "Play the story: one request allowed, four refused, and why."),
 }
 
@@ -72,6 +80,15 @@ class _OnDemand(click.Group):
         """List the names."""
         del ctx
         return list(_COMMANDS)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a command out of the table."""
+        from click.shell_completion import CompletionItem
+
+        del ctx
+        return [
+            CompletionItem(name, help=line) for name, (_, _, line) in _COMMANDS.items() if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what `click` would, out of the table."""
@@ -117,14 +134,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_streams()
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        if COMPLETE_VARIABLE in os.environ:
+            return _complete()
         status = _run(given, as_json="--json" in given)
         sys.stdout.flush()
+        sys.stderr.flush()
     except (BrokenPipeError, ReaderGone):
         return _quietly()
-    except OSError as error:  # stdout itself: a full disk
-        sys.stderr.write(f"error: the output cannot be written: {(error.strerror or 'failed').lower()}\n")
+    except (OSError, StreamFull) as error:  # stdout or stderr itself: a full disk
+        words = (error.strerror or "failed").lower() if isinstance(error, OSError) else str(error)
+        with suppress(OSError):
+            sys.stderr.write(f"error: the output cannot be written: {words}\n")
         return _quietly()
     return int(status)
+
+
+def _complete() -> int:
+    """Answer a shell that completes a line; what goes wrong there must not reach the line."""
+    from delegate.cli.completion import answer
+
+    with suppress(Exception):
+        answer(delegate, os.environ[COMPLETE_VARIABLE])
+    return int(Status.DONE)
 
 
 def _run(given: list[str], *, as_json: bool) -> Status:
@@ -144,10 +175,12 @@ def _run(given: list[str], *, as_json: bool) -> Status:
         failure = failure_of(error)
     except Failure as ended_so:
         failure = ended_so
+    except StreamFull:
+        raise
     except (ReaderGone, SystemExit):  # click leaves by SystemExit when it wrote help and nobody read it
         raise ReaderGone from None
     except OSError as error:
-        if error.errno == errno.ENOSPC and error.filename is None:  # stdout itself
+        if error.errno in _FULL and error.filename is None:  # stdout itself
             raise
         failure = Failure(Status.FILES, f"{shown(str(error.filename or 'input'))}: {(error.strerror or '').lower()}")
     except Exception as error:  # noqa: BLE001 - a fault of ours; a traceback would help nobody at a terminal
@@ -192,9 +225,12 @@ def _open_streams() -> None:
 
 
 def _quietly() -> int:
-    """End when nobody reads on: leave stdout so that the interpreter does not complain at its end."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the process ends
+    """End when nobody reads on: leave the streams so that the interpreter does not complain at its end."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    for name in ("stdout", "stderr"):
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), getattr(sys, name).fileno())
+        except (OSError, ValueError):
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - until the process ends
     return int(Status.FILES)

@@ -19,13 +19,15 @@ import click
 from delegate.authoring.ask import Ask, asks
 from delegate.authoring.discharge import Discharge
 from delegate.authoring.token import Token, claimed_names
+from delegate.cli.contents import odd_encoding, what_it_is
+from delegate.cli.files import deliver, output_option
 from delegate.cli.options import (
-    FILE,
     clock,
     duration,
     example,
     json_option,
     json_pair,
+    key_option,
     now_option,
     passphrase_options,
     request_options,
@@ -58,8 +60,9 @@ _ANSWER_BYTES: Final = 1024
 @click.command(epilog=example("delegate ask buyer.token --action pay --arg amount=500 > pay.asks"))
 @token_argument
 @request_options
+@output_option
 @json_option
-def ask(token: str | None, as_json: bool, **request_parts: object) -> None:  # noqa: FBT001
+def ask(token: str | None, output: str | None, as_json: bool, **request_parts: object) -> None:  # noqa: FBT001
     """Write an ask for each need of a chain.
 
     Send each ask to the third parties that the need names. Give the request too: only standing needs can do without.
@@ -78,12 +81,13 @@ def ask(token: str | None, as_json: bool, **request_parts: object) -> None:  # n
     for each in found:
         out.note(f"{each.of} of {', '.join(party_text(key, names) for key in each.by)}: {escaped(str(each.condition))}")
     texts = [each.to_text() for each in found]
-    out.result({"asks": [{"ask": text, **_ask_json(each)} for text, each in zip(texts, found, strict=True)]}, texts)
+    data = {"asks": [{"ask": text, **_ask_json(each)} for text, each in zip(texts, found, strict=True)]}
+    deliver(out, data, texts, output)
 
 
 @click.command(epilog=example("delegate approve pay.asks --key bob.key --ttl 5m > bob.discharge"))
 @click.argument("source", metavar="ASK")
-@click.option("--key", "key_file", type=FILE, required=True, metavar="FILE", help="Your private key: bob.key.")
+@key_option("Your private key: bob.key.")
 @click.option(
     "--says",
     "says",
@@ -94,15 +98,17 @@ def ask(token: str | None, as_json: bool, **request_parts: object) -> None:  # n
 )
 @click.option("--ttl", type=duration, default="5m", metavar="DURATION", help="How long it is valid. Default: 5m.")
 @click.option("--yes", is_flag=True, help="Do not prompt: for scripts that check the ask themselves.")
+@output_option
 @passphrase_options
 @now_option
 @json_option
 def approve(
     source: str,
-    key_file: str,
+    key_file: str | None,
     says: tuple[tuple[str, object], ...],
     ttl: int,
     yes: bool,  # noqa: FBT001
+    output: str | None,
     prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
@@ -142,23 +148,25 @@ def approve(
     texts = [each.to_text() for each in made]
     until = min(each.claimed.expires for each in made)
     out.note(f"confirmed by {identity.name}, valid until {when_from(until, at)}")
-    out.result({"discharges": texts, "by": identity.name, "says": said}, texts)
+    deliver(out, {"discharges": texts, "by": identity.name, "says": said}, texts, output)
 
 
 @click.command(epilog=example("delegate staple worker.token --key alice.key --revocations alice.dlgr --ttl 1h"))
 @token_argument
-@click.option("--key", "key_file", type=FILE, required=True, metavar="FILE", help="A revoker's private key.")
+@key_option("A revoker's private key.")
 @click.option("--ttl", type=duration, default="1h", metavar="DURATION", help="How long it is valid. Default: 1h.")
 @click.option("--yes", is_flag=True, help="Sign even if no list of this key was checked, or it is old.")
+@output_option
 @revocation_options
 @passphrase_options
 @now_option
 @json_option
 def staple(
     token: str | None,
-    key_file: str,
+    key_file: str | None,
     ttl: int,
     yes: bool,  # noqa: FBT001
+    output: str | None,
     list_files: tuple[str, ...],
     revoker_files: tuple[str, ...],
     max_age_s: int | None,
@@ -193,7 +201,7 @@ def staple(
         raise Failure(Status.REFUSED, line, reason=Reason.REVOKED)
     made = identity.staple(Token(given.blocks), ttl=ttl, now=at).to_text()
     out.note(f"{identity.name}: nothing in it is revoked as of now, down to {given.link.block.holder}")
-    out.result({"discharges": [made], "by": identity.name}, [made])
+    deliver(out, {"discharges": [made], "by": identity.name}, [made], output)
 
 
 def _check_own(feeds: Iterable[Feed], revokers: Iterable[Principal], max_age_s: int | None, at: int) -> None:
@@ -220,15 +228,18 @@ def read_discharges(files: Iterable[str]) -> list[Discharge]:
 def _lines_of(source: str, prefix: str) -> list[str]:
     """Give the lines of an argument that is itself what is wanted, of a file, or of stdin."""
     if source.lstrip().startswith(prefix):
-        text = source
-    elif source == "-":
-        text = sys.stdin.buffer.read(_FILE_BYTES).decode("latin-1")
+        return source.split()
+    if source == "-":
+        content = sys.stdin.buffer.read(_FILE_BYTES)
     else:
-        hint = f" (text begins with {prefix})"
-        text = read_file(source, _FILE_BYTES, hint=hint).decode("latin-1")
-    lines = text.split()
+        content = read_file(source, _FILE_BYTES, hint=f" (text begins with {prefix})")
+    lines = content.decode("latin-1").split()
     if not lines:
         raise Failure(Status.NOT_GENUINE, f"the input is empty; it should begin with {prefix}", reason=Reason.TRUNCATED)
+    kind = what_it_is(content)
+    words = odd_encoding(content) or (f"this is {kind}" if kind and not lines[0].startswith(prefix) else "")
+    if words:
+        raise Failure(Status.NOT_GENUINE, f"{words}; it should begin with {prefix}", reason=Reason.MALFORMED)
     return lines
 
 

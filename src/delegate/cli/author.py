@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from delegate.authoring.bearer import BearerToken
+from delegate.cli.files import check_replaceable, deliver, output_option
 from delegate.cli.options import (
     FILE,
     clock,
@@ -15,6 +16,7 @@ from delegate.cli.options import (
     example,
     journal_option,
     json_option,
+    key_option,
     narrowing_options,
     now_option,
     passphrase_options,
@@ -22,11 +24,13 @@ from delegate.cli.options import (
     token_argument,
     unique,
 )
-from delegate.cli.output import Output
+from delegate.cli.output import Failure, Output
 from delegate.cli.sources import chain_only, read_identity, read_principal, read_request, read_token
+from delegate.cli.status import status_of
 from delegate.core.chain.claims import BEARER
 from delegate.core.chain.links import Link
 from delegate.core.chain.printable import shown
+from delegate.core.chain.request import Request
 
 if TYPE_CHECKING:
     from delegate.authoring.discharge import Discharge
@@ -37,24 +41,24 @@ T = TypeVar("T")
 
 
 @click.command(epilog=example("delegate mint --key alice.key --to planner.pub --can 'files.read /reports/**' --ttl 8h"))
-@click.option(
-    "--key", "key_file", type=FILE, required=True, metavar="FILE", help="Private key to sign with: alice.key."
-)
+@key_option("Private key to sign with: alice.key.")
 @click.option("--to", "to_file", type=FILE, metavar="FILE", help="Public key of the receiver: planner.pub.")
 @click.option("--bearer", is_flag=True, help="Instead of --to: usable by whoever has it. Needs --audience.")
 @narrowing_options
 @click.option("--on-behalf-of", metavar="NAME", help="Whose authority this is, if not the key owner's own.")
 @click.option("--tenant", metavar="TENANT", help="The only tenant where the token is valid.")
+@output_option
 @journal_option
 @passphrase_options
 @now_option
 @json_option
 def mint(
-    key_file: str,
+    key_file: str | None,
     to_file: str | None,
     bearer: bool,  # noqa: FBT001
     on_behalf_of: str | None,
     tenant: str | None,
+    output: str | None,
     noted: bool,  # noqa: FBT001
     prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
@@ -85,9 +89,7 @@ def mint(
         token = _authored(lambda: identity.mint(bearer=True, **shared))
     else:
         token = _authored(lambda: identity.mint(to=holder, **shared))
-    if noted:
-        _note(out, token)
-    _print_token(out, token, at)
+    _hand_out(out, token, at, output, noted=noted)
 
 
 @click.command(
@@ -97,12 +99,11 @@ def mint(
     )
 )
 @token_argument
-@click.option(
-    "--key", "key_file", type=FILE, metavar="FILE", help="The holder's private key; not needed for a bearer token."
-)
+@key_option("The holder's private key; not needed for a bearer token.")
 @click.option("--to", "to_file", type=FILE, metavar="FILE", help="Also hand it on, to this public key: worker.pub.")
 @narrowing_options
 @click.option("--dry-run", is_flag=True, help="Show the result, but make no token.")
+@output_option
 @journal_option
 @passphrase_options
 @now_option
@@ -112,6 +113,7 @@ def attenuate(
     key_file: str | None,
     to_file: str | None,
     dry_run: bool,  # noqa: FBT001
+    output: str | None,
     noted: bool,  # noqa: FBT001
     prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
@@ -139,22 +141,21 @@ def attenuate(
         else:
             longer = _authored(lambda: bearer.attenuate(to=holder, **terms))
     else:
-        identity = read_identity(_needed(key_file), out, prompt=prompt, passphrase_file=passphrase_file)
+        identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
         named = held
         longer = _authored(lambda: identity.attenuate(named, to=holder, **terms))
     if dry_run:
         _print_dry_run(out, longer.link, at)
         return
-    if noted:
-        _note(out, longer)
-    _print_token(out, longer, at)
+    _hand_out(out, longer, at, output, noted=noted)
 
 
 @click.command(epilog=example("delegate seal bearer.token"))
 @token_argument
+@output_option
 @now_option
 @json_option
-def seal(token: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT001
+def seal(token: str | None, output: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT001
     """Seal a bearer token: it stays usable, but cannot be extended."""
     out = Output("seal", as_json=as_json)
     held = chain_only(read_token(token, out))
@@ -162,7 +163,7 @@ def seal(token: str | None, now: int | None, as_json: bool) -> None:  # noqa: FB
         message = "only a bearer token can be sealed; for any other, use attenuate --hops 0"
         raise click.UsageError(message)
     at = clock(now)
-    _print_token(out, _authored(lambda: held.seal(now=at)), at)
+    _hand_out(out, _authored(lambda: held.seal(now=at)), at, output, noted=False)
 
 
 @click.command(
@@ -172,9 +173,7 @@ def seal(token: str | None, now: int | None, as_json: bool) -> None:  # noqa: FB
     )
 )
 @token_argument
-@click.option(
-    "--key", "key_file", type=FILE, metavar="FILE", help="The holder's private key; not needed for a bearer token."
-)
+@key_option("The holder's private key; not needed for a bearer token.")
 @click.option(
     "--audience", required=True, metavar="NAME", help="Name of the service, as it calls itself: files.example.com."
 )
@@ -187,6 +186,8 @@ def seal(token: str | None, now: int | None, as_json: bool) -> None:  # noqa: FB
     help="A confirmation that approve or staple printed. May be repeated.",
 )
 @request_options
+@click.option("--anyway", is_flag=True, help="Prove even if the chain itself is sure to be refused.")
+@output_option
 @passphrase_options
 @now_option
 @json_option
@@ -195,33 +196,79 @@ def prove(
     key_file: str | None,
     audience: str,
     discharge_files: tuple[str, ...],
+    anyway: bool,  # noqa: FBT001
+    output: str | None,
     prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
     **request_parts: Any,  # noqa: ANN401
 ) -> None:
-    """Prove that you hold a chain, for one request to one service."""
+    """Prove that you hold a chain, for one request to one service.
+
+    What follows from the chain itself is said first: no service takes a chain that has expired, or a request that the
+    chain does not permit.
+    """
     out = Output("prove", as_json=as_json)
     request = read_request(**request_parts)
     if request is None:
-        message = "say which request: --action files.read --resource /reports/q3.csv, or --request FILE"
+        message = "say which request: --action files.read --resource /reports/q3.csv, --http GET URL or --request FILE"
         raise click.UsageError(message)
     at = clock(now)
     held = chain_only(read_token(token, out))
     brought = _discharges(discharge_files)
     if isinstance(held, BearerToken):
         bearer = held
+        _say_first(out, held, request, audience, brought, at, anyway=anyway)
         presentation = _authored(lambda: bearer.prove(request, audience, discharges=brought, now=at))
     else:
-        identity = read_identity(_needed(key_file), out, prompt=prompt, passphrase_file=passphrase_file)
+        identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
         named = held
-        presentation = _authored(lambda: identity.prove(named, request, audience, discharges=brought, now=at))
+        draft = _authored(lambda: identity.draft_proof(named, request, audience, discharges=brought, now=at))
+        _say_first(out, held, request, audience, brought, at, anyway=anyway)
+        presentation = draft.assemble(identity.signer.sign(draft.to_sign))
     out.note(f"proof: {shown(request.action)} at {audience}, valid for about a minute")
-    out.result(
-        {"token": presentation.to_text(), "kind": "presentation", "audience": audience, "request": request.to_json()},
-        [presentation.to_text()],
-    )
+    out.note(f"request: {request.describe()}")
+    data = {
+        "token": presentation.to_text(),
+        "kind": "presentation",
+        "audience": audience,
+        "request": request.to_json(),
+        "request_text": request.describe(),
+    }
+    # Whoever reads it first may have the one request that it is for.
+    deliver(out, data, [presentation.to_text()], output, secret=True)
+
+
+def _say_first(
+    out: Output,
+    held: Token | BearerToken,
+    request: Request,
+    audience: str,
+    brought: tuple[Discharge, ...],
+    at: int,
+    *,
+    anyway: bool,
+) -> None:
+    """Say what no service will overlook; raises Failure for it, unless the user wants the proof anyway."""
+    from delegate.explain.foreseen import foreseen, unmet_needs
+
+    said = [each.claimed for each in brought]
+    error = foreseen(held.link, request, audience, at, said)
+    if error is None:
+        needed = unmet_needs(held.link, said)
+        if needed:
+            out.note(f"{needed}; delegate ask writes what to send them")
+        return
+    from delegate.explain.hops import hops_of
+    from delegate.views.layout import escaped
+
+    where = "" if error.hop is None else f"{hops_of(held.link)[error.hop]}: "
+    line = escaped(f"{where}{error.detail} [{error.reason}]")
+    if not anyway:
+        out.note("no proof was made; to make one in spite of this, use --anyway")
+        raise Failure(status_of(error), line, reason=error.reason, hop=error.hop, detail=error.detail)
+    out.warn(f"this is sure to be refused: {line}")
 
 
 def _terms(narrowing: dict[str, Any], at: int) -> Narrowing:
@@ -258,12 +305,6 @@ def _discharges(files: tuple[str, ...]) -> tuple[Discharge, ...]:
     return tuple(read_discharges(files))
 
 
-def _note(out: Output, token: Token | BearerToken) -> None:
-    from delegate.cli.journal import note
-
-    note(out, token)
-
-
 def _authored(make: Callable[[], T]) -> T:
     """Run what signs; what it finds wrong with its arguments is a usage error here."""
     try:
@@ -272,25 +313,26 @@ def _authored(make: Callable[[], T]) -> T:
         raise click.UsageError(shown(str(error), 300)) from None
 
 
-def _needed(key_file: str | None) -> str:
-    if key_file is None:
-        message = "give the holder's private key with --key; only a bearer token needs none"
-        raise click.UsageError(message)
-    return key_file
-
-
-def _print_token(out: Output, token: Token | BearerToken, at: int) -> None:
+def _hand_out(out: Output, token: Token | BearerToken, at: int, output: str | None, *, noted: bool) -> None:
+    """Note a token, and give it: noted first, so that nothing is out that cannot be found."""
     from delegate.views.moments import when_from
 
-    kind = "bearer token, a secret" if isinstance(token, BearerToken) else "token"
+    if output is not None:
+        check_replaceable(output)
+    if noted:
+        from delegate.cli.journal import note
+
+        note(out, token)
+    is_secret = isinstance(token, BearerToken)
+    kind = "bearer token, a secret" if is_secret else "token"
     out.note(f"{kind}: {_last(token.link)}, valid until {when_from(token.link.expires, at)}")
     data: dict[str, object] = {}
     if out.json:
         from delegate.views.chain import view
 
-        word = "bearer" if isinstance(token, BearerToken) else "token"
+        word = "bearer" if is_secret else "token"
         data = {"token": token.to_text(), "kind": word, "chain": view(token.link).to_json()}
-    out.result(data, [token.to_text()])
+    deliver(out, data, [token.to_text()], output, secret=is_secret)
 
 
 def _print_dry_run(out: Output, link: Link, at: int) -> None:

@@ -286,6 +286,8 @@ def _print_decision(
     """Print a decision, and fail where it refuses."""
     lines = [*decision_lines(decision, inspection.now, hops=explain), *titled_items("Checked", map(str, items))]
     data = {**decision.to_json(), "charged": charged(decision, inspection.cost or {}), "checked": items_json(items)}
+    if decision.reason is Reason.PROOF_WRONG_REQUEST:
+        data["request_text"] = decision.request.describe()
     if decision.error is None:
         out.result(data, lines)
         return
@@ -310,6 +312,9 @@ def _hint(out: Output, decision: Decision, inspection: Inspection) -> None:
         out.note("say whose confirmations count: --third-party bob.pub")
     elif decision.reason is Reason.DISCHARGE_UNEXPECTED and not backing.revokers:
         out.note("say whose staples count: --revoker alice.pub")
+    elif decision.reason is Reason.PROOF_WRONG_REQUEST:
+        out.note(f"the request here: {decision.request.describe()}")
+        out.note("delegate prove says which request it proved; the two differ somewhere")
     elif decision.reason is Reason.DISCHARGE_MISSING:
         out.note(
             "others must confirm this: delegate ask writes what to send them, delegate approve answers it, "

@@ -212,10 +212,12 @@ def _commands(scene: Scene) -> list[str]:
     request = scene.request
     what = f"--action {request.action} --resource {request.resource} --arg size={request.values['size']}"
     lines = []
+    # What the chain itself refuses, prove says first.
+    anyway = " --anyway" if scene.reason in {Reason.CAPABILITY_MISSING, Reason.CAVEAT_FAILED} else ""
     if scene.proven:
         lines = [
             f"   $ delegate prove worker.token --key worker.key --audience {AUDIENCE} \\",
-            f"       {what} > {scene.file}",
+            f"       {what}{anyway} > {scene.file}",
         ]
     listed = f"--revocations {_LIST} " if scene.taken_back else ""
     return [

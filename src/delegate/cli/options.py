@@ -16,10 +16,12 @@ from delegate.errors import CaveatSyntaxError, DelegateError
 from delegate.limits import INTEGER_MAX
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from click.shell_completion import CompletionItem
+
     from delegate.language.capability import Capability
     from delegate.language.conditions import Caveat
-
-DATA_VARIABLE: Final = "DELEGATE_DATA"
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -41,12 +43,17 @@ def moment(given: str) -> int:
 
         at = datetime.fromisoformat(f"{text.removesuffix(' UTC')}Z" if text.endswith(" UTC") else text)
         if at.tzinfo is None:
-            raise click.BadParameter(f"`{shown(text)}` has no time zone; for UTC, write {shown(text)}Z")
+            raise click.BadParameter(f"`{shown(text)}` has no time zone; for UTC, write {_in_utc(at)}")
         return instant(at.astimezone(UTC))
     except (ValueError, OverflowError):
         raise click.BadParameter(
             f"`{shown(text)}` is not a time; write it like 2026-12-01T12:00Z or 1796126400"
         ) from None
+
+
+def _in_utc(at: datetime) -> str:
+    """Write a moment without a time zone as one of UTC, in a form that `moment` reads."""
+    return f"{at:%Y-%m-%dT%H:%M:%S}Z" if at.second else f"{at:%Y-%m-%dT%H:%M}Z"
 
 
 def duration(given: str) -> int:
@@ -66,12 +73,33 @@ def text_pair(given: str) -> tuple[str, str]:
 
 
 def json_pair(given: str) -> tuple[str, object]:
-    """Read `name=value`, the value as JSON where it parses, else as text."""
+    """Read `name=value`, the value as JSON where it is written as such, else as text.
+
+    What is written as JSON and has no single meaning (20 digits, NaN, a key twice) is refused, as in a file: taken as
+    text it would be another value than the one that was meant.
+    """
     name, text = text_pair(given)
     try:
         return name, parse_json(text)
-    except DelegateError:
+    except DelegateError as error:
+        if _is_written_as_json(text):
+            words = error.detail.removeprefix("not JSON: ")
+            message = f"`{shown(given)}`: {words}; to give it as text, write it in double quotes"
+            raise click.BadParameter(message) from None
         return name, text
+
+
+def _is_written_as_json(text: str) -> bool:
+    """Say whether a reader that is less strict would take this for JSON."""
+    import json
+
+    try:
+        json.loads(text, parse_int=len)
+    except ValueError:
+        return False
+    except RecursionError:
+        return True
+    return True
 
 
 def amount_pair(given: str) -> tuple[str, int]:
@@ -104,12 +132,35 @@ journal_option = click.option(
     "--journal/--no-journal",
     "noted",
     default=True,
-    help=f"Note this in the journal that delegate list shows, without the token. {DATA_VARIABLE} moves the journal.",
+    help="Note this in the journal that delegate list shows, without the token. DELEGATE_DATA moves the journal.",
 )
 now_option = click.option(
     "--now", type=moment, metavar="TIME", help="Use this as the current time: 2026-12-01T12:00Z, or Unix seconds."
 )
-token_argument = click.argument("token", required=False)
+
+
+def lazily(name: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Give a function of `completion` that is loaded when a shell asks."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from delegate.cli import completion
+
+        found: list[CompletionItem] = getattr(completion, name)(ctx, parameter, incomplete)
+        return found
+
+    return complete
+
+
+token_argument = click.argument("token", required=False, shell_complete=lazily("complete_files"))
+
+
+def key_option(words: str = "Private key to sign with: alice.key.") -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Give the option for the key that signs; without it, the key is the environment's."""
+    return click.option(
+        "--key", "key_file", type=FILE, metavar="FILE", help=f"{words} Default: the key in DELEGATE_KEY."
+    )
+
+
 passphrase_options = combined(
     click.option("--passphrase", "prompt", is_flag=True, help="Prompt for the key's passphrase."),
     click.option(
@@ -142,6 +193,20 @@ request_options = combined(
         type=FILE,
         metavar="FILE",
         help="File with the whole request: JSON with action, resource and args.",
+    ),
+    click.option(
+        "--http",
+        "http",
+        type=(str, str),
+        metavar="METHOD URL",
+        help="HTTP request, instead of --action and --resource: GET https://files.example.com/q3.csv.",
+    ),
+    click.option(
+        "--json-body",
+        "body_file",
+        type=FILE,
+        metavar="FILE",
+        help="File with the body of --http: a JSON object, whose members are the arguments.",
     ),
 )
 narrowing_options = combined(

@@ -37,6 +37,10 @@ class ReaderGone(Exception):  # noqa: N818 - an outcome that is not an error of 
     """Nobody reads on. Not an OSError: click would take a broken pipe into its own hands, and end in status 1."""
 
 
+class StreamFull(Exception):  # noqa: N818 - an outcome that is not an error of ours
+    """What is said can be written nowhere: the disk behind stdout or stderr is full. Not an OSError, as above."""
+
+
 class Failure(Exception):  # noqa: N818 - an outcome that is not an error of ours
     """How a command ends that did not do what was asked: a status, one line, and the same as JSON.
 
@@ -186,6 +190,8 @@ def _put(stream: TextIO, line: str, end: str = "\n") -> None:
         stream.write(line + end)
     except BrokenPipeError:
         raise ReaderGone from None
+    except OSError as error:
+        raise StreamFull((error.strerror or "failed").lower()) from None
 
 
 def _has_colour(stream: TextIO) -> bool:

@@ -10,7 +10,6 @@ The rules of this file:
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from delegate.cli.contents import mistaken
+from delegate.cli.files import replace_file
 from delegate.cli.output import Failure, file_failure
 from delegate.cli.sources import read_file
 from delegate.cli.status import Status
@@ -45,7 +46,8 @@ def read_list(path: str) -> RevocationList:
     except DelegateError as error:
         raise Failure(
             Status.NOT_GENUINE,
-            f"{'stdin' if path == '-' else shown(path)}: {error.detail} [{error.reason}]",
+            f"{'stdin' if path == '-' else shown(path)}: {mistaken(content, 'a revocation list') or error.detail} "
+            f"[{error.reason}]",
             label="not a revocation list",
             reason=error.reason,
             detail=error.detail,
@@ -103,23 +105,8 @@ def _taken(lock: Path) -> int | None:
 
 def write_list(path: str, revocations: RevocationList) -> None:
     """Write a list, mode 0644, in place of what was there; raises Failure, and then the old one is still there."""
-    target = Path(path).resolve()
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-    try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(revocations.to_text().encode("ascii") + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            beside.chmod(0o644)
-            beside.replace(target)
-        except OSError:
-            beside.unlink(missing_ok=True)
-            raise
-        _sync(target.parent)
-    except OSError as error:
-        raise file_failure(path, error) from None
+    replace_file(path, revocations.to_text().encode("ascii") + b"\n", 0o644, is_exact=True)
+    _sync(Path(path).resolve().parent)
 
 
 def _sync(folder: Path) -> None:

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 import click
 
-from delegate.cli.options import FILE, clock, duration, example, json_option, now_option, passphrase_options
+from delegate.cli.options import FILE, clock, duration, example, json_option, key_option, now_option, passphrase_options
 from delegate.cli.output import Failure, Output
 from delegate.cli.revocation_files import locked, read_list, write_list
 from delegate.cli.revoke import add_to_store
@@ -82,9 +82,7 @@ def verify(file: str, signer_file: str | None, now: int | None, as_json: bool) -
     epilog=example("delegate revocations merge laptop.dlgr phone.dlgr --key alice.key --list all.dlgr")
 )
 @click.argument("files", type=FILE, nargs=-1, required=True)
-@click.option(
-    "--key", "key_file", type=FILE, required=True, metavar="FILE", help="Private key that signed all of them."
-)
+@key_option("Private key that signed all of them.")
 @click.option("--list", "list_file", type=FILE, metavar="FILE", help="File to write; without it, the list is printed.")
 @click.option(
     "--ttl", type=duration, default="24h", metavar="DURATION", help="How long the list counts as fresh. Default: 24h."
@@ -94,7 +92,7 @@ def verify(file: str, signer_file: str | None, now: int | None, as_json: bool) -
 @json_option
 def merge(
     files: tuple[str, ...],
-    key_file: str,
+    key_file: str | None,
     list_file: str | None,
     ttl: int,
     prompt: bool,  # noqa: FBT001

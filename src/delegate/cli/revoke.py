@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 
 from delegate.authoring.identity import Identity
 from delegate.authoring.revoke import RevokedBlock, RevokedKey
 from delegate.cli import journal
-from delegate.cli.journal import SignedBlock, handing_on, has_say, note_revoked, signed_blocks
+from delegate.cli.journal import handing_on, note_revoked
 from delegate.cli.options import (
     FILE,
     clock,
@@ -21,25 +21,27 @@ from delegate.cli.options import (
     example,
     journal_option,
     json_option,
+    key_option,
+    lazily,
     moment,
     now_option,
     passphrase_options,
 )
 from delegate.cli.output import Failure, Output, failure_of
 from delegate.cli.revocation_files import locked, read_earlier, write_list
+from delegate.cli.selection import LEAST_DIGITS, Selection, key_of, selection_of, selection_options, topmost
 from delegate.cli.sources import read_identity, read_principal, read_token
 from delegate.cli.status import Status
 from delegate.cli.stores import create_option, opened, state_option
 from delegate.core.chain.printable import counted, shown
 from delegate.core.chain.revocations import RevocationList
-from delegate.core.keys.principal import Principal
 from delegate.errors import DelegateError, StateError
 from delegate.explain.hops import hops_of
+from delegate.journal.entries import Entry, SignedBlock, has_say, is_revoked, signed_blocks
 from delegate.views.moments import when_from
 
 _ID: Final = re.compile(r"[0-9a-fA-F]{1,64}")
 _ID_DIGITS: Final = 64
-_LEAST_DIGITS: Final = 8
 _SHORT_DIGITS: Final = 16
 
 
@@ -60,26 +62,35 @@ class Target:
     blocks: tuple[SignedBlock, ...] | None
 
 
+class Party(NamedTuple):
+    """Whose key is to be revoked: its thumbprint, and a name where one is known."""
+
+    thumbprint: bytes
+    name: str
+
+
 @click.command(
     epilog=example(
         "delegate revoke 3f9a1c07 --key alice.key --list revoked.dlgr --why 'laptop stolen'",
         "delegate revoke --holder worker.pub --key worker.key --list revoked.dlgr",
+        "delegate revoke --principal agent:worker --key alice.key --list revoked.dlgr",
     )
 )
-@click.argument("what", metavar="[ID|TOKEN]", required=False)
+@click.argument("what", metavar="[ID|TOKEN]", required=False, shell_complete=lazily("complete_ids"))
 @click.option(
     "--hop",
     type=click.IntRange(min=0),
     metavar="N",
     help="Which block of TOKEN. Default: the first that the key signed.",
 )
-@click.option("--key", "key_file", type=FILE, required=True, metavar="FILE", help="Private key that revokes.")
+@key_option("Private key that revokes.")
 @click.option(
     "--list", "list_file", type=FILE, required=True, metavar="FILE", help="This key's list; made if there is none yet."
 )
 @click.option("--holder", "holder_file", type=FILE, metavar="FILE", help="Revoke this public key: worker.pub.")
+@selection_options
 @click.option(
-    "--since", type=moment, metavar="TIME", help="Spare what --holder signed before then; a thief can back-date."
+    "--since", type=moment, metavar="TIME", help="Spare what the revoked key signed before then; a thief can back-date."
 )
 @click.option(
     "--until", type=moment, metavar="TIME", help="When the chain expires, for an ID that is not in the journal."
@@ -97,9 +108,13 @@ class Target:
 def revoke(
     what: str | None,
     hop: int | None,
-    key_file: str,
+    key_file: str | None,
     list_file: str,
     holder_file: str | None,
+    principal: str | None,
+    tenant: str | None,
+    originator: str | None,
+    thumbprint: str | None,
     since: int | None,
     until: int | None,
     why: str | None,
@@ -114,25 +129,41 @@ def revoke(
 ) -> None:
     """Take back a block and everything below it, or a key.
 
-    ID is the beginning of a block's id, as delegate list shows it, or the whole id. The revocation takes effect
-    wherever the list is imported; with --state, at once.
+    ID is the beginning of a block's id, as delegate list shows it, or the whole id. --principal, --tenant, --originator
+    and --thumbprint take back every live block in the journal that is meant by all of them; --thumbprint also revokes
+    the key itself. The revocation takes effect wherever the list is imported; with --state, at once.
     """
     out = Output("revoke", as_json=as_json)
     at = clock(now)
-    if since is not None and holder_file is None:
+    wanted = selection_of(principal, tenant, originator, thumbprint)
+    if what is not None and not wanted.is_of_any:
+        message = f"{wanted} cannot be used with an id or a token, which names one block already"
+        raise click.UsageError(message)
+    if since is not None and holder_file is None and thumbprint is None:
         message = "--since needs a key: --holder worker.pub"
+        raise click.UsageError(message)
+    if holder_file is not None and thumbprint is not None:
+        message = "name the key by --holder or by --thumbprint, not by both"
         raise click.UsageError(message)
     holder = None if holder_file is None else read_principal(holder_file)
     identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
-    target = None if what is None and holder is not None else _target(what, hop, until, identity, out)
-    blocks = [] if target is None else [RevokedBlock(target.block_id, target.until, why or "")]
-    keys = [] if holder is None else [RevokedKey(holder.public_key.thumbprint, since or 0, why or "")]
+    party = None if holder is None else Party(holder.public_key.thumbprint, holder.name)
+    targets: list[Target] = []
+    if not wanted.is_of_any:
+        party, targets = _selected(wanted, party, until, at)
+    elif what is not None or party is None:
+        targets = [_target(what, hop, until, identity, out)]
+    blocks = [RevokedBlock(each.block_id, each.until, why or "") for each in targets]
+    keys = [] if party is None else [RevokedKey(party.thumbprint, since or 0, why or "")]
     seen = 0 if state_url is None else _newest_number(state_url, identity, may_make=may_make)
     with locked(list_file):
         earlier = read_earlier(list_file)
         made = _sign_next(identity, list_file, earlier, blocks, keys, seen, ttl, at)
         write_list(list_file, made)
-    _report(out, identity, target, holder, made)
+    for each in targets:
+        _report_block(out, identity, each, made)
+    if party is not None:
+        _report_key(out, identity, party)
     if noted:
         subjects = {each.id for each in blocks} | {each.thumbprint for each in keys}
         note_revoked(out, [each for each in made.records if each.subject in subjects], list_file, at)
@@ -141,8 +172,9 @@ def revoke(
         f"sign it again before {when_from(made.expires, at)}"
     )
     data: dict[str, object] = {
-        "block": None if target is None else _target_json(target, identity),
-        "key": None if holder is None else {"thumbprint": keys[0].thumbprint.hex(), "since": keys[0].since},
+        "block": _target_json(targets[0], identity) if len(targets) == 1 else None,
+        "blocks": [_target_json(each, identity) for each in targets],
+        "key": None if party is None else {"thumbprint": keys[0].thumbprint.hex(), "since": keys[0].since},
         "list": {
             "file": list_file,
             "sequence": made.sequence,
@@ -228,9 +260,34 @@ def _target(what: str | None, hop: int | None, until: int | None, identity: Iden
     return Target(block_id=chosen.block_id, until=until or expires, words=words, blocks=blocks[: hop + 1])
 
 
+def _selected(wanted: Selection, party: Party | None, until: int | None, at: int) -> tuple[Party | None, list[Target]]:
+    """Find in the journal what is meant and still counts, and the key where a thumbprint names one."""
+    entries, revoked, _ = journal.read()
+    if wanted.thumbprint is not None:
+        key = key_of(wanted.thumbprint, entries)
+        wanted = wanted._replace(thumbprint=key.hex())
+        names = {each.to for each in entries if each.key == key}
+        party = Party(key, names.pop() if len(names) == 1 else "")
+    records = [each.record for each in revoked]
+    found = [each for each in entries if wanted.picks(each) and each.until > at and not is_revoked(each, records, at)]
+    if not found and party is None:
+        message = f"nothing that is live in the journal is {wanted}"
+        raise click.UsageError(message)
+    targets = []
+    for entry in topmost(found):
+        _check_until(until, entry.until)
+        targets.append(_target_in(entry, until))
+    return party, targets
+
+
+def _target_in(entry: Entry, until: int | None) -> Target:
+    words = handing_on(entry.by, entry.to)
+    return Target(block_id=entry.block_id, until=until or entry.until, words=words, blocks=entry.blocks)
+
+
 def _target_of_id(digits: str, until: int | None, out: Output) -> Target:
-    if len(digits) < _LEAST_DIGITS:
-        message = f"give at least {_LEAST_DIGITS} digits of the id, as delegate list shows them"
+    if len(digits) < LEAST_DIGITS:
+        message = f"give at least {LEAST_DIGITS} digits of the id, as delegate list shows them"
         raise click.UsageError(message)
     entries = journal.read().entries
     found = [entry for entry in entries if entry.block_id.hex().startswith(digits)]
@@ -238,10 +295,8 @@ def _target_of_id(digits: str, until: int | None, out: Output) -> Target:
         message = f"{len(found)} ids begin with {digits}; delegate list --json shows them in full"
         raise click.UsageError(message)
     if found:
-        entry = found[0]
-        _check_until(until, entry.until)
-        words = handing_on(entry.by, entry.to)
-        return Target(block_id=entry.block_id, until=until or entry.until, words=words, blocks=entry.blocks)
+        _check_until(until, found[0].until)
+        return _target_in(found[0], until)
     if len(digits) < _ID_DIGITS:
         message = f"no id in the journal begins with {digits}; give the whole id, or the token"
         raise click.UsageError(message)
@@ -258,28 +313,29 @@ def _check_until(until: int | None, expires: int) -> None:
         raise click.UsageError(message)
 
 
-def _report(
-    out: Output, identity: Identity, target: Target | None, holder: Principal | None, made: RevocationList
-) -> None:
-    """Say what was revoked, and warn where it counts for less than it may seem."""
-    if target is not None:
-        words = f" {target.words}" if target.words else ""
-        block = f"{target.block_id.hex()[:_SHORT_DIGITS]}{words}"
-        if all(record.subject != target.block_id for record in made.records):
-            out.warn(f"not in the list, because its chain has expired: {block}")
-        else:
-            out.note(f"revoked: {block}, and everything below it")
-            if target.until <= made.issued:
-                out.warn("its chain has expired anyway")
-        if target.blocks is not None and not has_say(identity.public_key.thumbprint, target.blocks):
-            out.warn(
-                f"{identity.name} signed neither that block nor one above it: "
-                f"this counts only where {identity.name} is a revoker"
-            )
-    if holder is not None:
-        out.note(f"revoked: the key {holder.public_key.thumbprint.hex()[:_SHORT_DIGITS]} of {holder.name}")
-        if holder.public_key != identity.public_key:
-            out.warn(f"this is another's key: this counts only where {identity.name} is a revoker")
+def _report_block(out: Output, identity: Identity, target: Target, made: RevocationList) -> None:
+    """Say that a block was revoked, and warn where that counts for less than it may seem."""
+    words = f" {target.words}" if target.words else ""
+    block = f"{target.block_id.hex()[:_SHORT_DIGITS]}{words}"
+    if all(record.subject != target.block_id for record in made.records):
+        out.warn(f"not in the list, because its chain has expired: {block}")
+    else:
+        out.note(f"revoked: {block}, and everything below it")
+        if target.until <= made.issued:
+            out.warn("its chain has expired anyway")
+    if target.blocks is not None and not has_say(identity.public_key.thumbprint, target.blocks):
+        out.warn(
+            f"{identity.name} signed neither that block nor one above it: "
+            f"this counts only where {identity.name} is a revoker"
+        )
+
+
+def _report_key(out: Output, identity: Identity, party: Party) -> None:
+    """Say that a key was revoked, and warn where that counts for less than it may seem."""
+    whose = f" of {shown(party.name)}" if party.name else ""
+    out.note(f"revoked: the key {party.thumbprint.hex()[:_SHORT_DIGITS]}{whose}")
+    if party.thumbprint != identity.public_key.thumbprint:
+        out.warn(f"this is another's key: this counts only where {identity.name} is a revoker")
 
 
 def _target_json(target: Target, identity: Identity) -> dict[str, object]:

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from delegate.authoring.bearer import BearerToken
 from delegate.authoring.token import Presentation, Token
+from delegate.cli.contents import mistaken, odd_encoding, what_it_is
 from delegate.cli.options import unique
 from delegate.cli.output import Failure, Output, file_failure
 from delegate.cli.status import Status
 from delegate.core.chain.printable import shown
 from delegate.core.chain.request import Request, from_jsonable, parse_json
 from delegate.core.keys.principal import Principal
+from delegate.core.keys.textfile import FILE_BYTES
 from delegate.errors import DelegateError, Reason
 from delegate.explain.unverified import AnyToken, parse
 from delegate.limits import PRESENTATION_BYTES, REQUEST_BYTES
@@ -31,13 +34,17 @@ if TYPE_CHECKING:
     from delegate.authoring.identity import Identity
     from delegate.verifier.roots import Root
 
+T = TypeVar("T")
+
 _TOKEN_TEXT: Final = re.compile(r"\s*dlg[a-z]_")
+_KIND: Final = re.compile(r"\s*(?:dlg[a-z]_|ed25519:|esp256:|principal: |-----)")
 _TOKEN_WITHIN: Final = re.compile(r"dlg[tbp]_[A-Za-z0-9_-]{8}")
 _TOKEN_FILE_BYTES: Final = PRESENTATION_BYTES * 2  # its text form, with white space around
 _REQUEST_FILE_BYTES: Final = REQUEST_BYTES * 8  # what parse_json takes at most
 _PASSPHRASE_BYTES: Final = 4096
 _PATH_LOOK: Final = re.compile(r"[./\\]")  # a token has none of these
 _PATH_CHARACTERS: Final = 200  # a longer argument is meant as no path
+_TOKENS: Final = frozenset({"", "a token", "a bearer token", "a presentation: a token with its proof"})
 
 
 def read_token(argument: str | None, out: Output) -> AnyToken:
@@ -54,6 +61,8 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
             message = f"no token: give it as an argument, a file or - for standard input, or set {TOKEN_VARIABLE}"
             raise click.UsageError(message)
         return parse(argument)
+    if _KIND.match(argument):  # a secret that was pasted is not to be told as a file's name
+        _check_kind(argument.encode("utf-8", "replace"))
     if _TOKEN_TEXT.match(argument):
         token = parse(argument)
         if isinstance(token, BearerToken):
@@ -77,8 +86,17 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
     return _token_in(content)
 
 
+def _check_kind(content: bytes) -> None:
+    """Name what was given in the place of a token, where that can be told; raises Failure."""
+    kind = what_it_is(content)
+    words = odd_encoding(content) or (f"this is {kind}, where a token is wanted" if kind not in _TOKENS else "")
+    if words:
+        raise Failure(Status.NOT_GENUINE, words, label="not a token", reason=Reason.MALFORMED)
+
+
 def _token_in(content: bytes) -> AnyToken:
     """Read a token's text or bytes; raises DelegateError, and Failure for a text that holds other words too."""
+    _check_kind(content)
     text = content.decode("latin-1").strip()
     # What can be read was meant as text, and is told so; the rest is a token's bytes or nothing.
     readable = text.isascii() and all(each.isprintable() or each.isspace() for each in text)
@@ -133,7 +151,11 @@ def passphrase_of(*, prompt: bool, path: str | None, confirm: bool = False) -> s
     """Get a passphrase from a prompt or a file's first line; `None` where neither was wanted."""
     if path is not None:
         try:
-            words = read_file(path, _PASSPHRASE_BYTES).decode().split("\n")[0].removesuffix("\r")
+            content = read_file(path, _PASSPHRASE_BYTES)
+            odd = odd_encoding(content)
+            if odd:
+                raise Failure(Status.FILES, f"{shown(path)}: {odd}")
+            words = content.decode().split("\n")[0].removesuffix("\r")
         except UnicodeDecodeError:
             raise Failure(Status.FILES, f"{shown(path)}: this is not text") from None
         if not words:
@@ -145,18 +167,25 @@ def passphrase_of(*, prompt: bool, path: str | None, confirm: bool = False) -> s
     return None
 
 
-def read_identity(path: str, out: Output, *, prompt: bool, passphrase_file: str | None) -> Identity:
-    """Read a private key file; prompts for a passphrase where one is needed and somebody is there.
+def read_identity(path: str | None, out: Output, *, prompt: bool, passphrase_file: str | None) -> Identity:
+    """Read a private key file, or the key in `DELEGATE_KEY` where no file is named.
+
+    Prompts for a passphrase where one is needed and somebody is there. The file is read once: it may be a pipe.
 
     Raises:
         Failure: FILES for the file, UNTRUSTED where the passphrase is missing or wrong.
+        click.UsageError: there is no key.
     """
     from delegate.authoring.identity import Identity
-    from delegate.authoring.key_files import is_private, needs_passphrase
+    from delegate.authoring.key_files import is_encrypted, parse_private
 
+    if path is None:
+        return _identity_from_env()
+    content, is_open = _read_key(path)
+    text = _key_text(path, content, "a private key")
     encrypted = False
     try:
-        encrypted = needs_passphrase(path)
+        encrypted = is_encrypted(text)
         words = (
             passphrase_of(prompt=prompt or (encrypted and sys.stdin.isatty()), path=passphrase_file)
             if encrypted
@@ -168,26 +197,73 @@ def read_identity(path: str, out: Output, *, prompt: bool, passphrase_file: str 
                 f"{shown(path)} has a passphrase; use --passphrase or --passphrase-file",
                 label="missing key",
             )
-        identity = Identity.load(path, words)
-        if not is_private(path):
-            out.warn(f"{shown(path)} can be read by others; chmod 600 {shown(path)}")
-    except OSError as error:
-        raise file_failure(path, error) from None
+        identity = Identity(*parse_private(text, words))
     except DelegateError as error:
         if encrypted:
             raise Failure(Status.UNTRUSTED, f"{shown(path)}: {error.detail}", label="missing key") from None
-        raise Failure(Status.FILES, f"{shown(path)}: {_hint(path, private=True) or error.detail}") from None
+        raise Failure(Status.FILES, f"{shown(path)}: {_mistaken_key(content) or error.detail}") from None
+    if is_open:
+        out.warn(f"{shown(path)} can be read by others; chmod 600 {shown(path)}")
     return identity
 
 
-def read_principal(path: str) -> Principal:
-    """Read a public key file; raises Failure."""
+def _identity_from_env() -> Identity:
+    from delegate.holder import KEY_VARIABLE, identity_of
+
+    said = os.environ.get(KEY_VARIABLE)
+    if not said:
+        message = f"give the private key with --key FILE, or set {KEY_VARIABLE}"
+        raise click.UsageError(message)
     try:
-        return Principal.load(path)
+        return identity_of(said)
+    except DelegateError as error:
+        raise Failure(Status.UNTRUSTED, error.detail, label="missing key") from None
+
+
+def _read_key(path: str) -> tuple[bytes, bool]:
+    """Read a key file, and say whether others can too: a pipe or a terminal is nobody else's to read."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - as above
+            status = os.fstat(file.fileno())
+            content = file.read(FILE_BYTES + 1)
     except OSError as error:
         raise file_failure(path, error) from None
+    is_open = os.name == "posix" and stat.S_ISREG(status.st_mode) and status.st_mode & 0o077 != 0
+    return content, is_open
+
+
+def _mistaken_key(content: bytes) -> str:
+    """Say what was given in the place of a private key; empty where it is one, or cannot be told."""
+    kind = what_it_is(content)
+    if kind == "a public key":
+        return "this is a public key; give the .key file"
+    return "" if kind == "a private key" else mistaken(content, "a private key")
+
+
+def _key_text(path: str, content: bytes, wanted: str) -> str:
+    """Take a key file as text; raises Failure."""
+    if len(content) > FILE_BYTES:
+        raise Failure(Status.FILES, f"{shown(path)}: a key file has at most {FILE_BYTES} bytes")
+    try:
+        return content.decode("ascii")
+    except UnicodeDecodeError:
+        words = mistaken(content, wanted) or "a key file is ascii text"
+        raise Failure(Status.FILES, f"{shown(path)}: {words}") from None
+
+
+def read_principal(path: str) -> Principal:
+    """Read a public key file, once; raises Failure."""
+    content, _ = _read_key(path)
+    text = _key_text(path, content, "a public key")
+    try:
+        return Principal.parse(text)
     except DelegateError as error:
-        raise Failure(Status.FILES, f"{shown(path)}: {_hint(path, private=False) or error.detail}") from None
+        what = what_it_is(content)
+        if what == "a private key":
+            words = "this is a private key; give the .pub file"
+        else:
+            words = "" if what == "a public key" else mistaken(content, "a public key")
+        raise Failure(Status.FILES, f"{shown(path)}: {words or error.detail}") from None
 
 
 def read_roots(paths: Iterable[str], speaks_for: Iterable[str]) -> tuple[Root, ...]:
@@ -209,6 +285,8 @@ def read_request(
     text_args: Iterable[tuple[str, object]],
     args_file: str | None,
     request_file: str | None,
+    http: tuple[str, str] | None,
+    body_file: str | None,
 ) -> Request | None:
     """Put together the request from its options; `None` where none was given.
 
@@ -217,35 +295,50 @@ def read_request(
         Failure: a file.
     """
     pairs = [*json_args, *text_args]
+    named = action is not None or resource is not None
     if request_file is not None:
-        if action is not None or resource is not None or pairs or args_file is not None:
-            message = "--request gives the whole request: leave out --action, --resource and arguments"
+        if named or pairs or args_file is not None or http is not None or body_file is not None:
+            message = "--request gives the whole request: leave out --action, --resource, --http and arguments"
             raise click.UsageError(message)
-        content = read_file(request_file, _REQUEST_FILE_BYTES)
-        try:
-            return Request.from_json(content)
-        except DelegateError as error:
-            raise Failure(Status.USAGE, f"{shown(request_file)}: {error.detail}", reason=error.reason) from None
-    if action is None:
+        return _json_of(request_file, read_file(request_file, _REQUEST_FILE_BYTES), "a request", Request.from_json)
+    if http is not None and named:
+        message = "--http gives action and resource: leave out --action and --resource"
+        raise click.UsageError(message)
+    if http is None and body_file is not None:
+        message = "--json-body needs --http; for the arguments of any other request, use --args"
+        raise click.UsageError(message)
+    if body_file is not None and args_file is not None:
+        message = "give the arguments by --json-body or by --args, not by both"
+        raise click.UsageError(message)
+    if http is None and action is None:
         if resource is not None or pairs or args_file is not None:
-            message = "a request needs --action"
+            message = "a request needs --action or --http"
             raise click.UsageError(message)
         return None
     try:
-        values = _args_of_file(args_file)
+        values = _args_of_file(args_file if body_file is None else body_file)
         values.update(_distinct(pairs, values))
-        return Request(action, resource, {key: from_jsonable(value) for key, value in values.items()})
+        meant = {key: from_jsonable(value) for key, value in values.items()}
+        return Request.http(*http, meant) if http is not None else Request(action or "", resource, meant)
     except DelegateError as error:
         raise Failure(Status.USAGE, f"not a request: {error.detail}", reason=error.reason) from None
+    except ValueError as error:  # an argument called `query`, beside the URL's own
+        raise click.UsageError(shown(str(error))) from None
+
+
+def _json_of(path: str, content: bytes, wanted: str, read: Callable[[bytes], T]) -> T:
+    """Read JSON of a file; raises Failure with its name."""
+    try:
+        return read(content)
+    except DelegateError as error:
+        detail = mistaken(content, wanted) or error.detail
+        raise Failure(Status.USAGE, f"{shown(path)}: {detail}", reason=error.reason) from None
 
 
 def _args_of_file(path: str | None) -> dict[str, Any]:
     if path is None:
         return {}
-    try:
-        values = parse_json(read_file(path, _REQUEST_FILE_BYTES))
-    except DelegateError as error:
-        raise Failure(Status.USAGE, f"{shown(path)}: {error.detail}", reason=error.reason) from None
+    values = _json_of(path, read_file(path, _REQUEST_FILE_BYTES), "a JSON object", parse_json)
     if not isinstance(values, dict):
         raise Failure(Status.USAGE, f"{shown(path)}: not a JSON object", reason=Reason.MALFORMED)
     return values
@@ -255,16 +348,6 @@ def _distinct(pairs: Iterable[tuple[str, object]], already: dict[str, Any]) -> d
     values = unique(pairs, "--arg")
     twice = sorted(values.keys() & already.keys())
     if twice:
-        message = f"--arg gives `{shown(twice[0])}`, and so does --args"
+        message = f"--arg gives `{shown(twice[0])}`, and so does the file with arguments"
         raise click.UsageError(message)
     return values
-
-
-def _hint(path: str, *, private: bool) -> str:
-    """Say so where the other file of the pair was given."""
-    begin = read_file(path, 1 << 20)[:20]
-    if not private and begin.startswith(b"principal: "):
-        return "this is a private key; give the .pub file"
-    if private and begin.startswith((b"ed25519:", b"esp256:")):
-        return "this is a public key; give the .key file"
-    return ""

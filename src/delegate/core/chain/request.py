@@ -243,6 +243,8 @@ def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is any of its t
     if len(text) > REQUEST_BYTES * 8:
         _refuse(Reason.LIMIT_EXCEEDED, f"{len(text)} bytes of JSON")
     try:
+        if isinstance(text, bytes):
+            text = text.decode()  # of itself, `json` would take UTF-16 and UTF-32 too
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded_int)
     except (ValueError, RecursionError) as error:
         _refuse(Reason.MALFORMED, f"not JSON: {shown(str(error))}")
