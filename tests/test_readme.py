@@ -15,6 +15,7 @@ import pytest
 
 import delegate
 from delegate import Holder, Identity, StateError
+from delegate.limits import HOPS_MAX
 from delegate.state import connect
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -88,6 +89,8 @@ def test_the_rule_of_hops_is_the_true_one() -> None:
     assert planner.attenuate(token, to=worker.principal, hops=1).link.hops_left == 1
     assert planner.attenuate(token, ttl="5m").link.hops_left == 3
     assert Holder(planner, token).spawn("agent:child").token.link.hops_left == 0
+    bearer = alice.mint(bearer=True, can="a", ttl="1h", audience="files.example.com")
+    assert (bearer.link.hops_left, bearer.seal().link.hops_left) == (HOPS_MAX, 0)
 
 
 def test_comments_beside_capabilities_are_how_they_print() -> None:
