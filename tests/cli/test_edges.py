@@ -274,7 +274,7 @@ def test_a_token_in_a_file(desk: Desk) -> None:
     try:
         before = files(desk)
         for file, command, kept in (
-            ("p", (*MINT, "--need", "clerk.pub each"), 0o644),
+            ("p", (*MINT, "--need", "clerk.pub"), 0o644),
             ("r", ("attenuate", "p", "--key", "planner.key", "--to", "researcher.pub", "--ttl", "1h"), 0o644),
             ("b", ("mint", "--key", "alice.key", "--bearer", "--can", "a", "--ttl", "5m", *HERE), 0o600),
             ("c", ("attenuate", "b", "--ttl", "1m"), 0o600),

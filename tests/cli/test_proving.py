@@ -102,7 +102,7 @@ def test_what_others_confirm_is_foreseen(desk: Desk) -> None:
     """A confirmation that is missing can be added to a proof, so it is a note; one that is old or another's is not."""
     desk.make(
         *("t", "mint", "--key", "alice.key", "--to", "planner.pub", "--ttl", "8h", "--can", "pay"),
-        *("--need", "clerk.pub each"),
+        *("--need", "clerk.pub"),
     )
     asked = desk.run("ask", "t", "--action", "pay", "--arg", "n=5", now=None)
     (desk.folder / "asks").write_text(asked.out)
