@@ -2,7 +2,7 @@
 
 `python -m tests.campaigns.matrix` runs every cell and prints a table; `… --only 3.12` those with it in their name, and
 what stands behind `--` goes to pytest. It needs Python alone. In each cell the package is installed from a wheel in an
-environment of its own, and the tests run in a copy of the checkout without `src`: what is tested is what is installed.
+environment of its own, and the tests run in a copy of the checkout: what is tested is what is installed.
 
 - `3.11` and so on: the newest versions of everything.
 - `3.11 lowest`, with the oldest Python and the newest: the lower bounds of pyproject, of extras and test tools too.
@@ -125,7 +125,7 @@ def installed(cell: Cell, folder: Path, wheel: Path) -> Path:
 
 
 def copied(folder: Path) -> Path:
-    """Copy the checkout without `src`: what git knows of, as it is now."""
+    """Copy the checkout: what git knows of, as it is now."""
     checkout = folder / "checkout"
     names = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - the user's own git
@@ -135,7 +135,7 @@ def copied(folder: Path) -> Path:
         text=True,
     ).stdout
     for name in filter(None, names.split("\0")):
-        if not name.startswith("src/") and (ROOT / name).exists():
+        if (ROOT / name).exists():
             (checkout / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, checkout / name)
     return checkout
@@ -146,6 +146,11 @@ def run(cell: Cell, folder: Path, wheel: Path, options: Sequence[str]) -> tuple[
     python = installed(cell, folder, wheel)
     checkout = copied(folder)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    where = [python, "-c", "import delegate; print(delegate.__file__)"]
+    found = subprocess.run(where, cwd=checkout, env=environment, capture_output=True, text=True, check=True).stdout
+    if not Path(found.strip()).is_relative_to(folder / "environment"):
+        message = f"what would be tested is not what was installed: {found}"
+        raise RuntimeError(message)
     command: list[str] = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
     if cell.is_harsh:
         scratch = folder / "scratch"

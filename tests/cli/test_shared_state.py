@@ -13,6 +13,7 @@ from typing import TypeVar
 import pytest
 
 from delegate import Identity, Reason, RevocationList, StateError
+from delegate.core.chain.printable import shown
 from delegate.core.chain.revocations import Feed, Record
 from delegate.state import Charge, Claim, MemoryLedger, MemoryReplay, MemoryRevocations, Outcome, connect
 from delegate.state.sqlite import SqliteStore
@@ -458,7 +459,7 @@ def test_no_command_makes_a_state_by_itself(clerk: Desk, command: tuple[str, ...
         ran = clerk.run(*command, "--state", url, now=None)
         assert (ran.status, ran.out, ran.err) == (
             *(5, ""),
-            f"error: no such state file: {name} (to make it: delegate doctor --state URL --create)\n",
+            f"error: no such state file: {shown(name)} (to make it: delegate doctor --state URL --create)\n",
         )
     assert not (clerk.folder / "new.dlgr").exists()
     assert not [each for each in clerk.folder.glob("*.db*") if each.name != "state.db"]  # that one is the desk's
