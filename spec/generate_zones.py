@@ -1,7 +1,7 @@
 """Write the time zones that JavaScript's conditions know: `src/delegate/js/zone_tables.js`.
 
-A zone is a name of the time zone database (SPEC §6.6), whichever release a browser brings. So the offsets are taken
-from the `tzdata` package that is installed: of each zone its transitions from one offset to another, and the rule for
+A zone is a name of `zones.txt` (SPEC §6.6), whichever database a browser brings. So the offsets are taken from the
+`tzdata` package that is installed: of each zone its transitions from one offset to another, and the rule for
 what comes after the last of them. With `--check` nothing is written, and the exit status says whether the file is the
 package's.
 """
@@ -13,11 +13,10 @@ from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 
+NAMES = Path(__file__).parent / "zones.txt"
 OUTPUT = Path(__file__).parent.parent / "src" / "delegate" / "js" / "zone_tables.js"
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 HEADER = struct.Struct(">4s c 15x 6l")
-# No place, and what releases disagree on before 1970.
-LEFT_OUT = frozenset("Factory CET CST6CDT EET EST EST5EDT HST MET MST MST7MDT PST8PDT WET".split())  # noqa: SIM905
 RULE = re.compile(r"(<[^>]+>|[A-Za-z]+)[-+0-9:]+((<[^>]+>|[A-Za-z]+)[-+0-9:]*(,M[0-9.]+(/-?[0-9:]+)?){2})?")
 
 
@@ -64,7 +63,7 @@ def packed(name: str) -> str:
 
 def tables() -> str:
     """The module's text."""
-    names = sorted(set((resources.files("tzdata") / "zones").read_text("utf-8").split()) - LEFT_OUT)
+    names = NAMES.read_text(encoding="utf-8").split()
     zones: dict[str, list[str]] = {}
     for name in names:
         zones.setdefault(packed(name), []).append(name)

@@ -15,6 +15,7 @@ const PORTS = { http: "80", https: "443" };
 // What a service received: its own public origin, and the target of the request line.
 export function requestOfTarget(method, origin, target) {
   if (!target.startsWith("/") || !/^[\u0000-\u007f]*$/.test(target)) wrong("a target of another form");
+  if (!/^https?:\/\/[^/?#]+\/?$/i.test(origin)) wrong("no origin");
   return requestOfUrl(method, origin.replace(/\/$/, "") + target);
 }
 
@@ -24,7 +25,9 @@ export function requestOfUrl(method, url) {
   const [, scheme, authority, path, query] = URL.exec(url) ?? wrong("no absolute URL");
   const lower = scheme.toLowerCase();
   const resource = `${lower}://${authorityOf(authority, Object.hasOwn(PORTS, lower) ? PORTS[lower] : null)}${pathOf(path)}`;
-  const args = query ? new Map([["query", queryOf(query)]]) : new Map();
+  // A query without any name is none.
+  const values = queryOf(query ?? "");
+  const args = values.size ? new Map([["query", values]]) : new Map();
   return new Request(`http.${method.toLowerCase()}`, resource, args);
 }
 
