@@ -147,7 +147,7 @@ def _port_fits(url: str) -> bool:
 
 
 def _in_network(text: str) -> bool:
-    return not _refused(EvaluationError, lambda: namespaced._network(text))
+    return not _refused(EvaluationError, lambda: namespaced.network_of(text))
 
 
 def _host_bits(text: str) -> bool:

@@ -146,7 +146,7 @@ def run(cell: Cell, folder: Path, wheel: Path, options: Sequence[str]) -> tuple[
     python = installed(cell, folder, wheel)
     checkout = copied(folder)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    where = [python, "-c", "import delegate; print(delegate.__file__)"]
+    where = [str(python), "-c", "import delegate; print(delegate.__file__)"]
     found = subprocess.run(where, cwd=checkout, env=environment, capture_output=True, text=True, check=True).stdout
     if not Path(found.strip()).is_relative_to(folder / "environment"):
         message = f"what would be tested is not what was installed: {found}"

@@ -155,7 +155,7 @@ def evaluate(candidate: Candidate, repeat: int = 3) -> Measured:
 def _forget() -> None:
     """Drop what compiled patterns are kept, so that compiling them is measured too."""
     _prepared.cache_clear()
-    places._glob.cache_clear()
+    places.glob_of.cache_clear()
     library, _ = _library()
     library.purge()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from delegate.core.patterns.matching import Automaton, compile_tokens
-from delegate.core.patterns.tokens import RESOURCE_SEPARATOR, Wild, check_arguments, parse_tokens, print_tokens
+from delegate.core.patterns.tokens import ESCAPED, RESOURCE_SEPARATOR, Wild, check_arguments, parse_tokens
 
 # What `contains` may spend before it gives up. Containment of expressions with wildcards has no good bound in
 # general; patterns that people write need some hundred steps.
@@ -308,3 +308,10 @@ class _Ways:
             elif isinstance(left, str) and left == right:
                 pending.append((i + 1, j + 1, (*written, left)))
         return found
+
+
+def print_tokens(tokens: tuple[str | Wild, ...], separator: str = RESOURCE_SEPARATOR) -> str:
+    """Write what `parse_tokens` reads."""
+    written: dict[str | Wild, str] = {token: f"\\{token}" for token in ESCAPED}
+    written |= {Wild.WITHIN: "*", Wild.ACROSS: "**", Wild.SEGMENTS: f"**{separator}"}
+    return "".join(str(written.get(token, token)) for token in tokens)

@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from delegate.core.evaluator.namespaced import is_network, why_no_glob
+from delegate.core.evaluator.namespaced import glob_of, network_of
 from delegate.core.evaluator.opcodes import CAVEAT_NAMES, LiteralValue, Op
 from delegate.core.evaluator.regex import is_pattern
 from delegate.core.evaluator.scope import EvaluationError
@@ -166,6 +166,21 @@ def _check(tree: Expression) -> None:
             if isinstance(literal, Literal) and isinstance(literal.value, str) and not check(literal.value):
                 detail = why_no_glob(literal.value) if node.op is Op.GLOB_MATCH else f"text that is no {what}"
                 raise WrongTypeError(detail, literal)
+
+
+def why_no_glob(pattern: str) -> str:
+    """Why is this no pattern that `glob.match` takes? Empty text where it is one."""
+    matcher = glob_of(pattern)
+    return matcher if isinstance(matcher, str) else ""
+
+
+def is_network(text: str) -> bool:
+    """Is this a network that `net.within` takes?"""
+    try:
+        network_of(text)
+    except EvaluationError:
+        return False
+    return True
 
 
 _CHECKS = {

@@ -253,7 +253,7 @@ class _Parser:
                 return self.constants[name]
             if name not in self.names and not self.lenient:
                 meant = f"; did you mean `args.{name}`?" if "args" in self.names else ""
-                self._fail(f"there is no name `{name}` to read here{meant}", lexeme)
+                self._fail(f"unknown name `{name}`{meant}", lexeme)
         return Path((name,))
 
     def _parse_function(self, lexeme: int) -> Expression:

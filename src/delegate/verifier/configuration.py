@@ -13,8 +13,7 @@ from delegate.core.decide.decision import Presented
 from delegate.core.decide.evaluate import Query
 from delegate.core.decide.remembered import generation
 from delegate.core.decide.remembered_texts import proof_head, tail_bytes
-from delegate.core.decide.settings import SYSTEM_CLOCK, Clock, Settings, by_kid, directory
-from delegate.core.decide.spending import check_cost
+from delegate.core.decide.settings import SYSTEM_CLOCK, Clock, Settings
 from delegate.core.decide.stores import (
     AsyncLedger,
     AsyncReplayStore,
@@ -31,6 +30,7 @@ from delegate.errors import DelegateError
 from delegate.limits import Limits
 from delegate.state.memory_replay import MemoryReplay
 from delegate.state.memory_revocations import MemoryRevocations
+from delegate.verifier.decision import check_cost
 from delegate.verifier.roots import Trusted, anchor_of, given
 
 if TYPE_CHECKING:
@@ -235,3 +235,33 @@ def _facts(env: Mapping[str, object]) -> Mapping[str, Any]:
         return normalise(env, "env")
     except DelegateError as error:  # the service's own words: its mistake, and nobody's refusal
         raise ValueError(error.detail) from None
+
+
+def directory(principals: Iterable[Principal]) -> dict[bytes, str]:
+    """Index principals by thumbprint.
+
+    Raises:
+        ValueError: one key under two names.
+    """
+    names: dict[bytes, str] = {}
+    for principal in principals:
+        thumbprint = principal.public_key.thumbprint
+        if names.setdefault(thumbprint, principal.name) != principal.name:
+            message = f"one key under two names: {names[thumbprint]} and {principal.name}"
+            raise ValueError(message)
+    return names
+
+
+def by_kid(principals: Iterable[Principal]) -> dict[bytes, Principal]:
+    """Index principals by the hint that a header has room for.
+
+    Raises:
+        ValueError: two keys with one hint: a discharge could not say whose it is.
+    """
+    found: dict[bytes, Principal] = {}
+    for principal in principals:
+        other = found.setdefault(principal.public_key.kid, principal)
+        if other.public_key != principal.public_key:
+            message = f"the keys of {other.name} and {principal.name} have one kid"
+            raise ValueError(message)
+    return found

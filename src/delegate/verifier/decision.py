@@ -8,21 +8,21 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from delegate.core.chain.request import Request
 from delegate.core.decide.decision import Answer, Granted, Refusal
-from delegate.core.decide.discharges import Confirmed, still_good
+from delegate.core.decide.discharges import Confirmed
 from delegate.core.decide.effects import Settle, perform
 from delegate.core.decide.evaluate import Inputs, Query, evaluate, inputs
 from delegate.core.decide.evidence import Evidence
 from delegate.core.decide.possession import Proof
 from delegate.core.decide.settings import Settings
 from delegate.core.decide.signatures import check_now_and_here
-from delegate.core.decide.spending import check_cost
 from delegate.errors import DelegateError, Denied, Reason
+from delegate.limits import INTEGER_MAX
 from delegate.verifier.verified import VerifiedChain
 
 if TYPE_CHECKING:
@@ -357,3 +357,32 @@ def _in_words(evidence: Evidence, refusal: Refusal, policy: tuple[str, ...]) -> 
 
     assert refusal.chain is not None  # noqa: S101 - where a condition refused, there is the chain that has it
     return in_words(evidence, refusal.chain, refusal.query.request, policy)
+
+
+def still_good(confirmed: Iterable[Confirmed], request: Request, now: int) -> tuple[Confirmed, ...]:
+    """Give those that also serve another request of the same chain, now: none that is for one other request."""
+    found = []
+    for each in confirmed:
+        age = None if each.need is None else each.need.rule.age
+        good = now < each.said.expires and (age is None or now - each.said.issued <= age)
+        if good and each.said.digest in {None, request.digest}:
+            found.append(each)
+    return tuple(found)
+
+
+def check_cost(cost: Mapping[str, int] | None) -> Mapping[str, int]:
+    """Take the service's own word on what a request costs: unit → integer from 0.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
+    if cost is None:
+        return {}
+    for unit, amount in cost.items():
+        if type(unit) is not str or type(amount) is not int:
+            message = "a cost is a map from units to integers"
+            raise TypeError(message)
+        if not 0 <= amount <= INTEGER_MAX:
+            message = f"a cost is an integer from 0 to {INTEGER_MAX}"
+            raise ValueError(message)
+    return cost

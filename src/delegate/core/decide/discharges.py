@@ -231,17 +231,6 @@ def staples(confirmed: Iterable[Confirmed]) -> list[Feed]:
     return [Feed(each.signer, 0, each.said.issued, each.said.expires) for each in confirmed if each.need is None]
 
 
-def still_good(confirmed: Iterable[Confirmed], request: Request, now: int) -> tuple[Confirmed, ...]:
-    """Give those that also serve another request of the same chain, now: none that is for one other request."""
-    found = []
-    for each in confirmed:
-        age = None if each.need is None else each.need.rule.age
-        good = now < each.said.expires and (age is None or now - each.said.issued <= age)
-        if good and each.said.digest in {None, request.digest}:
-            found.append(each)
-    return tuple(found)
-
-
 def check_needs(chain: VerifiedChain, confirmed: Sequence[Confirmed], scope: Scope) -> None:
     """Ask of every need whether enough parties confirmed it (SPEC §5.6); conditions draw on the decision's steps.
 

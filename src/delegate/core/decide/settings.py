@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from delegate.core.chain.compiled import Compiler
 from delegate.core.decide.stores import (
@@ -69,36 +69,6 @@ class Settings(Frozen):
     def now(self) -> int:
         """Read the verifier's clock, in whole Unix seconds."""
         return int(self.clock())
-
-
-def directory(principals: Iterable[Principal]) -> dict[bytes, str]:
-    """Index principals by thumbprint.
-
-    Raises:
-        ValueError: one key under two names.
-    """
-    names: dict[bytes, str] = {}
-    for principal in principals:
-        thumbprint = principal.public_key.thumbprint
-        if names.setdefault(thumbprint, principal.name) != principal.name:
-            message = f"one key under two names: {names[thumbprint]} and {principal.name}"
-            raise ValueError(message)
-    return names
-
-
-def by_kid(principals: Iterable[Principal]) -> dict[bytes, Principal]:
-    """Index principals by the hint that a header has room for.
-
-    Raises:
-        ValueError: two keys with one hint: a discharge could not say whose it is.
-    """
-    found: dict[bytes, Principal] = {}
-    for principal in principals:
-        other = found.setdefault(principal.public_key.kid, principal)
-        if other.public_key != principal.public_key:
-            message = f"the keys of {other.name} and {principal.name} have one kid"
-            raise ValueError(message)
-    return found
 
 
 SYSTEM_CLOCK: Clock = time.time

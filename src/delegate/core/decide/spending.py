@@ -20,27 +20,8 @@ from delegate.core.decide.possession import Proof
 from delegate.core.decide.settings import Settings
 from delegate.core.decide.stores import Charge, Claim, Refused
 from delegate.errors import DelegateError, Denied, Reason, StateError, VerificationError
-from delegate.limits import INTEGER_MAX
 
 CALLS: Final = "calls"
-
-
-def check_cost(cost: Mapping[str, int] | None) -> Mapping[str, int]:
-    """Take the service's own word on what a request costs: unit → integer from 0.
-
-    Raises:
-        ValueError, TypeError: it is none.
-    """
-    if cost is None:
-        return {}
-    for unit, amount in cost.items():
-        if type(unit) is not str or type(amount) is not int:
-            message = "a cost is a map from units to integers"
-            raise TypeError(message)
-        if not 0 <= amount <= INTEGER_MAX:
-            message = f"a cost is an integer from 0 to {INTEGER_MAX}"
-            raise ValueError(message)
-    return cost
 
 
 def to_spend(link: Link, proof: Proof, query: Query, settings: Settings, confirmed: Sequence[Confirmed]) -> Spend:

@@ -144,7 +144,7 @@ def net_within(address: object, network: object, scope: Scope) -> bool:
     if found.version == 6 and _carries_ipv4(int(found)):
         detail = "an IPv6 address that carries an IPv4 one"
         raise EvaluationError(detail)
-    return found in _network(outer)
+    return found in network_of(outer)
 
 
 def _carries_ipv4(address: int) -> bool:
@@ -172,7 +172,8 @@ def _address(text: str) -> _Address:
 _MAPPED_BITS = 96  # of ::ffff:0:0, before an IPv4 address
 
 
-def _network(text: str) -> _Network:
+def network_of(text: str) -> _Network:
+    """Read a network; raises EvaluationError."""
     from ipaddress import IPv4Network, IPv6Network, ip_network
 
     network: _Network | None = None
@@ -192,7 +193,7 @@ def _network(text: str) -> _Network:
 
 
 @lru_cache(maxsize=256)
-def _glob(pattern: str) -> Callable[[str], bool] | str:
+def glob_of(pattern: str) -> Callable[[str], bool] | str:
     """Give the matcher of a pattern, or why it is none."""
     try:
         return compile_pattern(pattern)
@@ -210,28 +211,13 @@ def glob_match(text: object, pattern: object, scope: Scope) -> bool:
     if type(text) is not str or type(pattern) is not str:
         raise no_overload("glob.match", text, pattern)
     scope.charge(match_steps(len(text), len(pattern)))
-    matcher = _glob(pattern)
+    matcher = glob_of(pattern)
     if isinstance(matcher, str):
         raise EvaluationError(matcher)
     if "/" in pattern and not plain_form(text):
         detail = "a path that is not in plain form"
         raise EvaluationError(detail)
     return matcher(text)
-
-
-def why_no_glob(pattern: str) -> str:
-    """Why is this no pattern that `glob.match` takes? Empty text where it is one. For authors."""
-    matcher = _glob(pattern)
-    return matcher if isinstance(matcher, str) else ""
-
-
-def is_network(text: str) -> bool:
-    """Is this a network that `net.within` takes? For authors."""
-    try:
-        _network(text)
-    except EvaluationError:
-        return False
-    return True
 
 
 def is_host(text: str) -> bool:

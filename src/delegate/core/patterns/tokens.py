@@ -103,10 +103,3 @@ def check_pattern(text: str, separator: str) -> None:
     head = text.removesuffix(f"{separator}**")
     if "**" in head or not is_simple(head):  # nothing else makes a text no pattern
         parse_tokens(text, separator)
-
-
-def print_tokens(tokens: tuple[str | Wild, ...], separator: str = RESOURCE_SEPARATOR) -> str:
-    """Write what `parse_tokens` reads."""
-    written: dict[str | Wild, str] = {token: f"\\{token}" for token in ESCAPED}
-    written |= {Wild.WITHIN: "*", Wild.ACROSS: "**", Wild.SEGMENTS: f"**{separator}"}
-    return "".join(str(written.get(token, token)) for token in tokens)
