@@ -372,9 +372,9 @@ def where_of(url: str) -> Place:
 
 
 def _client(url: str, deadline: float) -> redis.Redis:
-    pool: redis.ConnectionPool = redis.ConnectionPool.from_url(url)
-    pool.max_connections = 1
-    pool.connection_kwargs.update(  # whatever the URL says
+    options: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call]
+    options.update(  # whatever the URL says, and before a pool is made of it, which decides by some of these
+        max_connections=1,
         decode_responses=False,
         encoding="utf-8",
         encoding_errors="strict",
@@ -386,7 +386,7 @@ def _client(url: str, deadline: float) -> redis.Redis:
         retry_on_error=[],
         retry=Retry(NoBackoff(), 0),
     )
-    return redis.Redis(connection_pool=pool)
+    return redis.Redis(connection_pool=redis.ConnectionPool(**options))
 
 
 def _opened(url: str, deadline: float) -> _Link:
