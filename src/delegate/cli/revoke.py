@@ -317,12 +317,9 @@ def _report_block(out: Output, identity: Identity, target: Target, made: Revocat
     """Say that a block was revoked, and warn where that counts for less than it may seem."""
     words = f" {target.words}" if target.words else ""
     block = f"{target.block_id.hex()[:_SHORT_DIGITS]}{words}"
-    if all(record.subject != target.block_id for record in made.records):
-        out.warn(f"not in the list, because its chain has expired: {block}")
-    else:
-        out.note(f"revoked: {block}, and everything below it")
-        if target.until <= made.issued:
-            out.warn("its chain has expired anyway")
+    out.note(f"revoked: {block}, and everything below it")
+    if target.until <= made.issued:
+        out.warn("its chain has expired anyway")
     if target.blocks is not None and not has_say(identity.public_key.thumbprint, target.blocks):
         out.warn(
             f"{identity.name} signed neither that block nor one above it: "
