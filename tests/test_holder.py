@@ -222,7 +222,7 @@ def test_the_first_hop_that_refuses_is_named() -> None:
 
 def test_a_chain_whose_conditions_take_too_much_is_refused_alone_too() -> None:
     """The steps of one decision, and no more."""
-    long = " && ".join(f"args.l.all(a, args.l.all(b, a + b != {n}))" for n in range(9))
+    long = " && ".join(f"args.l.all(a, args.l.all(b, int(a) + int(b) != {n}))" for n in range(9))
     token = chain(caveats=[long, *(f"{long} && {n} < 5" for n in range(5))])
     request = Request("pay", "shop:1", {"l": list(range(1000, 1400))})
     with pytest.raises(DelegateError) as caught:

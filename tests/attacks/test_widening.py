@@ -142,7 +142,7 @@ def test_a_root_grants_more_than_it_is_trusted_for() -> None:
         ("!(args.missing in ['eve'])", Reason.CAVEAT_ERROR),
         ("args.missing > 0 || args.other < 0", Reason.CAVEAT_ERROR),
         ("args.xs.exists(x, x > 0)", Reason.CAVEAT_FAILED),
-        ("args.n + 1 > 0", Reason.CAVEAT_ERROR),
+        ("int(args.n) + 1 > 0", Reason.CAVEAT_ERROR),
         ("args.one == true", Reason.CAVEAT_FAILED),
         ("args.text", Reason.CAVEAT_ERROR),
     ],

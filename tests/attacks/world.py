@@ -6,7 +6,7 @@ from typing import Any
 
 import cbor2
 
-from delegate import Identity, Presentation, Principal, Reason, Request, Root, Token, Verifier
+from delegate import Identity, MemoryReplay, Presentation, Principal, Reason, Request, Root, Token, Verifier
 from delegate.authoring.signers import Signer
 from delegate.core.chain.binding import block_aad, proof_aad
 from delegate.core.wire import cose
@@ -26,7 +26,10 @@ WRITE = Request("files.write", "/reports/q3.csv")
 
 def verifier(*roots: Root | Principal, **settings: Any) -> Verifier:  # noqa: ANN401 - a verifier's own
     """The service: trusts alice, and its clock stands still."""
-    return Verifier(roots or (ALICE.principal,), **{"audience": AUDIENCE, "clock": lambda: NOW, **settings})
+    return Verifier(
+        roots or (ALICE.principal,),
+        **{"audience": AUDIENCE, "clock": lambda: NOW, "replay": MemoryReplay(since=0), **settings},
+    )
 
 
 def minted(**terms: Any) -> Token:  # noqa: ANN401 - terms of `mint`

@@ -132,7 +132,7 @@ def test_what_the_service_vouches_for_is_told_too() -> None:
 
 def test_telling_what_failed_takes_no_more_steps_than_deciding() -> None:
     """Thirty-two capabilities that each take all steps: they are evaluated again with one decision's steps together."""
-    slow = "pay if args.l.all(x, args.l.all(y, x + y >= 0)) && args.amount < 0"
+    slow = "pay if args.l.all(x, args.l.all(y, int(x) + int(y) >= 0)) && args.amount < 0"
     chain = ALICE.mint(to=PLANNER.principal, can=[slow] * 32, ttl="1h", now=NOW)
     spent: list[int] = []
     verifier = Verifier([ALICE.principal], audience=AUDIENCE, clock=lambda: NOW)

@@ -91,7 +91,7 @@ def test_names() -> None:
     with pytest.raises(ValueError, match="not used"):
         when("args.a == 1", v=1)
     with pytest.raises(ValueError, match="not used"):
-        when("aud.all(v, v == 1)", v=1)
+        when("args.l.all(v, v == 1)", v=1)
     with pytest.raises(ValueError, match="not used"):
         when("args.v == 1", v=1)
     with pytest.raises(CaveatSyntaxError) as caught:

@@ -24,9 +24,8 @@ from delegate.core.wire import cbor
 from delegate.errors import CaveatSyntaxError, TokenError
 from delegate.language.closed import closed_names, only_arguments, only_arguments_wire
 from delegate.language.codec import from_wire, to_wire
-from delegate.language.conditions import Caveat, wrap
+from delegate.language.conditions import Caveat, constant, read, wrap
 from delegate.language.constraints import constrain
-from delegate.language.meaning import parse as parse_caveat
 from delegate.language.printer import format_expression as format_caveat
 from delegate.language.printer import format_quoted
 from delegate.language.shortcut import read_plain
@@ -184,7 +183,7 @@ def can(
 
 def caveat(given: str | Caveat) -> Caveat:
     """Take a caveat as text or as `when(…)` made it."""
-    return given if isinstance(given, Caveat) else wrap(parse_caveat(given))
+    return given if isinstance(given, Caveat) else wrap(read(given)[0])
 
 
 def encode_capabilities(given: str | Capability | Iterable[str | Capability]) -> bytes:
@@ -243,7 +242,7 @@ def several(given: Any, term: str, kinds: tuple[type, ...]) -> tuple[Any, ...]: 
 def caveat_to_wire(text: str) -> object:
     """Read a caveat's text into the object that stands for it, not to be changed; raises CaveatSyntaxError."""
     plain = read_plain(text)
-    return to_wire(parse_caveat(text)) if plain is None else plain
+    return to_wire(read(text)[0]) if plain is None else plain
 
 
 def _text_to_item(text: str) -> list[object]:
@@ -384,7 +383,8 @@ class _Reader:
     def condition(self) -> Expression:
         start = self.at + 2
         try:
-            return parse_caveat(self.text[start:], **self.values)
+            values = {name: constant(value) for name, value in self.values.items()}
+            return read(self.text[start:], constants=values)[0]
         except CaveatSyntaxError as error:
             first, last = error.span
             raise CaveatSyntaxError(error.detail, source=self.text, span=(start + first, start + last)) from None

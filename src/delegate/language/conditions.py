@@ -20,11 +20,13 @@ from delegate.core.evaluator.regex import is_pattern
 from delegate.core.evaluator.scope import EvaluationError
 from delegate.core.evaluator.timestamps import format_duration, format_timestamp
 from delegate.core.evaluator.values import Duration, Timestamp, to_value
+from delegate.core.patterns.plain_form import plain_form
 from delegate.errors import CaveatSyntaxError
 from delegate.language.codec import to_wire
-from delegate.language.parser import parse_expression
+from delegate.language.parser import parse_expression, parse_placed
 from delegate.language.printer import format_expression
 from delegate.language.tree import Call, Expression, ListOf, Literal, MapOf, children, excess
+from delegate.language.types import WrongTypeError, check_types
 from delegate.limits import EXPRESSION_DEPTH, EXPRESSION_NODES, INTEGER_MAX, INTEGER_MIN
 
 
@@ -87,8 +89,9 @@ def when(text: str, /, **values: object) -> Caveat:
             tuple or mapping of such, an aware datetime, a timedelta.
 
     Raises:
-        CaveatSyntaxError: MALFORMED: not CEL, an unknown name or function, too large, a regular
-            expression, pattern or network in it that is none.
+        CaveatSyntaxError: MALFORMED: not CEL, an unknown name or function, too large; a part that could only ever be an
+            error, such as `now < 1999` or `duration("1d")`; arithmetic on a number of the request whose kind is not
+            fixed by `double(…)` or `int(…)`. Its `span` is where, and the message says how to write it.
         ValueError: a value that the text does not use, one under a name that a caveat reads, or one that cannot
             be written: beyond 64 bits, not finite, a naive datetime, a lone surrogate.
         TypeError: a value of another type.
@@ -102,19 +105,57 @@ def condition(text: str, names: frozenset[str], values: Mapping[str, object]) ->
     if reserved:
         message = f"`{reserved[0]}` is what a caveat reads; bind the value under another name"
         raise ValueError(message)
-    tree, used = parse_expression(
-        text, names=names, constants={name: constant(value) for name, value in values.items()}
-    )
+    tree, used = read(text, names, {name: constant(value) for name, value in values.items()})
     unused = sorted(values.keys() - used)
     if unused:
         message = f"the value `{ascii(unused[0])[1:-1]}` is not used in the text"
         raise ValueError(message)
-    _check_constants(tree, text)
     return wrap(tree)
 
 
-def _check_constants(tree: Expression, source: str) -> None:
-    """Refuse what could only ever be an error: a pattern that is none."""
+def read(
+    text: str, names: frozenset[str] = CAVEAT_NAMES, constants: Mapping[str, Expression] | None = None
+) -> tuple[Expression, frozenset[str]]:
+    """Read what an author wrote: in the language, and no part of it such that it could only ever be an error.
+
+    Args:
+        text: CEL.
+        names: which variables it may read.
+        constants: trees that replace names.
+
+    Returns:
+        The tree, and which constants occur in it.
+
+    Raises:
+        CaveatSyntaxError: as `when`.
+    """
+    given = constants or {}
+    tree, used = parse_expression(text, names=names, constants=given)
+    try:
+        _check(tree)
+    except WrongTypeError:
+        again, places = parse_placed(text, names=names, constants=given)
+        try:
+            _check(again)
+        except WrongTypeError as wrong:
+            span = _span(wrong.node, places) or (0, len(text))
+            raise CaveatSyntaxError(wrong.detail, source=text, span=span) from None
+        raise
+    return tree, used
+
+
+def _span(node: Expression, places: list[tuple[Expression, tuple[int, int]]]) -> tuple[int, int] | None:
+    """Say where a part of a tree stands: as it was noted, else from the first to the last of what is in it."""
+    for part, where in places:
+        if part is node:
+            return where
+    within = [span for span in (_span(child, places) for child in children(node)) if span is not None]
+    return (min(start for start, _ in within), max(end for _, end in within)) if within else None
+
+
+def _check(tree: Expression) -> None:
+    """Refuse what could only ever be an error; raises WrongTypeError."""
+    check_types(tree)
     pending = [tree]
     while pending:
         node = pending.pop()
@@ -124,13 +165,14 @@ def _check_constants(tree: Expression, source: str) -> None:
             literal = node.operands[1]
             if isinstance(literal, Literal) and isinstance(literal.value, str) and not check(literal.value):
                 detail = why_no_glob(literal.value) if node.op is Op.GLOB_MATCH else f"text that is no {what}"
-                raise CaveatSyntaxError(detail, source=source, span=(0, len(source)))
+                raise WrongTypeError(detail, literal)
 
 
 _CHECKS = {
     Op.MATCHES: (is_pattern, "regular expression"),
     Op.GLOB_MATCH: (lambda text: not why_no_glob(text), "pattern"),
     Op.NET_WITHIN: (is_network, "network like `10.0.0.0/8`"),
+    Op.PATH_WITHIN: (plain_form, "path in plain form"),
 }
 
 

@@ -12,7 +12,8 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NoReturn
 
 from delegate.core.evaluator.opcodes import ARITIES, CAVEAT_NAMES, RESERVED, Op
@@ -251,7 +252,8 @@ class _Parser:
                 self.used.add(name)
                 return self.constants[name]
             if name not in self.names and not self.lenient:
-                self._fail(f"unknown name `{name}`", lexeme)
+                meant = f"; did you mean `args.{name}`?" if "args" in self.names else ""
+                self._fail(f"there is no name `{name}` to read here{meant}", lexeme)
         return Path((name,))
 
     def _parse_function(self, lexeme: int) -> Expression:
@@ -334,3 +336,43 @@ class _Parser:
         at = self.position if lexeme is None else lexeme
         start = self.starts[at]
         raise CaveatSyntaxError(detail, source=self.source, span=(start, max(self.ends[at], start + 1)))
+
+
+def parse_placed(
+    source: str, *, names: frozenset[str], constants: Mapping[str, Expression]
+) -> tuple[Expression, list[tuple[Expression, tuple[int, int]]]]:
+    """Read a text that `parse_expression` takes, and say where the parts of it stand: for messages.
+
+    Returns:
+        The tree, and of its parts, the very objects, start and end in characters; inner ones first.
+    """
+    parser = _PlacingParser(source, names, constants, lenient=False)
+    return parser.parse(), parser.places
+
+
+class _PlacingParser(_Parser):
+    """Notes where what it reads stands. Apart, so that whoever writes without mistakes does not pay for it."""
+
+    def __init__(
+        self, source: str, names: frozenset[str], constants: Mapping[str, Expression], *, lenient: bool
+    ) -> None:
+        super().__init__(source, names, constants, lenient=lenient)
+        self.places: list[tuple[Expression, tuple[int, int]]] = []
+
+    def _noted(self, read: Callable[[], Expression]) -> Expression:
+        start = self.position
+        tree = read()
+        self.places.append((tree, (self.starts[start], self.ends[self.position - 1])))
+        return tree
+
+    def _parse_expression(self) -> Expression:
+        return self._noted(super()._parse_expression)
+
+    def _parse_binary(self, level: int) -> Expression:
+        return self._noted(partial(super()._parse_binary, level))
+
+    def _parse_unary(self) -> Expression:
+        return self._noted(super()._parse_unary)
+
+    def _parse_primary(self) -> Expression:
+        return self._noted(super()._parse_primary)

@@ -30,6 +30,8 @@ _EACH = re.compile(_LITERAL, re.VERBOSE | re.ASCII)
 _CHARACTERS = 256  # far below what the parser takes
 _SIGNS = {"==": Op.EQ, "!=": Op.NE, "<": Op.LT, "<=": Op.LE, ">": Op.GT, ">=": Op.GE}
 _FLAT = {word: int(op) - GENERAL for word, op in (*_SIGNS.items(), *METHODS.items()) if op < Op.ADD}
+_SENT = frozenset({"args", "env"})  # whose fields are of any kind
+_TEXTS = frozenset({"action", "aud", "origin", "resource"})
 _QUOTES = "'\""
 _WORDS = {"true": True, "false": False, "null": None}
 _IN, _AND = int(Op.IN_FLAT), int(Op.AND)
@@ -48,6 +50,13 @@ def read_plain(text: str) -> list[object] | None:
         path, sign, right, method, argument, several, more = match.groups()
         parts = path.split(".")
         if parts[0] not in CAVEAT_NAMES or not KEYWORDS.isdisjoint(parts):
+            return None
+        if not (parts[0] in _SENT and len(parts) > 1) and not (parts[0] in _TEXTS and len(parts) == 1):
+            return None  # its type is known: the parser's to judge
+        texts = _EACH.findall(right or argument or several)
+        if (parts[0] in _TEXTS or method) and not all(each[0] in _QUOTES for each in texts):
+            return None
+        if right == "null" and sign not in {"==", "!="}:
             return None
         if sign is not None:
             item = [_FLAT[sign], *parts, right[1:-1] if right[0] in _QUOTES else _value(right)]

@@ -28,7 +28,7 @@ BOTH = (BOB.principal, CAROL.principal)
         need(BOTH, of=2, max_age="15m"),
         need(BOTH, standing=True),
         need(BOTH, condition="said.limit >= args.amount && said.zone == 'eu'"),
-        need(BOTH, condition="said.code == code && said.at < now - age", code="ab", age=timedelta(hours=1)),
+        need(BOTH, condition="said.code == code && timestamp(said.at) < now - age", code="ab", age=timedelta(hours=1)),
         need([BOB.principal], condition="said.score > 1.5"),
     ],
     ids=str,
