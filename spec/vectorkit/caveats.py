@@ -588,6 +588,8 @@ def _encoding(maker: Maker) -> None:
     refuse("flat-list", "a list where `==` wants a literal", [EQ_FLAT, "args", "n", [1]])
     refuse("in-literal", "a literal where `in` wants a list", [IN_FLAT, "args", "n", 1])
     refuse("nan", "a literal that is not a number", [EQ_FLAT, "args", "n", float("nan")])
+    refuse("nan-payload", "a NaN of another payload", [EQ_FLAT, "args", "n", Raw(b"\xf9\x7c\x01")])
+    refuse("nan-long-payload", "a NaN that takes five bytes", [EQ_FLAT, "args", "n", Raw(b"\xfa\x7f\xc0\x00\x01")])
     refuse("infinite", "a literal that is infinite", [EQ_FLAT, "args", "n", float("inf")])
     refuse("64-bits", "a literal of 2^63", [EQ_FLAT, "args", "n", 2**63])
     refuse("bignum", "a literal as a bignum", [EQ_FLAT, "args", "n", Raw(b"\xc2\x49\x01" + bytes(8))])
