@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from delegate.regular import regular
@@ -156,6 +157,34 @@ class DelegateError(Exception):
 
     def __str__(self) -> str:
         return f"{self.public_detail}: {self.detail}" if self.detail else self.public_detail
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes as words: evidence may hold what does not travel."""
+        decision = self.__dict__.get("decision")
+        return (rebuilt, self.bare()) if decision is None else (_error_of, (decision,))
+
+    def bare(self) -> tuple[type[DelegateError], dict[str, object]]:
+        """Give the class and the fields of this error in words, without decision and evidence."""
+        told = self.holder_detail.removeprefix(self.public_detail).removeprefix(": ")
+        state = {
+            **self.__dict__,
+            "_detail": self.detail,
+            "_in_words": None,
+            "_for_holder": partial(str, told) if told else None,
+        }
+        return type(self), {name: None if name in {"decision", "evidence"} else value for name, value in state.items()}
+
+
+def rebuilt(kind: type[DelegateError], state: dict[str, object]) -> DelegateError:
+    """Make an error again of what `bare` gave."""
+    error = kind.__new__(kind)
+    error.args = (state["reason"], state["_detail"], state["hop"])
+    error.__dict__.update(state)
+    return error
+
+
+def _error_of(decision: object) -> object:
+    return getattr(decision, "error")  # noqa: B009 - its type is the verifier's
 
 
 class TokenError(DelegateError):
