@@ -339,10 +339,7 @@ class _Budget:
 
 def _mapping(value: Mapping[str, object], depth: int, budget: _Budget, where: str) -> dict[str, Any]:
     if any(isinstance(key, str) and type(key) is not str for key in value):
-        plain = {_plain_text(key): item for key, item in value.items()}
-        if len(plain) != len(value):
-            _refuse(Reason.MALFORMED, f"a key twice in {where}")
-        value = plain
+        value = {_plain_text(key): item for key, item in value.items()}
     if depth > REQUEST_DEPTH:
         _refuse(Reason.LIMIT_EXCEEDED, f"arguments nested deeper than {REQUEST_DEPTH}")
     for key in value:
@@ -359,12 +356,9 @@ def _mapping(value: Mapping[str, object], depth: int, budget: _Budget, where: st
 def _value(value: object, depth: int, budget: _Budget, where: str) -> object:
     kind = type(value)
     if kind not in _EXACT:
-        if isinstance(value, str):
-            value, kind = str.__str__(value), str
-        elif isinstance(value, int):
-            value, kind = int(value), int
-        elif isinstance(value, bytes):
-            value, kind = bytes(value), bytes
+        exact: Any = next((each for each in (int, bytes) if isinstance(value, each)), _plain_text)
+        value = exact(value)
+        kind = type(value)
     if kind is str or kind is bytes:
         budget.spend(len(value))  # type: ignore[arg-type]
         if kind is str and not value.isascii():  # type: ignore[attr-defined]
