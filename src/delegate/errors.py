@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from delegate.regular import regular
@@ -147,7 +149,7 @@ class DelegateError(Exception):
 
         As `public_detail`, where nothing was proven, or nothing follows from these.
         """
-        found = "" if self._for_holder is None else self._for_holder()
+        found = self._for_holder() if self._for_holder else ""
         return f"{self.public_detail}: {one_line(found)}" if found else self.public_detail
 
     def defer_holder_detail(self, in_words: Callable[[], str]) -> None:
@@ -156,6 +158,26 @@ class DelegateError(Exception):
 
     def __str__(self) -> str:
         return f"{self.public_detail}: {self.detail}" if self.detail else self.public_detail
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes as words: evidence may hold what does not travel."""
+        decision = self.__dict__.get("decision")
+        return (rebuilt, self.bare()) if decision is None else (attrgetter("error"), (decision,))
+
+    def bare(self) -> tuple[type[DelegateError], dict[str, object]]:
+        """Give the class and the fields of this error in words, without decision and evidence."""
+        told = self.holder_detail.removeprefix(self.public_detail).removeprefix(": ")
+        words = {"_detail": self.detail, "_in_words": None, "_for_holder": told and partial(str, told)}
+        state = self.__dict__ | words
+        return type(self), {name: None if name in {"decision", "evidence"} else value for name, value in state.items()}
+
+
+def rebuilt(kind: type[DelegateError], state: dict[str, object]) -> DelegateError:
+    """Make an error again of what `bare` gave."""
+    error = kind.__new__(kind)
+    error.args = (state["reason"], state["_detail"], state["hop"])
+    error.__dict__.update(state)
+    return error
 
 
 class TokenError(DelegateError):

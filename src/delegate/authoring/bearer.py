@@ -8,7 +8,7 @@ The rules of this file:
 
 from __future__ import annotations
 
-from typing import Self, Unpack, overload
+from typing import NoReturn, Self, Unpack, overload
 
 from delegate.authoring.discharge import Discharges, carried
 from delegate.authoring.draft import draft_next, draft_proof
@@ -108,6 +108,16 @@ class BearerToken(ChainEnvelope):
         """
         draft = draft_proof(self.link, self.blocks, request, audience, now, nonce, carried(discharges))
         return draft.assemble(self.signer().sign(draft.to_sign))
+
+    def __reduce__(self) -> NoReturn:
+        message = "a bearer token is not pickled: its secret would go along; its text is `to_text()`"
+        raise TypeError(message)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     def __repr__(self) -> str:
         return f"<BearerToken of {counted(len(self.blocks), 'block')}, secret not shown>"

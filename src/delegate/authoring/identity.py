@@ -135,6 +135,7 @@ class Identity:
 
         Cost: one signature. Source: SPEC §4.
         """
+        _check_holder(to)
         if bearer != (to is None):
             message = "a bearer token has no holder" if bearer else "mint needs a holder: to=principal"
             raise TypeError(message)
@@ -171,6 +172,7 @@ class Identity:
 
         Cost: one signature. Source: SPEC §5.2.
         """
+        _check_holder(to)
         mine = self._held(token)
         draft = draft_next(mine.link, mine.blocks, to, noting(self._journal, Token), terms)
         return draft.assemble(self._signer.sign(draft.to_sign))
@@ -336,6 +338,9 @@ class Identity:
         nonce: bytes | None = None,
     ) -> Draft[Presentation]:
         """Draft what `prove` makes, for a signer that is asynchronous or elsewhere."""
+        if type(request) is not Request:
+            message = f"a request is a Request, not {type(request).__name__}: Request('pay', args={{'amount': 5}})"
+            raise TypeError(message)
         mine = self._held(token)
         return draft_proof(mine.link, mine.blocks, request, audience, now, nonce, carried(discharges))
 
@@ -353,6 +358,19 @@ class Identity:
 
     def __repr__(self) -> str:
         return f"<Identity {self.name}>"
+
+
+def _check_holder(to: object) -> None:
+    """Refuse what is no principal, and say what was meant; raises TypeError."""
+    if to is None or isinstance(to, Principal):
+        return
+    if isinstance(to, Identity):
+        message = "to is a principal: to=identity.principal, without the private key"
+    elif isinstance(to, str):
+        message = "to is a principal, a name with a key: to=Principal.load('agent.pub'), or identity.principal"
+    else:
+        message = f"to is a Principal, not {type(to).__name__}"
+    raise TypeError(message)
 
 
 def _not_handed_on(terms: Authority) -> Authority:

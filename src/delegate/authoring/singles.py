@@ -50,6 +50,8 @@ def parse(kind: Single, source: str | bytes) -> bytes:
     Raises:
         TokenError: MALFORMED, TRUNCATED, NOT_CANONICAL, LIMIT_EXCEEDED, UNSUPPORTED_VERSION.
     """
+    if isinstance(source, bytes) and source.lstrip()[:3] == b"dlg":  # text, as a file gives it
+        source = source.decode("latin-1")
     if isinstance(source, str):
         return _content(kind, _from_text(kind, source))
     if isinstance(source, bytes):

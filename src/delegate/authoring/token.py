@@ -93,6 +93,21 @@ class ChainEnvelope:
         return self._link
 
     @property
+    def id(self) -> bytes:
+        """The id of the last block, as claimed: 32 bytes; it names the whole chain."""
+        return self.link.id
+
+    @property
+    def expires(self) -> int:
+        """When the chain ends, as claimed: Unix seconds."""
+        return self.link.expires
+
+    @property
+    def originator(self) -> str:
+        """Name whose authority the chain says it carries."""
+        return originator_of(self.link)
+
+    @property
     def root(self) -> bytes:
         """The thumbprint of the key that signed block 0, as it claims: 32 bytes."""
         return cose.open_signed(self.blocks[0]).kid
@@ -108,6 +123,9 @@ class ChainEnvelope:
     def to_text(self) -> str:
         """Give the text form: `dlgt_`, `dlgb_` or `dlgp_` and base64url. A bearer token's holds its secret."""
         return armor.encode(self.kind, self.to_bytes())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self).parse, (self.to_bytes(),)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ChainEnvelope) and self.envelope() == other.envelope()

@@ -56,6 +56,9 @@ class Caveat:
         message = "a caveat cannot be changed"
         raise AttributeError(message)
 
+    def __reduce__(self) -> tuple[type[Caveat], tuple[Expression]]:
+        return Caveat, (self.expression,)
+
     def to_wire(self) -> object:
         """The object that stands for it in a token."""
         return to_wire(self.expression)

@@ -31,7 +31,7 @@ from delegate.limits import Limits
 from delegate.state.memory_replay import MemoryReplay
 from delegate.state.memory_revocations import MemoryRevocations
 from delegate.verifier.decision import check_cost
-from delegate.verifier.roots import Trusted, anchor_of, given
+from delegate.verifier.roots import Root, Trusted, anchor_of, given
 
 if TYPE_CHECKING:
     from delegate.language.conditions import Caveat
@@ -84,7 +84,7 @@ class Base:
                 if not said.
             algorithms: COSE numbers to accept: -19 Ed25519, -9 ESP256.
             max_lifetime: the longest `exp - iat` of block 0.
-            leeway: how far ahead a signer's clock may be: for `iat` and `nbf`, never for `exp`. `None`: not at all.
+            leeway: how far ahead a signer's clock may be: for `iat` and `nbf`, never for `exp`. `None` or 0: none.
             proof_window: how old a proof may be.
             clock: gives Unix seconds. It changes nothing about the memory of used proofs, which began when the process
                 did: what was made before then, by this clock, is refused. A test that takes older proofs, or a look at
@@ -110,6 +110,9 @@ class Base:
         Raises:
             ValueError, TypeError: an argument out of its bounds, or a collection that is empty.
         """
+        if isinstance(roots, (Root, Principal)):
+            message = "roots is several: roots=[principal]"
+            raise TypeError(message)
         if not check_audience_name(audience):
             message = "audience is one name of 1 to 200 visible ASCII characters"
             raise ValueError(message)
@@ -142,7 +145,7 @@ class Base:
             names=directory(given(principals, "principals")),
             algorithms=accepted,
             max_lifetime_s=None if max_lifetime is None else seconds(max_lifetime),
-            leeway_s=0 if leeway is None else seconds(leeway),
+            leeway_s=0 if leeway is None or leeway == 0 else seconds(leeway),
             proof_window_s=seconds(proof_window),
             clock=clock,
             limits=limits or Limits(),

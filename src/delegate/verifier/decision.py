@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from delegate.core.chain.request import Request
 from delegate.core.decide.decision import Answer, Granted, Refusal
@@ -21,7 +21,7 @@ from delegate.core.decide.evidence import Evidence
 from delegate.core.decide.possession import Proof
 from delegate.core.decide.settings import Settings
 from delegate.core.decide.signatures import check_now_and_here
-from delegate.errors import DelegateError, Denied, Reason
+from delegate.errors import DelegateError, Denied, Reason, rebuilt
 from delegate.limits import INTEGER_MAX
 from delegate.verifier.verified import VerifiedChain
 
@@ -336,12 +336,31 @@ class Decision:
             "explanation": self.explain().to_json(),
         }
 
-    def __bool__(self) -> NoReturn:
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes as what it says; not the chain, the authorization, or what explains it."""
+        bare = None if self.error is None else self.error.bare()
+        return _restored, (self.request, self._answer.query.now, bare, self.holder_detail, self.asks)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __bool__(self) -> None:  # no bool, so that a type checker sees `if decision:`; no NoReturn, which would hide it
         message = "a Decision has no truth value; ask for .allowed"
         raise TypeError(message)
 
     def __repr__(self) -> str:
         return "<Decision: allowed>" if self.error is None else f"<Decision: {self.error.public_detail}>"
+
+
+def _restored(request: Request, now: int, bare: tuple[Any, Any] | None, told: str, asks: tuple[Ask, ...]) -> Decision:
+    error = None if bare is None else rebuilt(*bare)
+    decision = Decision(Claimed(Query(request, {}, {}, now), error, told), None, asks=lambda: asks)
+    if isinstance(error, Denied):
+        error.decision = decision
+    return decision
 
 
 def _for_holder(error: DelegateError, refusal: Refusal, audience: str) -> str:

@@ -33,6 +33,8 @@ def frame(source: str | bytes) -> Envelope:
     Raises:
         TokenError: MALFORMED, TRUNCATED, NOT_CANONICAL, LIMIT_EXCEEDED, UNSUPPORTED_VERSION.
     """
+    if isinstance(source, bytes) and source.lstrip()[:3] == b"dlg":  # text, as a file or a header gives it
+        source = source.decode("latin-1")
     if isinstance(source, str):
         kind, data = armor.decode(source)
         found = envelope.parse(data)

@@ -33,6 +33,7 @@ from delegate.limits import (
 )
 from delegate.regular import regular
 
+_EXACT: Final = frozenset({str, int, bool, bytes, float, dict, list, tuple, type(None)})
 _BASE16: Final = regular(r"\$*base16")
 _HEX: Final = regular(r"(?:[0-9a-f]{2})*")
 _DIGEST_PREFIX: Final = b"delegate/1 request\0"
@@ -73,6 +74,7 @@ class Request:
         Source: SPEC §7.
         """
         put = object.__setattr__
+        action, resource = _plain_text(action), _plain_text(resource)
         if type(action) is not str or not _is_action(action):
             _check_action(action)
         if resource is not None:
@@ -93,7 +95,7 @@ class Request:
 
     @property
     def args(self) -> Mapping[str, Any]:
-        """The normalised arguments, read-only; lists come back as tuples."""
+        """The normalised arguments, read-only; lists come back as tuples. As JSON has them: `to_json()["args"]`."""
         if self._frozen is None:
             object.__setattr__(self, "_frozen", _freeze_map(self.values))
         return self._frozen or {}
@@ -210,6 +212,9 @@ class Request:
     def __hash__(self) -> int:
         return hash(self._encoded)
 
+    def __reduce__(self) -> tuple[type[Request], tuple[str, str | None, dict[str, Any]]]:
+        return type(self), (self.action, self.resource, self.values)
+
     def __repr__(self) -> str:
         return f"Request({self.action!r}, {self.resource!r}, {self.values!r})"
 
@@ -270,6 +275,11 @@ def _bounded_int(digits: str) -> int:
     return int(digits)
 
 
+def _plain_text(given: Any) -> Any:  # noqa: ANN401 - its caller says which type is wanted
+    """Take a member of an enumeration, or another subclass, as the text that it is."""
+    return str.__str__(given) if isinstance(given, str) and type(given) is not str else given
+
+
 def _refuse(reason: Reason, detail: str) -> NoReturn:
     raise DelegateError(reason, detail)
 
@@ -328,6 +338,8 @@ class _Budget:
 
 
 def _mapping(value: Mapping[str, object], depth: int, budget: _Budget, where: str) -> dict[str, Any]:
+    if any(isinstance(key, str) and type(key) is not str for key in value):
+        value = {_plain_text(key): item for key, item in value.items()}
     if depth > REQUEST_DEPTH:
         _refuse(Reason.LIMIT_EXCEEDED, f"arguments nested deeper than {REQUEST_DEPTH}")
     for key in value:
@@ -343,6 +355,10 @@ def _mapping(value: Mapping[str, object], depth: int, budget: _Budget, where: st
 
 def _value(value: object, depth: int, budget: _Budget, where: str) -> object:
     kind = type(value)
+    if kind not in _EXACT:
+        exact: Any = next((each for each in (int, bytes) if isinstance(value, each)), _plain_text)
+        value = exact(value)
+        kind = type(value)
     if kind is str or kind is bytes:
         budget.spend(len(value))  # type: ignore[arg-type]
         if kind is str and not value.isascii():  # type: ignore[attr-defined]
@@ -399,15 +415,11 @@ def to_jsonable(value: object) -> object:
     return {"base16": value.hex()} if isinstance(value, bytes) else value
 
 
-def from_jsonable(value: object) -> object:
+def from_jsonable(value: object, depth: int = REQUEST_DEPTH) -> object:
     """Read back what `to_jsonable` gives; raises DelegateError: MALFORMED where `base16` is no text of pairs of digits.
 
-    An object nested deeper than any request is left as it is: the request will be refused for it.
+    What is nested deeper than `depth` is left as it is: the request will be refused for it.
     """
-    return _from_jsonable(value, REQUEST_DEPTH)
-
-
-def _from_jsonable(value: object, depth: int) -> object:
     if isinstance(value, dict) and depth:
         only = next(iter(value)) if len(value) == 1 else ""
         if only == "base16":
@@ -416,7 +428,7 @@ def _from_jsonable(value: object, depth: int) -> object:
                 _refuse(Reason.MALFORMED, "`base16` is not pairs of hex digits; for an object with that key: `$base16`")
             return bytes.fromhex(text)
         cut = 1 if _BASE16.fullmatch(only) else 0
-        return {key[cut:]: _from_jsonable(item, depth - 1) for key, item in value.items()}
+        return {key[cut:]: from_jsonable(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list) and depth:
-        return [_from_jsonable(item, depth - 1) for item in value]
+        return [from_jsonable(item, depth - 1) for item in value]
     return value

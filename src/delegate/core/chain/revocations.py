@@ -110,6 +110,8 @@ class RevocationList(Frozen):
         if not isinstance(source, (str, bytes)):
             message = f"a revocation list is text or bytes, not {type(source).__name__}"
             raise TypeError(message)
+        if isinstance(source, bytes) and source.lstrip()[:3] == b"dlg":  # text, as a file gives it
+            source = source.decode("latin-1")
         data = armor.decode_revocations(source) if isinstance(source, str) else source
         signed = cose.open_list(envelope.parse_revocations(data))
         # The key is within: so what is decoded is framed before the signature held, and read after.

@@ -43,6 +43,10 @@ class Envelope(NamedTuple):
     proof: bytes = b""
     discharges: tuple[bytes, ...] = ()
 
+    def __repr__(self) -> str:
+        shown = ", secret not shown" if self.secret else ""
+        return f"<Envelope of {len(self.blocks)} blocks, {self.kind.name.lower()}{shown}>"
+
 
 _HEADS: Final = {b"\x82\x01": Kind.TOKEN, b"\x83\x02": Kind.BEARER, b"\x84\x03": Kind.PRESENTATION}
 _ITEMS: Final = {Kind.TOKEN: 2, Kind.BEARER: 3, Kind.PRESENTATION: 4}
