@@ -23,10 +23,9 @@ from delegate.core.evaluator import functions, namespaced, timestamps
 from delegate.core.evaluator.opcodes import KEYWORDS, RESERVED
 from delegate.core.evaluator.scope import EvaluationError, Scope
 from delegate.core.keys.names import is_name
-from delegate.core.patterns.tokens import check_pattern
 from delegate.core.wire import armor
 from delegate.errors import CaveatSyntaxError, DelegateError, TokenError, VerificationError
-from delegate.language.capability import Capability
+from delegate.language.capability import Capability, check_pattern
 from delegate.language.lexer import lexemes
 from delegate.language.parser import parse_expression
 from tests import abnf, specification

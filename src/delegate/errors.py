@@ -125,9 +125,10 @@ class DelegateError(Exception):
     @property
     def detail(self) -> str:
         """One line for the operator; put together when it is first asked for."""
-        if self._in_words is not None:
-            in_words, self._in_words = self._in_words, None
+        in_words = self._in_words
+        if in_words is not None:  # two threads may both ask: both make the same words
             self._detail = in_words()
+            self._in_words = None
         return one_line(self._detail)
 
     @detail.setter

@@ -25,7 +25,7 @@ from delegate import DelegateError, Request
 from delegate.core.chain import compiled as rules
 from delegate.core.evaluator import namespaced as places
 from delegate.core.evaluator.compiler import compile_wire
-from delegate.core.evaluator.regex import _library, _prepared, weight
+from delegate.core.evaluator.regex import _library, prepared, weight
 from delegate.core.evaluator.scope import Condition, Scope
 from delegate.core.wire import cbor
 from delegate.errors import CaveatError, Reason
@@ -154,7 +154,7 @@ def evaluate(candidate: Candidate, repeat: int = 3) -> Measured:
 
 def _forget() -> None:
     """Drop what compiled patterns are kept, so that compiling them is measured too."""
-    _prepared.cache_clear()
+    prepared.cache_clear()
     places.glob_of.cache_clear()
     library, _ = _library()
     library.purge()

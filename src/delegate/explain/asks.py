@@ -5,10 +5,10 @@ from __future__ import annotations
 from delegate.authoring.ask import Ask, ask_for
 from delegate.core.chain.needs import NeedAt
 from delegate.core.decide.discharges import unconfirmed
-from delegate.core.decide.evaluate import Inputs
 from delegate.core.decide.verified import VerifiedChain
 from delegate.core.evaluator.scope import Scope
 from delegate.errors import Reason
+from delegate.explain.decisions import Inputs
 from delegate.language.needs import decode_needs
 
 

@@ -11,14 +11,14 @@ The rules of this file:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from delegate.core.chain.claims import BEARER
 from delegate.core.chain.links import Link
 from delegate.core.chain.request import Request
-from delegate.core.decide.discharges import unconfirmed
-from delegate.core.decide.evaluate import Inputs
+from delegate.core.decide.discharges import Confirmed, unconfirmed
 from delegate.core.decide.evidence import Evidence
 from delegate.core.decide.verified import VerifiedChain
 from delegate.core.evaluator.compiler import compile_wire
@@ -32,6 +32,16 @@ from delegate.language.printer import format_expression as format_caveat
 from delegate.language.tree import Expression
 
 _CONFIRMING: Final = frozenset({Reason.DISCHARGE_MISSING, Reason.DISCHARGE_REFUSED})
+
+
+class Inputs(NamedTuple):
+    """What a request was decided with, besides the chain: for explaining the decision afterwards."""
+
+    request: Request
+    variables: Mapping[str, Any]
+    steps: int
+    confirmed: tuple[Confirmed, ...] = ()
+    third_parties: Mapping[bytes, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

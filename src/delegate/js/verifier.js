@@ -134,11 +134,10 @@ export class Verifier {
     const charges = this.charges(chain, cost);
     const last = chain.blocks.length - 1;
     const ids = [{ id: proof.id, issued: proof.issued, until: proof.issued + this.proofWindow + this.leeway, hop: last }];
-    const expires = chain.blocks.map(({ claims }) => claims.exp).filter((exp) => exp !== undefined);
     for (const one of discharges) {
       if (one.req === null) continue; // a standing need's, which serves again
       const need = chain.blocks[one.hop].needs[Number(one.need)];
-      const ends = [...expires, one.expires, ...(need.age === null ? [] : [one.issued + need.age])];
+      const ends = [one.expires, ...(need.age === null ? [] : [one.issued + need.age])];
       ids.push({ id: one.id, issued: one.issued, until: ends.reduce((a, b) => (a < b ? a : b)), hop: one.hop });
     }
     const { outcome: answer, at } = this.memory.claim(ids, charges, now);

@@ -19,7 +19,7 @@ from typing import Any, Final, NoReturn
 
 from delegate.core.chain.printable import shown
 from delegate.core.evaluator.opcodes import Op
-from delegate.core.patterns.tokens import ACTION_SEPARATOR, RESOURCE_SEPARATOR, check_pattern
+from delegate.core.patterns.tokens import ACTION_SEPARATOR, RESOURCE_SEPARATOR, check_arguments, is_simple, parse_tokens
 from delegate.core.wire import cbor
 from delegate.errors import CaveatSyntaxError, TokenError
 from delegate.language.closed import closed_names, only_arguments, only_arguments_wire
@@ -129,6 +129,14 @@ class Capability:
             resource=Exactly(str(resource[0])) if isinstance(resource, list) else resource,  # type: ignore[arg-type]
             condition=from_wire(item[2]) if len(item) > 2 else None,
         )
+
+
+def check_pattern(text: str, separator: str) -> None:
+    """Refuse what is no pattern; raises TokenError, MALFORMED or LIMIT_EXCEEDED."""
+    check_arguments(text, separator)
+    head = text.removesuffix(f"{separator}**")
+    if "**" in head or not is_simple(head):  # nothing else makes a text no pattern
+        parse_tokens(text, separator)
 
 
 def check_patterns(action: str, resource: str | Exactly | None) -> None:

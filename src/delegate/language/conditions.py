@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from delegate.core.evaluator.namespaced import glob_of, network_of
 from delegate.core.evaluator.opcodes import CAVEAT_NAMES, LiteralValue, Op
-from delegate.core.evaluator.regex import is_pattern
+from delegate.core.evaluator.regex import prepared
 from delegate.core.evaluator.scope import EvaluationError
 from delegate.core.evaluator.timestamps import format_duration, format_timestamp
 from delegate.core.evaluator.values import Duration, Timestamp, to_value
@@ -27,7 +27,7 @@ from delegate.language.parser import parse_expression, parse_placed
 from delegate.language.printer import format_expression
 from delegate.language.tree import Call, Expression, ListOf, Literal, MapOf, children, excess
 from delegate.language.types import WrongTypeError, check_types
-from delegate.limits import EXPRESSION_DEPTH, EXPRESSION_NODES, INTEGER_MAX, INTEGER_MIN
+from delegate.limits import EXPRESSION_DEPTH, EXPRESSION_NODES, INTEGER_MAX, INTEGER_MIN, REGEX_CHARACTERS
 
 
 class Caveat:
@@ -175,6 +175,11 @@ def why_no_glob(pattern: str) -> str:
     """Why is this no pattern that `glob.match` takes? Empty text where it is one."""
     matcher = glob_of(pattern)
     return matcher if isinstance(matcher, str) else ""
+
+
+def is_pattern(pattern: str) -> bool:
+    """Is this a regular expression that `matches` takes?"""
+    return len(pattern) <= REGEX_CHARACTERS and prepared(pattern)[1] is not None
 
 
 def is_network(text: str) -> bool:

@@ -18,9 +18,8 @@ from typing import TypeAlias
 
 from delegate.core.evaluator.namespaced import is_host
 from delegate.core.evaluator.opcodes import QUOTABLE_FIELD, Op
-from delegate.core.evaluator.regex import is_pattern
 from delegate.core.patterns.plain_form import plain_form
-from delegate.language.conditions import constant, is_network, why_no_glob
+from delegate.language.conditions import constant, is_network, is_pattern, why_no_glob
 from delegate.language.tree import Call, Expression, Fold, Has, ListOf, Literal, Path, conjuncts, junction
 
 Number: TypeAlias = int | float

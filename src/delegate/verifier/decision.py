@@ -16,7 +16,7 @@ from delegate.core.chain.request import Request
 from delegate.core.decide.decision import Answer, Granted, Refusal
 from delegate.core.decide.discharges import Confirmed
 from delegate.core.decide.effects import Settle, perform
-from delegate.core.decide.evaluate import Inputs, Query, evaluate, inputs
+from delegate.core.decide.evaluate import Query, evaluate, variables
 from delegate.core.decide.evidence import Evidence
 from delegate.core.decide.possession import Proof
 from delegate.core.decide.settings import Settings
@@ -27,7 +27,7 @@ from delegate.verifier.verified import VerifiedChain
 
 if TYPE_CHECKING:
     from delegate.authoring.ask import Ask
-    from delegate.explain.decisions import Explanation
+    from delegate.explain.decisions import Explanation, Inputs
     from delegate.explain.hops import Hop
 
 JSON_VERSION: Final = 1
@@ -246,7 +246,12 @@ class Decision:
         answer = self._answer
         if answer.chain is None or self._settings is None:
             return None
-        return inputs(answer.chain, answer.query, self._settings, answer.confirmed)
+        from delegate.explain.decisions import Inputs
+
+        settings, query = self._settings, answer.query
+        names = variables(answer.chain, query, settings)
+        steps = settings.limits.evaluation_steps
+        return Inputs(query.request, names, steps, answer.confirmed, settings.third_parties)
 
     @property
     def asks(self) -> tuple[Ask, ...]:

@@ -9,8 +9,9 @@ import pytest
 
 from delegate.core.evaluator import regex
 from delegate.core.evaluator.functions import format_double
-from delegate.core.evaluator.regex import is_pattern, weight
+from delegate.core.evaluator.regex import weight
 from delegate.errors import CaveatError, Reason
+from delegate.language.conditions import is_pattern
 from delegate.language.meaning import evaluate
 from delegate.limits import REGEX_CHARACTERS, REGEX_WEIGHT
 
@@ -321,18 +322,18 @@ def test_patterns_that_are_too_large() -> None:
 def test_a_child_of_a_fork_compiles_its_patterns_anew() -> None:
     """A thread of its parent may have been matching with one, and hold its lock for ever."""
     assert is_pattern("a+b")
-    parents = regex._prepared("a+b")[1]
+    parents = regex.prepared("a+b")[1]
     hear, say = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
         pid = os.fork()
     if not pid:
-        kept = regex._prepared.cache_info().currsize
-        mine = regex._prepared("a+b")[1]
+        kept = regex.prepared.cache_info().currsize
+        mine = regex.prepared("a+b")[1]
         os.write(say, bytes((kept == 0 and mine is not parents and mine.search("xaab") is not None,)))
         os._exit(0)
     os.close(say)
     assert os.read(hear, 1) == b"\x01"
     os.close(hear)
     os.waitpid(pid, 0)
-    assert regex._prepared("a+b")[1] is parents
+    assert regex.prepared("a+b")[1] is parents

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from delegate.analysis.patterns import Pattern
 from delegate.core.patterns.matching import compile_pattern, glob_match
 from delegate.core.patterns.plain_form import plain_form
-from delegate.core.patterns.tokens import Wild, check_pattern, parse_tokens
+from delegate.core.patterns.tokens import Wild, parse_tokens
 from delegate.errors import Reason, TokenError
+from delegate.language.capability import check_pattern
 from delegate.limits import PATTERN_CHARACTERS
 
 # A letter of its own for whatever no pattern names.

@@ -44,16 +44,6 @@ class Query(NamedTuple):
     now: int
 
 
-class Inputs(NamedTuple):
-    """What a request was decided with, besides the chain: for explaining the decision afterwards."""
-
-    request: Request
-    variables: Mapping[str, Any]
-    steps: int
-    confirmed: tuple[Confirmed, ...] = ()
-    third_parties: Mapping[bytes, str] = {}
-
-
 def evaluate(chain: VerifiedChain, query: Query, settings: Settings, confirmed: tuple[Confirmed, ...] = ()) -> None:
     """Check that every block permits a request, that others confirm what is needed, and the policy.
 
@@ -129,12 +119,6 @@ def variables(chain: VerifiedChain, query: Query, settings: Settings) -> dict[st
         "origin": chain.originator,
         "holder": holder,
     }
-
-
-def inputs(chain: VerifiedChain, query: Query, settings: Settings, confirmed: tuple[Confirmed, ...] = ()) -> Inputs:
-    """Give what a request is decided with, for explaining the decision."""
-    given = variables(chain, query, settings)
-    return Inputs(query.request, given, settings.limits.evaluation_steps, confirmed, settings.third_parties)
 
 
 def _check_policy(names: Mapping[str, Any], settings: Settings) -> None:

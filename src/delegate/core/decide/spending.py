@@ -40,7 +40,7 @@ def to_spend(link: Link, proof: Proof, query: Query, settings: Settings, confirm
         Claim(proof.id, proof.issued, proof.issued + settings.proof_window_s + settings.leeway_s),
     )
     if confirmed:
-        claims += tuple(_claim_of(each, link) for each in _serving_once(confirmed))
+        claims += tuple(_claim_of(each) for each in _serving_once(confirmed))
     return Spend(claims, charged, query.now)
 
 
@@ -49,9 +49,9 @@ def _serving_once(confirmed: Iterable[Confirmed]) -> list[Confirmed]:
     return [each for each in confirmed if each.need is not None and each.said.digest is not None]
 
 
-def _claim_of(used: Confirmed, link: Link) -> Claim:
-    """Claim a discharge until it could not be used again anyway."""
-    until = min(used.said.expires, link.expires)
+def _claim_of(used: Confirmed) -> Claim:
+    """Claim a discharge until it could not be used again anyway: not by a longer-lived chain below its block either."""
+    until = used.said.expires
     age = None if used.need is None else used.need.rule.age
     if age is not None:
         until = min(until, used.said.issued + age)

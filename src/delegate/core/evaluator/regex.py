@@ -127,15 +127,15 @@ def _prepare(pattern: str) -> tuple[int, Any]:
 
 # As many as the library keeps itself: each may hold its memory, so 128 of them 256 MiB, whatever chains ask for.
 _keep: Final = lru_cache(maxsize=128)
-_prepared = _keep(_prepare)
+prepared = _keep(_prepare)
 _OF_PARENTS: Final[list[object]] = []
 
 
 def _forked() -> None:
     """Compile anew in the child of a `fork`: a thread of its parent may have been matching, and hold a lock."""
-    global _prepared  # noqa: PLW0603 - what is kept is the process's own
-    _OF_PARENTS.append(_prepared)  # a lock that is held is not destroyed
-    _prepared = _keep(_prepare)
+    global prepared  # noqa: PLW0603 - what is kept is the process's own
+    _OF_PARENTS.append(prepared)  # a lock that is held is not destroyed
+    prepared = _keep(_prepare)
     if _library.cache_info().currsize:
         _library()[0].purge()
 
@@ -169,7 +169,7 @@ def matches(text: object, pattern: object, scope: Scope) -> bool:
     if type(text) is not str or type(pattern) is not str:
         raise no_overload("matches", text, pattern)
     scope.charge(_BASE_STEPS + (len(pattern) >> 1))
-    heavy, compiled = _prepared(pattern) if len(pattern) <= REGEX_CHARACTERS else (REGEX_WEIGHT + 1, None)
+    heavy, compiled = prepared(pattern) if len(pattern) <= REGEX_CHARACTERS else (REGEX_WEIGHT + 1, None)
     if heavy > REGEX_WEIGHT:
         detail = "a regular expression that is too large"
         raise EvaluationError(detail)
@@ -178,8 +178,3 @@ def matches(text: object, pattern: object, scope: Scope) -> bool:
         detail = "no regular expression of RE2"
         raise EvaluationError(detail)
     return compiled.search(text) is not None
-
-
-def is_pattern(pattern: str) -> bool:
-    """Is this a regular expression that `matches` takes? For authors."""
-    return len(pattern) <= REGEX_CHARACTERS and _prepared(pattern)[1] is not None

@@ -95,11 +95,3 @@ _NO_WILDCARD: Final = {
 
 def _malformed(detail: str) -> NoReturn:
     raise TokenError(Reason.MALFORMED, f"no pattern: {detail}")
-
-
-def check_pattern(text: str, separator: str) -> None:
-    """Refuse what is no pattern; raises TokenError, MALFORMED or LIMIT_EXCEEDED."""
-    check_arguments(text, separator)
-    head = text.removesuffix(f"{separator}**")
-    if "**" in head or not is_simple(head):  # nothing else makes a text no pattern
-        parse_tokens(text, separator)
