@@ -572,6 +572,18 @@ def own_redis() -> Iterator[servers.RedisServer]:
         yield one
 
 
+@pytest.mark.parametrize("query", ["", "?protocol=3&decode_responses=true&max_connections=9"], ids=["plain", "options"])
+def test_redis_is_reached_over_tcp(query: str) -> None:
+    """As most services reach it, whatever the URL says of how answers are read."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = ("--port", str(port), "--bind", "127.0.0.1")
+    url = f"redis://127.0.0.1:{port}{query}"
+    with servers.redis_server(options=options), connect(url, deadline=5) as state:
+        assert state.replay.claim([claim(1)], now=NOW) is True
+        assert state.replay.claim([claim(1)], now=NOW) == Refused(0)
+
+
 def test_a_redis_without_memory_refuses_and_charges_nothing(own_redis: servers.RedisServer) -> None:
     """It may keep no more: what needs no room still works, and a refused charge left no trace."""
     with connect(own_redis.url, deadline=5) as state, redis.Redis.from_url(own_redis.url) as client:
