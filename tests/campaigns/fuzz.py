@@ -62,9 +62,9 @@ CONDITIONS = [
     "!(args.to in ['eve', 'mallory']) ? has(args.deep.f) : false",
     "args.to.matches('^[a-z]+$') && now < timestamp('2030-01-01T00:00:00Z')",
     "path.within(resource, '/reports') && glob.match(args.to, 'b*')",
-    "{'a': 1, 'b': [2, 3]}['a'] + args.amount * 2 - 7 / 3 % 2 > 0",
+    "int({'a': 1, 'b': [2, 3]}['a']) + int(args.amount) * 2 - 7 / 3 % 2 > 0",
     "holder.key != '' && origin.contains(':') && string(args.deep.f) == '1.5'",
-    "duration('1h') > duration('10s') && args.deep.f + 1.0 < 3.0",
+    "duration('1h') > duration('10s') && double(args.deep.f) + 1.0 < 3.0",
 ]
 
 
