@@ -204,7 +204,7 @@ def _postgres(url: str, deadline: float) -> _ServerStore:
 
 
 def _missing(extra: str) -> ImportError:
-    return ImportError(f"this state URL needs the extra `{extra}`; in a checkout: pip install '.[{extra}]'")
+    return ImportError(f"this state URL needs an extra: pip install 'delegate-token[{extra}]'")
 
 
 _SERVERS: Final[dict[str, Callable[[str, float], _ServerStore]]] = {
