@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.peers.interface import ACTION, AUDIENCE, TTL_S, Ask, Decide
 
@@ -47,15 +47,15 @@ class Ours:
             root = self._people[person] = Identity.generate(person)
         can = f"{ACTION} {prefix}/**"
         if self._bearer:
-            return Held(root.mint(bearer=True, can=can, caveats=narrowing or None, ttl=TTL_S, audience=AUDIENCE), to)
-        return Held(root.mint(to=to.principal, can=can, caveats=narrowing or None, ttl=TTL_S, hops=16), to)
+            return Held(root.mint(bearer=True, can=can, **_said(narrowing), ttl=TTL_S, audience=AUDIENCE), to)
+        return Held(root.mint(to=to.principal, can=can, **_said(narrowing), ttl=TTL_S, hops=16), to)
 
     def extend(self, held: Held, to: Identity, narrowing: tuple[str, ...]) -> Held:
         """Append a block."""
         token, holder = held
         if isinstance(token, BearerToken):
-            return Held(token.attenuate(caveats=narrowing or None), to)
-        return Held(holder.attenuate(token, to=to.principal, caveats=narrowing or None), to)
+            return Held(token.attenuate(**_said(narrowing)), to)
+        return Held(holder.attenuate(token, to=to.principal, **_said(narrowing)), to)
 
     def size_bytes(self, held: Held) -> int:
         """Give the size of the binary envelope."""
@@ -105,3 +105,8 @@ class Ours:
             return True
 
         return make_and_decide if self._makes_request else decide
+
+
+def _said(narrowing: tuple[str, ...]) -> dict[str, Any]:
+    """Give the conditions, where there are any, to this tree and to one in which none were said by an empty tuple."""
+    return {"caveats": narrowing} if narrowing else {}
