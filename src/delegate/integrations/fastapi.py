@@ -154,7 +154,7 @@ class Guard(core.Guard, SecurityBase):
             [
                 Parameter("request", keyword, annotation=Request),
                 Parameter("granted", keyword, annotation=Annotated[Authorization, Depends(self)]),
-                Parameter("described", keyword, annotation=Annotated[Any, _Described(model)], default=Body(None)),
+                Parameter("described", keyword, annotation=Annotated[Any, _Described(model), Body()], default=None),
             ]
         )
         return read
