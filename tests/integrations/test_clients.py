@@ -208,7 +208,7 @@ def test_an_approval_is_asked_for_and_given(library: Any, ours: Any, origins: tu
         assert (refused.status_code, problem.reason) == (403, Reason.DISCHARGE_MISSING)
         (ask,) = problem.asks
         assert ask.request == Request.http("GET", f"{first}/items")
-        given.append(BOB.discharge(ask, says={}, ttl="5m"))
+        given.append(BOB.discharge(ask, says={"approved": True}, ttl="5m"))
         assert client.get(f"{first}/items").status_code == 200
 
 
@@ -259,6 +259,7 @@ def test_what_would_prove_to_anybody_cannot_be_made(ours: Any) -> None:
     for audience in ({}, "", "a b", {"https://x.example.com": ""}, {"https://x.example.com/api": "x"}, {"x": "x"}):
         with pytest.raises(ValueError):
             ours.DelegateAuth(ANY, audience)
+    make: Any
     for make in (ours.DelegateTransport, ours.AsyncDelegateTransport, with_requests.DelegateAdapter):
         with pytest.raises(TypeError, match="map from origins"):
             make(ANY, AUDIENCE)

@@ -64,7 +64,8 @@ def call(
 
 def shop(**more: Any) -> tuple[FastAPI, Guard, list[Any]]:
     """An application that notes what its endpoints were given."""
-    app, guard, ran = FastAPI(), Guard(verifier(**more.pop("verifier", {})), origin=ORIGIN, **more), []
+    app, guard = FastAPI(), Guard(verifier(**more.pop("verifier", {})), origin=ORIGIN, **more)
+    ran: list[Any] = []
 
     @app.post("/pay")
     def pay(payment: Annotated[Payment, Depends(guard.body(Payment))]) -> dict[str, object]:
@@ -269,7 +270,8 @@ def test_a_name_of_a_field_that_is_not_its_own_is_refused() -> None:
 )
 def test_parameters_are_what_was_decided(target: str, status: int) -> None:
     """Query and path are texts to a condition: a text that FastAPI reads as another value is refused."""
-    app, guard, ran = FastAPI(), Guard(verifier(), origin=ORIGIN), []
+    app, guard = FastAPI(), Guard(verifier(), origin=ORIGIN)
+    ran: list[Any] = []
     router = APIRouter(prefix="/nested")
 
     @app.get("/search")
@@ -361,7 +363,8 @@ def test_what_did_not_run_costs_nothing() -> None:
 def test_a_form_is_refused_without_the_middleware_and_bound_with_it() -> None:
     """FastAPI reads a form before any dependency: alone the guard fails, behind the middleware the bytes are bound."""
     guard = Guard(verifier(), origin=ORIGIN)
-    app, ran = FastAPI(), []
+    app = FastAPI()
+    ran: list[Any] = []
 
     @app.post("/form")
     def form(
@@ -416,7 +419,8 @@ def changing(change: Callable[[dict[str, Any]], None], body: bytes | None = None
 def test_what_is_changed_behind_the_middleware_does_not_run(change: Any, body: bytes | None) -> None:
     """Between the middleware that decides and the endpoint, something rewrites the request."""
     guard = Guard(verifier(), origin=ORIGIN)
-    app, ran = FastAPI(), []
+    app = FastAPI()
+    ran: list[Any] = []
 
     async def endpoint(granted: Annotated[Authorization, Depends(guard)], amount: int = 0) -> None:
         ran.append((granted, amount))
@@ -474,7 +478,8 @@ def test_a_body_that_is_too_large_is_not_decided() -> None:
 
 def test_websocket_endpoints_are_not_opened_by_the_dependency() -> None:
     """It decides HTTP requests alone; an endpoint of another kind does not run."""
-    guard, ran = Guard(verifier(), origin=ORIGIN), []
+    guard = Guard(verifier(), origin=ORIGIN)
+    ran: list[Any] = []
     app = FastAPI()
 
     @app.websocket("/chat")
@@ -550,8 +555,7 @@ def test_it_shows_in_the_openapi_description() -> None:
     pay = described["paths"]["/pay"]["post"]
     assert pay["security"] == [{"Delegate": []}]
     schema = pay["requestBody"]["content"]["application/json"]["schema"]
-    assert schema["$ref"] == "#/components/schemas/Payment"
-    assert described["components"]["schemas"]["Payment"]["properties"].keys() == {"amount", "to"}
+    assert schema["properties"].keys() == {"amount", "to"}
     assert described["paths"]["/items"]["get"]["security"] == [{"Delegate": []}]
 
 
@@ -585,7 +589,8 @@ def test_a_body_that_is_cut_off_is_no_request() -> None:
         {"type": "http.disconnect"},
     ]
     for wrapped in (app, DelegateMiddleware(app, shop(observe=seen.append)[1])):
-        waiting, sent = list(messages), []
+        waiting: list[Any] = list(messages)
+        sent: list[Any] = []
 
         async def receive(waiting: list[Any] = waiting) -> Any:
             return waiting.pop(0)
