@@ -8,8 +8,8 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { hex } from "../../src/delegate/js/bytes.js";
-import { requestOfTarget, requestOfUrl } from "../../src/delegate/js/http.js";
+import { hex, unhex } from "../../src/delegate/js/bytes.js";
+import { bodyArguments, requestOfTarget, requestOfUrl } from "../../src/delegate/js/http.js";
 import { parseJson } from "../../src/delegate/js/json.js";
 import { Refusal } from "../../src/delegate/js/refusal.js";
 import { readList } from "../../src/delegate/js/verifier.js";
@@ -22,6 +22,12 @@ const plain = (record) => {
   const { subject, time, why } = record;
   return [hex(subject), time, why];
 };
+
+function more(vector) {
+  const body = unhex(vector.get("body") ?? "");
+  const args = bodyArguments(vector.get("content_type") ?? null, vector.get("content_encoding") ?? null, body);
+  return vector.has("upgrade") ? args.set("upgrade", vector.get("upgrade")) : args;
+}
 
 async function answerOf(vector) {
   if (vector.has("list")) {
@@ -44,7 +50,7 @@ async function answerOf(vector) {
     let made;
     if (vector.has("request")) made = request(vector.get("request"));
     else if (vector.has("url")) made = requestOfUrl(vector.get("method"), vector.get("url"));
-    else made = requestOfTarget(vector.get("method"), vector.get("origin"), vector.get("target"));
+    else made = requestOfTarget(vector.get("method"), vector.get("origin"), vector.get("target"), more(vector));
     const same = hex(made.digest) === vector.get("digest") && made.describe() === vector.get("description");
     return same ? "accept" : `another request: ${made.describe()}`;
   }

@@ -385,8 +385,8 @@ class Guard(CallGuard):
         return NOTHING if request is None else await self.adecide(head.presentation, request, context=context)
 
     def answer(self, outcome: Outcome) -> http.Answer:
-        """Give the HTTP answer to a request that may not run (SPEC §11)."""
-        return http.answer(outcome, self.audience)
+        """Give the HTTP answer to a request that may not run (SPEC §11); raises ValueError where it may."""
+        return http.answer(outcome.http_status, outcome.told().to_json(), self.audience)
 
 
 def tool_request(name: object, arguments: object = None) -> Request:

@@ -16,16 +16,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
 from delegate.core.chain.printable import shown
 from delegate.core.chain.request import Request, parse_json
 from delegate.errors import DelegateError, Reason, TokenError
 from delegate.regular import regular
-
-if TYPE_CHECKING:
-    from delegate.integrations.guard import Outcome
 
 Text: TypeAlias = str | bytes
 Headers: TypeAlias = Iterable[tuple[Text, Text]]
@@ -238,17 +235,18 @@ def challenge(audience: str, error: str | None = None) -> str:
     return f'{SCHEME} audience="{quoted}"' + (f', error="{error}"' if error else "")
 
 
-def answer(outcome: Outcome, audience: str) -> Answer:
-    """Give the answer to a call that may not run: a problem (RFC 9457), and with 401 a challenge.
+def answer(status: int, told: Mapping[str, object], audience: str) -> Answer:
+    """Give the answer to a refusal: a problem (RFC 9457), and with 401 a challenge.
 
-    Raises:
-        ValueError: it may run.
+    Args:
+        status: 400 or more.
+        told: what the caller may be told, as JSON values, its `reason` among them.
+        audience: the service's name.
     """
-    told, status = outcome.told(), outcome.http_status
-    problem = {"title": HTTPStatus(status).phrase, "status": status, **told.to_json()}
-    body = json.dumps(problem, ensure_ascii=True).encode()
+    problem = {"title": HTTPStatus(status).phrase, "status": status, **told}
+    body = json.dumps(problem).encode()
     headers = [("Content-Type", PROBLEM), ("Cache-Control", "no-store"), ("Content-Length", str(len(body)))]
     if status == HTTPStatus.UNAUTHORIZED:
-        bare = told.reason is Reason.NOTHING_PRESENTED
+        bare = told["reason"] == Reason.NOTHING_PRESENTED
         headers.append(("WWW-Authenticate", challenge(audience, None if bare else "invalid_token")))
     return Answer(status, tuple(headers), body)
