@@ -45,6 +45,7 @@ _COMMANDS: Final = {
     "revoke": ("revoke", "revoke", "Take back a block and everything below it, or a key."),
     "revocations": ("revocations", "revocations", "Work with revocation lists: show, verify, merge, import."),
     "budget": ("state", "budget", "Work with budgets: show."),
+    "serve": ("serve", "serve", "Decide requests for a proxy that stands before a service."),
     "doctor": ("state", "doctor", "Check the settings of a store."),
     "completion": ("completion", "completion", "Print a script that completes commands with the Tab key."),
     "demo": ("demo", "demo", "Play the story: one request allowed, four refused, and why."),
