@@ -100,9 +100,11 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     origin = f"http://127.0.0.1:{port}"
     decides = verifier(third_parties=[BOB.principal], ledger=MemoryLedger())
     check = ForwardAuth(Guard(decides, origin=origin), kind)
-    with serving(lambda _: check) as asked, serving(lambda _: backend) as behind:
-        with proxy(kind, asked.removeprefix("http://"), behind.removeprefix("http://"), port):
-            yield Place(origin, kind)
+    with contextlib.ExitStack() as running:
+        addresses = [running.enter_context(serving(lambda _, app=app: app)) for app in (check, backend)]
+        asked, behind = (each.removeprefix("http://") for each in addresses)
+        running.enter_context(proxy(kind, asked, behind, port))
+        yield Place(origin, kind)
 
 
 @pytest.fixture(autouse=True)

@@ -131,7 +131,7 @@ def _run(application: object, address: str, port: int) -> None:
     except ImportError:
         raise Failure(Status.FILES, "a server is missing: pip install 'delegate-token[serve]'") from None
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as listening:
+    with socket.socket(family, proto=socket.IPPROTO_TCP) as listening:  # asyncio sets TCP_NODELAY for this alone
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((address, port))
         listening.listen(512)

@@ -198,6 +198,7 @@ class CallGuard:
             message = f"observe is a function of a decision, not a {type(observe).__name__}"
             raise TypeError(message)
         self.verifier = verifier
+        self._answers_at_once = isinstance(verifier, Verifier) and verifier.is_in_memory
         self._env = env
         self._cost = cost
         self._observe = observe
@@ -265,7 +266,7 @@ class CallGuard:
         verifier = self.verifier
         if isinstance(verifier, AsyncVerifier):
             decision = await verifier.decide(given, request, env=facts, cost=costs)
-        elif verifier.is_in_memory:
+        elif self._answers_at_once:
             decision = verifier.decide(given, request, env=facts, cost=costs)
         else:
             decision = await asyncio.to_thread(verifier.decide, given, request, env=facts, cost=costs)
