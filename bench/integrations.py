@@ -157,10 +157,10 @@ def main() -> None:
     try:
         client = Client(here.recv())
         measured: dict[tuple[str, str], list[tuple[float, float]]] = {}
+        bare: list[str | None] = [None] * given.requests
         for turn in range(given.rounds + 1):
             for method in ("GET", "POST"):
                 made: list[str | None] = [*proofs(method, given.requests, holder)]
-                bare: list[str | None] = [None] * given.requests
                 for path, each in (("/bare", bare), ("/guarded", made)):
                     found = round_of(client, method, path, each)
                     if turn:  # the first warms up
