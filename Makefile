@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo test lint bench bench-against vectors fuzz kill fork surroundings matrix clean
+.PHONY: help demo test lint docs bench bench-against vectors fuzz kill fork surroundings matrix clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo     the story: one request allowed, four refused"
 	@echo "make test     formatting, lint, types, contracts, tests with coverage"
 	@echo "make lint     the first four of these"
+	@echo "make docs     the guides and the reference, into build/docs"
 	@echo "make bench    what a check costs next to others, and how large a chain is"
 	@echo "make bench-against OTHER=../before"
 	@echo "              what this checkout costs next to another one, in that folder"
@@ -55,6 +56,10 @@ lint: $(VENV)/.tools
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.tools
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/docs/index.html"
 
 # The peers get an environment of their own: nothing of theirs is near the tests.
 $(BENCH)/.installed: $(VENV)/.created pyproject.toml bench/requirements.txt
