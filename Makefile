@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo test lint docs bench bench-against vectors fuzz kill fork surroundings matrix clean
+.PHONY: help demo test lint docs bench bench-against vectors fuzz kill fork surroundings matrix dist clean
 .DELETE_ON_ERROR:
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make fork     1,000 children of a service that decides in threads, on each of four engines"
 	@echo "make surroundings  restores, failovers, poolers, clocks and other programs around Redis and PostgreSQL"
 	@echo "make matrix   the tests on each Python that is here, on the lowest versions, and under harsh conditions"
+	@echo "make dist     a wheel, a source archive and a bill of materials, built twice to the same bytes and checked"
 	@echo "make clean    remove the environment and everything built"
 
 # Each step of the setup leaves a stamp, so that a second run starts at once.
@@ -99,6 +100,9 @@ surroundings: $(VENV)/.tools
 # Every environment is made anew; ONLY=3.12 runs the cells with that in their name.
 matrix:
 	$(PYTHON) -m tests.campaigns.matrix --only "$(ONLY)" -- -n $(WORKERS)
+
+dist: $(VENV)/.tools
+	$(BIN)/python -m tests.campaigns.distribution
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
