@@ -1,7 +1,7 @@
 """What would be published: built twice to the same bytes, checked, listed, and installed where nothing else is.
 
-`python -m tests.campaigns.distribution` builds a wheel and a source archive of the commit that is checked out into `dist/`,
-and a bill of materials (CycloneDX) of what the wheel brings along. It does so in environments of its own, and ends with
+`python -m tests.campaigns.distribution` builds a wheel and a source archive of the commit that is checked out, into
+`dist/`, and a bill of materials (CycloneDX) of what the wheel brings along. It does so in environments of its own, and ends with
 a status other than 0 where anything differs or fails. `make matrix` runs all tests against an installed wheel.
 """
 
@@ -32,6 +32,8 @@ DATA: Final = (
     "delegate/js/index.js",
     "delegate/report/inspector/page.html",
 )
+
+SOURCES: Final = ("README.md", "LICENSE", "spec/SPEC.md", "tests/conftest.py")
 
 
 def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
@@ -64,9 +66,7 @@ def build(programs: Path, folder: Path, seconds: str) -> dict[str, str]:
     source = folder / "source"
     run("git", "clone", "--quiet", "--no-hardlinks", ROOT, source)
     run(programs / "python", "-m", "build", "--outdir", folder / "dist", source, SOURCE_DATE_EPOCH=seconds)
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((folder / "dist").iterdir())
-    }
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((folder / "dist").iterdir())}
 
 
 def names(archive: Path) -> set[str]:
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         wheel = next(path for path in made if path.suffix == ".whl")
         archive = next(path for path in made if path.suffix != ".whl")
         missing = [name for name in DATA if name not in names(wheel)]
-        missing += [name for name in ("README.md", "LICENSE", "spec/SPEC.md", "tests/conftest.py") if name not in names(archive)]
+        missing += [name for name in SOURCES if name not in names(archive)]
         if missing:
             print(f"missing in what was built: {', '.join(missing)}")
             return 1

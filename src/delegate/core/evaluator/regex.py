@@ -146,7 +146,7 @@ if hasattr(os, "register_at_fork"):
 
 @cache
 def _library() -> tuple[Any, Any]:
-    """RE2 and the options for every pattern; raises EvaluationError where it is not installed (it has no musl wheel)."""
+    """RE2 and the options for every pattern; raises EvaluationError where it is not installed: it has no musl wheel."""
     try:
         import re2
     except ImportError:
