@@ -2,7 +2,7 @@
 
 `python -m tests.campaigns.distribution` builds a wheel and a source archive of the commit that is checked out, into
 `dist/`, and a bill of materials (CycloneDX) of what the wheel brings along. It does so in environments of its own, and
-ends with a status other than 0 where anything differs or fails. `make matrix` runs all tests against an installed wheel.
+ends with a status other than 0 where anything differs or fails. `make matrix` runs the tests against the wheel.
 """
 
 # ruff: noqa: T201, S603 - a command prints, and runs what is named here
