@@ -36,6 +36,7 @@ _COMMANDS: Final = {
     "seal": ("author", "seal", "Seal a bearer token: it stays usable, but cannot be extended."),
     "prove": ("author", "prove", "Prove that you hold a chain, for one request to one service."),
     "inspect": ("inspect", "inspect", "Show a chain: who handed what to whom, and what it grants."),
+    "inspector": ("inspector", "inspector", "Write a page that shows chains in a browser."),
     "verify": ("decide", "verify", "Decide a request as a service would: allowed or refused."),
     "check": ("decide", "check", "Show what a chain would allow, without a proof."),
     "ask": ("approvals", "ask", "Write an ask for each need of a chain."),
