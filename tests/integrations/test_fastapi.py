@@ -555,6 +555,7 @@ def test_it_shows_in_the_openapi_description() -> None:
     pay = described["paths"]["/pay"]["post"]
     assert pay["security"] == [{"Delegate": []}]
     schema = pay["requestBody"]["content"]["application/json"]["schema"]
+    assert schema["title"] == "Payment"
     assert schema["properties"].keys() == {"amount", "to"}
     assert described["paths"]["/items"]["get"]["security"] == [{"Delegate": []}]
 

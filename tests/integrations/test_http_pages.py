@@ -1,4 +1,4 @@
-"""The pages about HTTP do what they show; each begins with its lines of glue, at most three a side, which stand in it."""
+"""The pages about HTTP do what they show; each begins with its lines of glue, at most three, which stand in it."""
 
 from __future__ import annotations
 
