@@ -85,8 +85,9 @@ class Base:
             algorithms: COSE numbers to accept: -19 Ed25519, -9 ESP256.
             max_lifetime: the longest `exp - iat` of block 0.
             leeway: how far ahead a signer's clock may be: for `iat` and `nbf`, never for `exp`. `None` or 0: none.
-            proof_window: how old a proof may be. Verifiers that share a memory of used proofs must have one window and
-                one leeway: a proof is remembered for the window of who took it.
+            proof_window: how old a proof may be. Verifiers that share a memory of used proofs should have one window
+                and one leeway: of several, the shortest comes to hold for all, since no proof is taken that is as old
+                as one that was forgotten.
             clock: gives Unix seconds. It changes nothing about the memory of used proofs, which began when the process
                 did: what was made before then, by this clock, is refused. A test that takes older proofs, or a look at
                 old traffic, gives `replay=MemoryReplay(since=0)` too.
