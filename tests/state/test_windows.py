@@ -206,7 +206,7 @@ def test_a_clock_that_is_far_off_shuts_nobody_out(monkeypatch: pytest.MonkeyPatc
 def test_a_clock_that_is_behind_keeps_an_id_for_as_long_as_it_would_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """It forgets when its own window is over, by the machine's seconds; then nobody takes what it forgot."""
     machine = [2_000_000]
-    monkeypatch.setattr(claims.time, "time", lambda: machine[0])
+    monkeypatch.setattr(time, "time", lambda: machine[0])
     memory = claims.Claims(since=0, by_machine=True)
     used, other = Claim(b"u" * 32, 1_000, 1_090), Claim(b"o" * 32, 1_999_990, 2_000_080)
     assert memory.refusal([used], 1_000) is None
