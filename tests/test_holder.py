@@ -21,7 +21,7 @@ from delegate import (
     can,
     need,
 )
-from delegate.authoring.terms import Narrowing
+from delegate.authoring.minted import Lasting
 
 NOW = 1_800_000_000
 SHOP = "shop.example.com"
@@ -34,7 +34,7 @@ PAY = Request("pay", "shop:1", {"amount": 700})
 
 def chain(**terms: object) -> Token:
     """A chain of one hop, to the agent."""
-    given: Narrowing = {"can": "pay **", "ttl": "1h", "now": NOW, **terms}  # type: ignore[typeddict-item]
+    given: Lasting = {"can": "pay **", "ttl": "1h", "now": NOW, **terms}  # type: ignore[typeddict-item]
     return ALICE.mint(to=AGENT.principal, **given)
 
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         CaveatError,
         CaveatSyntaxError,
         DelegateError,
-        Denied,
         Reason,
         StateError,
         TokenError,
@@ -59,6 +58,7 @@ if TYPE_CHECKING:
     from delegate.limits import Limits
     from delegate.state.memory_replay import MemoryReplay
     from delegate.verifier.decision import Authorization, Decision
+    from delegate.verifier.denied import Denied
     from delegate.verifier.roots import Root
     from delegate.verifier.verified import VerifiedChain
     from delegate.verifier.verifier import AsyncVerifier, Verifier
@@ -80,7 +80,7 @@ else:
         "core.keys.principal": ("Principal",),
         "core.keys.public": ("PublicKey",),
         "errors": (
-            *("AttenuationError", "CaveatError", "CaveatSyntaxError", "DelegateError", "Denied", "Reason"),
+            *("AttenuationError", "CaveatError", "CaveatSyntaxError", "DelegateError", "Reason"),
             *("StateError", "TokenError", "VerificationError"),
         ),
         "explain.hops": ("Hop",),
@@ -96,6 +96,7 @@ else:
         "limits": ("Limits",),
         "state.memory_replay": ("MemoryReplay",),
         "verifier.decision": ("Authorization", "Decision"),
+        "verifier.denied": ("Denied",),
         "verifier.roots": ("Root",),
         "verifier.verified": ("VerifiedChain",),
         "verifier.verifier": ("AsyncVerifier", "Verifier"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -34,7 +34,8 @@ from delegate.core.chain.request import Request
 
 if TYPE_CHECKING:
     from delegate.authoring.discharge import Discharge
-    from delegate.authoring.terms import Authority, Narrowing
+    from delegate.authoring.minted import Lasting
+    from delegate.authoring.terms import Narrowing
     from delegate.authoring.token import Token
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ def mint(
     terms = _terms(narrowing, at)
     holder = None if to_file is None else read_principal(to_file)
     identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
-    shared: Authority = {**terms, "on_behalf_of": on_behalf_of, "tenant": tenant}
+    shared = cast("Lasting", {**terms, "on_behalf_of": on_behalf_of, "tenant": tenant})  # it was checked to have one
     token: Token | BearerToken
     if holder is None:
         token = _authored(lambda: identity.mint(bearer=True, **shared))
