@@ -8,6 +8,7 @@ Importing this package loads none of it: each name is loaded when it is first us
 
 TYPE_CHECKING = False  # as `typing` has it, which need not be loaded for that
 if TYPE_CHECKING:
+    from delegate.authoring.advice import advice
     from delegate.authoring.ask import Ask
     from delegate.authoring.bearer import BearerToken
     from delegate.authoring.discharge import Discharge
@@ -66,6 +67,7 @@ else:
     from delegate.faces import face
 
     _HOMES = {
+        "authoring.advice": ("advice",),
         "authoring.ask": ("Ask",),
         "authoring.bearer": ("BearerToken",),
         "authoring.discharge": ("Discharge",),
@@ -143,6 +145,7 @@ __all__ = [
     "VerificationError",
     "VerifiedChain",
     "Verifier",
+    "advice",
     "any_value",
     "at_least",
     "at_most",

@@ -267,8 +267,8 @@ def _say_first(
     where = "" if error.hop is None else f"{hops_of(held.link)[error.hop]}: "
     line = escaped(f"{where}{error.detail} [{error.reason}]")
     if not anyway:
-        out.note("no proof was made; to make one in spite of this, use --anyway")
-        raise Failure(status_of(error), line, reason=error.reason, hop=error.hop, detail=error.detail)
+        hint = "no proof was made; to make one in spite of this, use --anyway"
+        raise Failure(status_of(error), line, reason=error.reason, hop=error.hop, detail=error.detail, hints=[hint])
     out.warn(f"this is sure to be refused: {line}")
 
 
@@ -316,6 +316,7 @@ def _authored(make: Callable[[], T]) -> T:
 
 def _hand_out(out: Output, token: Token | BearerToken, at: int, output: str | None, *, noted: bool) -> None:
     """Note a token, and give it: noted first, so that nothing is out that cannot be found."""
+    from delegate.authoring.advice import advice
     from delegate.views.moments import when_from
 
     if output is not None:
@@ -327,6 +328,8 @@ def _hand_out(out: Output, token: Token | BearerToken, at: int, output: str | No
     is_secret = isinstance(token, BearerToken)
     kind = "bearer token, a secret" if is_secret else "token"
     out.note(f"{kind}: {_last(token.link)}, valid until {when_from(token.link.expires, at)}")
+    for words in advice(token):
+        out.warn(words)
     data: dict[str, object] = {}
     if out.json:
         from delegate.views.chain import view

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TextIO
 
 import click
@@ -49,6 +49,7 @@ class Failure(Exception):  # noqa: N818 - an outcome that is not an error of our
         line: for stderr, without the label before it.
         label: the word before it; by the status if empty.
         data: what JSON says beside status, reason, hop and detail.
+        hints: lines for stderr behind it: what may help.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Failure(Exception):  # noqa: N818 - an outcome that is not an error of our
         hop: int | None = None,
         detail: str = "",
         data: Mapping[str, object] | None = None,
+        hints: Sequence[str] = (),
     ) -> None:
         """Keep it until `main` prints it."""
         super().__init__(line)
@@ -71,6 +73,7 @@ class Failure(Exception):  # noqa: N818 - an outcome that is not an error of our
         self.hop = hop
         self.detail = detail or line
         self.data = dict(data or {})
+        self.hints = tuple(hints)
 
     def to_json(self) -> dict[str, object]:
         """Give the failure as JSON values."""
@@ -83,7 +86,10 @@ class Failure(Exception):  # noqa: N818 - an outcome that is not an error of our
 
 
 def failure_of(
-    error: DelegateError, chain: VerifiedChain | None = None, data: Mapping[str, object] | None = None
+    error: DelegateError,
+    chain: VerifiedChain | None = None,
+    data: Mapping[str, object] | None = None,
+    hints: Sequence[str] = (),
 ) -> Failure:
     """Make the failure that an error comes to; `chain`, where it verified, names the hop."""
     from delegate.views.decision import refusal
@@ -99,7 +105,9 @@ def failure_of(
         label, line = "not a token", refusal(error, chain)
     else:
         line = refusal(error, chain)
-    return Failure(status, line, label=label, reason=error.reason, hop=error.hop, detail=error.detail, data=data)
+    return Failure(
+        status, line, label=label, reason=error.reason, hop=error.hop, detail=error.detail, data=data, hints=hints
+    )
 
 
 def file_failure(path: object, error: OSError) -> Failure:
@@ -166,6 +174,8 @@ def print_failure(command: str, failure: Failure, *, as_json: bool) -> None:
         _print_json(command, failure.status, failure.to_json())
     else:
         _write(sys.stderr, f"{failure.label}: {failure.line}")
+        for line in failure.hints:
+            _write(sys.stderr, line)
 
 
 def _print_json(command: str, status: Status, data: Mapping[str, object]) -> None:
