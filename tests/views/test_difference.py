@@ -83,7 +83,7 @@ def test_what_the_first_hop_gives() -> None:
         "+ args.m < 2",
         "at one, two",
         "hands on 3 more times",
-        "8h, 7h left",
+        "7h left of 8h",
         '"x"',
     ]
     alone = mint(can="a if args.n < 3", caveats="args.m < 2", hops=16)

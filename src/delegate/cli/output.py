@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 JSON_VERSION: Final = 1
 _ENOUGH: Final = 1 << 20
+_PATH_CHARACTERS: Final = 120
 _PLAINER: Final = str.maketrans(
     {"→": "->", "─": "-", "▶": ">", "✓": "ok", "✗": "NO", "·": "|", "–": "-", "…": "...", "⚠": "!", "−": "-", "└": "+"}
 )
@@ -110,10 +111,18 @@ def failure_of(
     )
 
 
+def shown_path(path: object) -> str:
+    """Write a path for a message: escaped, and of a long one both ends, which tell files apart."""
+    text = str(path)
+    if len(text) > _PATH_CHARACTERS:
+        text = f"{text[: _PATH_CHARACTERS // 3]}…{text[-2 * _PATH_CHARACTERS // 3 :]}"
+    return shown(text, 4 * _PATH_CHARACTERS)
+
+
 def file_failure(path: object, error: OSError) -> Failure:
     """Make the failure that a file comes to."""
     words = (error.strerror or type(error).__name__).lower()
-    return Failure(Status.FILES, f"{shown(str(path))}: {words}")
+    return Failure(Status.FILES, f"{shown_path(path)}: {words}")
 
 
 class Output:

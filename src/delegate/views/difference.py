@@ -181,8 +181,8 @@ def _names(names: tuple[str, ...] | None) -> str:
 
 
 def _life(issued: int, expires: int, now: int) -> str:
-    """Write how long a hop lives and how much of it is left: `8h, 6h12m left`."""
+    """Write how long a hop lives and how much of it is left: `6h12m left of 8h`."""
     whole, left = span(expires - issued), span(abs(expires - now))
     if expires <= now:
         return f"{whole}, expired {left} ago"
-    return f"{left} left" if whole == left else f"{whole}, {left} left"
+    return f"{left} left" if whole == left else f"{left} left of {whole}"
