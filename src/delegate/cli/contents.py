@@ -19,11 +19,11 @@ _BEGINNINGS: Final = (
     (re.compile(rb"dlga_"), "an ask"),
     (re.compile(rb"-----BEGIN "), "another PEM file"),
 )
-# What can be done with what was given, where no command that wants another thing helps.
-_USES: Final = {
-    "a revocation list": "delegate revocations show looks at it",
-    "a confirmation": "it goes with a proof: delegate prove --discharge FILE",
-    "an ask": "delegate approve answers it",
+# What can be done with what was given in the place of a token.
+USES: Final = {
+    "a revocation list": "to look at a revocation list: delegate revocations show FILE",
+    "a confirmation": "a confirmation goes with a proof: delegate prove --discharge FILE",
+    "an ask": "to answer an ask: delegate approve FILE",
 }
 _MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _LOOK: Final = 64
@@ -52,5 +52,4 @@ def mistaken(content: bytes, wanted: str) -> str:
     if odd:
         return odd
     found = what_it_is(content)
-    use = f"; {_USES[found]}" if found in _USES else ""
-    return f"this is {found}, where {wanted} is wanted{use}" if found else ""
+    return f"this is {found}, where {wanted} is wanted" if found else ""

@@ -18,7 +18,7 @@ import click
 
 from delegate.authoring.bearer import BearerToken
 from delegate.authoring.token import Presentation, Token
-from delegate.cli.contents import mistaken, odd_encoding, what_it_is
+from delegate.cli.contents import USES, mistaken, odd_encoding, what_it_is
 from delegate.cli.options import unique
 from delegate.cli.output import Failure, Output, file_failure, shown_path
 from delegate.cli.status import Status
@@ -91,7 +91,8 @@ def _check_kind(content: bytes) -> None:
     kind = what_it_is(content)
     words = odd_encoding(content) if kind in _TOKENS else mistaken(content, "a token")
     if words:
-        raise Failure(Status.NOT_GENUINE, words, label="not a token", reason=Reason.MALFORMED)
+        hints = [USES[kind]] if kind in USES else []
+        raise Failure(Status.NOT_GENUINE, words, label="not a token", reason=Reason.MALFORMED, hints=hints)
 
 
 def _token_in(content: bytes) -> AnyToken:
