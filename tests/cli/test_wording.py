@@ -53,8 +53,10 @@ def test_another_file_is_named_with_what_it_is_for(desk: Desk) -> None:
     ran = desk.run("inspect", "revoked.dlgr")
     assert (ran.status, ran.err) == (
         3,
-        "not a token: this is a revocation list, where a token is wanted\n"
-        "to look at a revocation list: delegate revocations show FILE\n",
+        (
+            "not a token: this is a revocation list, where a token is wanted\n"
+            "to look at a revocation list: delegate revocations show FILE\n"
+        ),
     )
 
 
