@@ -25,7 +25,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from delegate.core.decide.remembered import ProcessLock, this_process
 from delegate.core.decide.stores import Claim, Refused
@@ -68,13 +68,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_START.begin)
 
 
-class _Kept(NamedTuple):
-    """An id that is remembered; the one that lapses first is the least."""
-
-    lapses: int  # by the clock that the memory goes by
-    id: bytes
-    until: int  # by the clock of who claimed it
-    proved: int  # the `iat` of a proof; -1 of a discharge
+# An id that is remembered: when it lapses, by the clock that the memory goes by; the id; until when it is remembered by
+# the clock of who claimed it; and the `iat` of a proof, or -1 of a discharge. The one that lapses first is the least.
+_Kept: TypeAlias = tuple[int, bytes, int, int]
 
 
 class Claims:
@@ -108,7 +104,7 @@ class Claims:
         """Begin when this process did, and keep what was used before: a thread may have been about to keep more."""
         self._of = this_process()
         self._since = max(self._since, _START.at)
-        self._seen = {each.id for each in self._lapsing}
+        self._seen = {id_ for _, id_, _, _ in self._lapsing}
         if not _START.warned:
             import logging
 
@@ -129,16 +125,18 @@ class Claims:
             self._begin_again()
         if len(claims) > 1 and (place := twice(claims)) is not None:
             return Refused(place)
-        self._forget(now)
+        if self._lapsing and self._lapsing[0][2] < now:
+            self._forget(now)
         floor = max(self._forgotten, now - 1)
         for place, each in enumerate(claims):
             if each.issued < (self._since if since is None else since):
                 raise from_before(place)
-            # The clock went back, or another's window was shorter: this one may be among those evicted.
-            if each.until <= floor or (not place and each.issued <= self._proved):
+            if each.until <= floor:  # the clock went back: this one may be among those evicted
                 raise lapsed()
             if each.id in self._seen:
                 return Refused(place)
+        if claims and claims[0].issued <= self._proved:  # another's window was shorter: the same
+            raise lapsed()
         if len(self._seen) + len(claims) > self._capacity:
             message = f"{self._capacity} proofs are remembered; no room for more"
             raise unavailable(message)
@@ -146,24 +144,21 @@ class Claims:
 
     def _forget(self, now: int) -> None:
         lapsing = self._lapsing
-        moment = self._moment(now)
-        while lapsing and lapsing[0].lapses < moment and lapsing[0].until < now:
-            gone = heapq.heappop(lapsing)
-            self._forgotten = max(self._forgotten, gone.until)
-            self._proved = max(self._proved, gone.proved)
-            self._seen.discard(gone.id)
-
-    def _moment(self, now: int) -> int:
-        """Give the time by which this memory forgets."""
-        return int(time.time()) if self._by_machine else now
+        moment = int(time.time()) if self._by_machine else now
+        while lapsing and lapsing[0][0] < moment and lapsing[0][2] < now:
+            _, gone, until, proved = heapq.heappop(lapsing)
+            self._forgotten = max(self._forgotten, until)
+            self._proved = max(self._proved, proved)
+            self._seen.discard(gone)
 
     def keep(self, claims: Sequence[Claim], now: int) -> None:
         """Remember these, which `refusal` let pass."""
-        behind = max(0, self._moment(now) - now)  # by a clock that is behind, they can be used for longer
-        for place, each in enumerate(claims):
-            kept = _Kept(each.until + behind, each.id, each.until, -1 if place else each.issued)
-            heapq.heappush(self._lapsing, kept)  # first: of this a child makes the other
-            self._seen.add(each.id)
+        behind = max(int(time.time()) - now, 0) if self._by_machine else 0  # so much longer can they be used there
+        proved = claims[0].issued if claims else -1
+        for id_, _, until in claims:
+            heapq.heappush(self._lapsing, (until + behind, id_, until, proved))  # of this a child makes the other
+            self._seen.add(id_)
+            proved = -1
 
     def __len__(self) -> int:
         return len(self._seen)
