@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from os import PathLike
-from typing import Literal, Unpack, overload
+from typing import TYPE_CHECKING, Literal, Unpack, overload
 
 from delegate.authoring.ask import Ask
 from delegate.authoring.bearer import BearerToken
@@ -26,6 +26,9 @@ from delegate.core.keys.principal import Principal
 from delegate.core.keys.public import PublicKey
 from delegate.errors import AttenuationError, Reason
 from delegate.limits import TIME_MAX
+
+if TYPE_CHECKING:
+    from delegate.trust.bundle import RootBundle, TrustedKey
 
 
 class Identity:
@@ -294,6 +297,63 @@ class Identity:
             subjects = {each.id for each in taken_back or ()} | {each.thumbprint for each in distrusted or ()}
             self._journal.note_revoked([each for each in made.records if each.subject in subjects], "", made.issued)
         return made
+
+    def sign_roots(
+        self,
+        keys: Iterable[TrustedKey],
+        *,
+        previous: RootBundle | None = None,
+        after: int = 0,
+        longest: Span | None = None,
+        distrust: Iterable[Principal] | None = None,
+        ttl: Span = "7d",
+        now: Instant | None = None,
+    ) -> RootBundle:
+        """Sign a root bundle: whom the verifiers that pin this identity's key are to trust from now on.
+
+        Args:
+            keys: all of them, as `trusted(…)` makes them: 1 to 256.
+            previous: the bundle before; the new one is the next in number.
+            after: the greatest number that verifiers have seen, where the bundle before is lost.
+            longest: the longest life of a chain of the roots: a root of the bundle before stays for as long at least.
+            distrust: whose keys leave at once all the same: their chains are refused, their records do not count.
+            ttl: for how long verifiers may go by it; sign the next one before. Then they trust no root at all.
+            now: the moment to start from; the system's clock if absent.
+
+        Raises:
+            ValueError: an argument out of its bounds; a root or a revoker would be forgotten too early.
+
+        Cost: one signature and one check. Source: SPEC §15.
+        """
+        draft = self.draft_roots(
+            keys, previous=previous, after=after, longest=longest, distrust=distrust, ttl=ttl, now=now
+        )
+        return draft.assemble(self._signer.sign(draft.to_sign))
+
+    def draft_roots(
+        self,
+        keys: Iterable[TrustedKey],
+        *,
+        previous: RootBundle | None = None,
+        after: int = 0,
+        longest: Span | None = None,
+        distrust: Iterable[Principal] | None = None,
+        ttl: Span = "7d",
+        now: Instant | None = None,
+    ) -> Draft[RootBundle]:
+        """Draft what `sign_roots` makes, for a signer that is asynchronous or elsewhere."""
+        from delegate.authoring.root_bundle import draft_bundle
+
+        return draft_bundle(
+            self.principal,
+            keys,
+            previous=previous,
+            after=after,
+            longest=longest,
+            distrust=distrust,
+            ttl=ttl,
+            now=now,
+        )
 
     def draft_discharge(
         self, ask: Ask, *, says: Mapping[str, object], ttl: Span, now: Instant | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from delegate.core.chain.claims import check_audience_name
 from delegate.core.chain.compiled import Compiler
@@ -11,7 +11,7 @@ from delegate.core.chain.request import Request, normalise
 from delegate.core.chain.spans import Span, seconds
 from delegate.core.decide.decision import Presented
 from delegate.core.decide.evaluate import Query
-from delegate.core.decide.remembered import generation
+from delegate.core.decide.remembered import Generation, ProcessLock, Recent, generation
 from delegate.core.decide.remembered_texts import proof_head, tail_bytes
 from delegate.core.decide.settings import SYSTEM_CLOCK, Clock, Settings
 from delegate.core.decide.stores import (
@@ -27,7 +27,7 @@ from delegate.core.evaluator.scope import Condition
 from delegate.core.keys.principal import Principal
 from delegate.core.wire.cose import ED25519, ESP256
 from delegate.errors import DelegateError
-from delegate.limits import Limits
+from delegate.limits import TIME_MAX, Limits
 from delegate.state.memory_replay import MemoryReplay
 from delegate.state.memory_revocations import MemoryRevocations
 from delegate.verifier.decision import check_cost
@@ -37,15 +37,34 @@ if TYPE_CHECKING:
     from delegate.language.conditions import Caveat
     from delegate.state.asynchronous import AsyncState
     from delegate.state.engines import State
+    from delegate.trust.bundle import RootBundle
 
 _NOTHING: Final[dict[str, Any]] = {}  # shared, and only ever read
 ALGORITHMS: Final = frozenset({ED25519, ESP256})
 
 
+class Configured(NamedTuple):
+    """What a verifier goes by, replaced as one: a call sees one of these from beginning to end.
+
+    Attributes:
+        settings: what it was told, but for its roots.
+        generation: its roots, and what held under them.
+        roots: the same, as they were given.
+        bundle: the root bundle that they are from, if any.
+        until: the moment by its clock at which the bundle says something else.
+    """
+
+    settings: Settings
+    generation: Generation
+    roots: tuple[Trusted, ...]
+    bundle: RootBundle | None = None
+    until: int = TIME_MAX + 1
+
+
 class Base:
     """What the sync and the async verifier share: everything but the effects."""
 
-    __slots__ = ("_cache_size", "_generation", "_policy", "_roots", "_settings")
+    __slots__ = ("_cache_size", "_configured", "_made_with", "_policy", "_replacing")
     _AWAITS: ClassVar[bool] = False
 
     def __init__(
@@ -126,7 +145,6 @@ class Base:
             raise ValueError(message)
         self._policy, policy_conditions = _compiled_policy(policy)
         known, takers = given(third_parties, "third_parties"), given(revokers, "revokers")
-        directory((*known, *takers))  # one key under two names would be two parties
         if state is not None:
             self._check_state(state)
             replay = state.replay if replay is None else replay
@@ -136,14 +154,14 @@ class Base:
             replay = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay.by(clock)
         if revocations is None:
             revocations = MemoryRevocations()
-        self._settings = Settings(
+        settings = Settings(
             audience=audience,
             proof_head=proof_head(audience),
             tail_bytes=tail_bytes(audience),
             tenant=tenant or "",
             policy=policy_conditions,
             bearer=bearer,
-            names=directory(given(principals, "principals")),
+            **parties(takers, known, given(principals, "principals")),
             algorithms=accepted,
             max_lifetime_s=None if max_lifetime is None else seconds(max_lifetime),
             leeway_s=0 if leeway is None or leeway == 0 else seconds(leeway),
@@ -151,9 +169,6 @@ class Base:
             clock=clock,
             limits=limits or Limits(),
             compiler=Compiler(cache_size // 8),
-            revokers=directory(takers),
-            third_parties=directory(known),
-            dischargers=by_kid((*known, *takers)),
             max_revocation_age_s=None if max_revocation_age is None else seconds(max_revocation_age),
             replay=replay,
             revocations=revocations,
@@ -161,11 +176,13 @@ class Base:
             revocations_held=revocations.__len__ if type(revocations) is MemoryRevocations else None,
         )
         self._cache_size = cache_size
+        self._replacing = ProcessLock()
         trusted = tuple(roots)
         if not trusted:
             message = "roots is empty: a verifier that trusts nobody refuses every chain"
             raise ValueError(message)
-        self.roots = trusted
+        self._made_with = takers
+        self._configured = Configured(settings, generation(map(anchor_of, trusted), cache_size), trusted)
 
     def _check_state(self, state: object) -> None:
         """Take a state that this verifier can drive; raises TypeError."""
@@ -185,13 +202,110 @@ class Base:
 
         Assigning none withdraws all trust: from then on every chain is refused.
         """
-        return self._roots
+        return self._configured.roots
 
     @roots.setter
     def roots(self, roots: Iterable[Trusted]) -> None:
         trusted = tuple(roots)
-        self._generation = generation(map(anchor_of, trusted), self._cache_size)
-        self._roots = trusted
+        with self._replacing.mine():
+            held = generation(map(anchor_of, trusted), self._cache_size)
+            self._configured = self._configured._replace(generation=held, roots=trusted)
+
+    def replace(
+        self,
+        *,
+        roots: Iterable[Trusted] | None = None,
+        revokers: Iterable[Principal] | None = None,
+        third_parties: Iterable[Principal] | None = None,
+        principals: Iterable[Principal] | None = None,
+    ) -> None:
+        """Replace whom this verifier goes by, all in one step; calls under way keep what they saw.
+
+        What is not said stays as it is, and so does what is remembered of chains, where the roots stay.
+
+        Args:
+            roots, revokers, third_parties, principals: as for the verifier itself.
+
+        Raises:
+            ValueError, TypeError: as for the verifier itself; then nothing is replaced.
+        """
+        takers = None if revokers is None else given(revokers, "revokers")
+        trusted = None if roots is None else given(roots, "roots")
+        with self._replacing.mine():
+            now = self._configured
+            settings = now.settings
+            changed = parties(
+                principals_of(settings, "revokers") if takers is None else takers,
+                principals_of(settings, "third_parties")
+                if third_parties is None
+                else given(third_parties, "third_parties"),
+                () if principals is None else given(principals, "principals"),
+            )
+            if principals is None:
+                changed["names"] = settings.names
+            held = now.generation if trusted is None else generation(map(anchor_of, trusted), self._cache_size)
+            self._put(settings, changed, held, now.roots if trusted is None else trusted)
+            if takers is not None:
+                self._made_with = takers
+
+    @property
+    def bundle(self) -> RootBundle | None:
+        """The newest root bundle that was taken over; `None` where there was none."""
+        return self._configured.bundle
+
+    def accept_roots(self, bundle: RootBundle) -> bool:
+        """Take over a root bundle: from now on it alone says who is a root and who a third party.
+
+        Revokers that this verifier was made with stay beside the bundle's, since their word only takes away. Once the
+        bundle has expired, no root and no third party is left, and every chain is refused.
+
+        Args:
+            bundle: what a pinned key signed; `RootBundle.parse` makes one of nothing else.
+
+        Returns:
+            Whether it is another one than before; if not, what is remembered of chains stays too.
+
+        Raises:
+            VerificationError: REPLAYED: an older one than was taken over before, or another with the same number;
+                EXPIRED, NOT_YET_VALID.
+            TokenError: MALFORMED: it names a key as this verifier does not.
+
+        Source: SPEC §15.
+        """
+        from delegate.verifier.bundled import configured
+
+        with self._replacing.mine():
+            before = self._configured
+            self._configured = configured(bundle, before, self._made_with, self._cache_size, before.settings.now())
+            return self._configured is not before
+
+    def _put(
+        self, settings: Settings, changed: Mapping[str, Any], held: Generation, roots: tuple[Trusted, ...]
+    ) -> None:
+        if dict(changed["revokers"]) != dict(settings.revokers):  # what is looked up for a chain names the revokers
+            held = held._replace(sought=Recent(self._cache_size))
+        self._configured = self._configured._replace(
+            settings=settings.__replace__(**changed), generation=held, roots=roots
+        )
+
+    @property
+    def _settings(self) -> Settings:
+        return self._configured.settings
+
+    @property
+    def _generation(self) -> Generation:
+        return self._configured.generation
+
+    def _current(self) -> tuple[Settings, Generation, int]:
+        """Give what to go by, as one, and the moment: a bundle may say something else from a moment on."""
+        held = self._configured
+        now = held.settings.now()
+        if now >= held.until:
+            from delegate.verifier.bundled import moved_on
+
+            with self._replacing.mine():
+                held = self._configured = moved_on(self._configured, self._made_with, self._cache_size, now)
+        return held.settings, held.generation, now
 
     @property
     def revocations(self) -> RevocationStore | AsyncRevocationStore:
@@ -203,13 +317,14 @@ class Base:
         """This service's name."""
         return self._settings.audience
 
-    def _query(self, request: Request, env: Mapping[str, object] | None, cost: Mapping[str, int] | None) -> Query:
+    def _query(
+        self, request: Request, env: Mapping[str, object] | None, cost: Mapping[str, int] | None, now: int
+    ) -> Query:
         if type(request) is not Request:
             message = f"a request is a Request, not {type(request).__name__}"
             raise TypeError(message)
-        settings = self._settings
         facts = _facts(env) if env else _NOTHING
-        return Query(request, facts, check_cost(cost) if cost else _NOTHING, settings.now())
+        return Query(request, facts, check_cost(cost) if cost else _NOTHING, now)
 
 
 def _compiled_policy(
@@ -239,6 +354,30 @@ def _facts(env: Mapping[str, object]) -> Mapping[str, Any]:
         return normalise(env, "env")
     except DelegateError as error:  # the service's own words: its mistake, and nobody's refusal
         raise ValueError(error.detail) from None
+
+
+def parties(
+    revokers: Sequence[Principal], third_parties: Sequence[Principal], principals: Sequence[Principal]
+) -> dict[str, Any]:
+    """Index whose word counts for what, as `Settings` has it.
+
+    Raises:
+        ValueError: one key under two names would be two parties; or two keys have one `kid`.
+    """
+    directory((*third_parties, *revokers))
+    return {
+        "names": directory(principals),
+        "revokers": directory(revokers),
+        "due": directory(revokers),
+        "third_parties": directory(third_parties),
+        "dischargers": by_kid((*third_parties, *revokers)),
+    }
+
+
+def principals_of(settings: Settings, role: str) -> tuple[Principal, ...]:
+    """Give those of a role: revokers or third parties."""
+    keys: Mapping[bytes, str] = getattr(settings, role)
+    return tuple(each for each in settings.dischargers.values() if each.public_key.thumbprint in keys)
 
 
 def directory(principals: Iterable[Principal]) -> dict[bytes, str]:
