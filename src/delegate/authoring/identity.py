@@ -11,7 +11,7 @@ from delegate.authoring.ask import Ask
 from delegate.authoring.bearer import BearerToken
 from delegate.authoring.discharge import Discharge, Discharges, carried, draft_discharge, not_revoked
 from delegate.authoring.draft import Draft, draft_first, draft_next, draft_proof
-from delegate.authoring.key_files import load_private, save_private
+from delegate.authoring.key_files import save_private
 from delegate.authoring.noting import Notes, noting
 from delegate.authoring.revoke import LIFE, RevokedBlock, RevokedKey, sign_list
 from delegate.authoring.signers import Ed25519Signer, Signer
@@ -71,18 +71,24 @@ class Identity:
     def load(
         cls, path: str | PathLike[str], passphrase: str | bytes | None = None, *, journal: Notes | None = None
     ) -> Identity:
-        """Read a private key file: PKCS#8 PEM with the principal's name on the line before.
+        """Read a private key file, or find a key that is elsewhere.
 
         Args:
-            path: of the file.
-            passphrase: needed if the key is encrypted.
+            path: of the file: PKCS#8 PEM, or a private key of OpenSSH, with the principal's name on the line before; or
+                one that says where the key is. `ssh-agent:alice.pub` and `pkcs11:token=…;object=…?module-path=…` name
+                a key that is not in a file.
+            passphrase: needed if the key is encrypted; of a token, its PIN.
             journal: as for `Identity`: `journal=Journal()` is the one that `delegate list` shows.
 
         Raises:
             OSError: the file cannot be read.
             TokenError: MALFORMED: not such a file, or the passphrase is wrong or missing.
+            StateError: STATE_UNAVAILABLE: the ssh-agent or the token does not have the key.
+            ImportError: an extra is not installed.
         """
-        return cls(*load_private(path, passphrase), journal=journal)
+        from delegate.authoring.key_sources import load
+
+        return cls(*load(path, passphrase), journal=journal)
 
     def save(self, path: str | PathLike[str], passphrase: str | bytes | None = None) -> None:
         """Write the private key file, mode 0600; an existing file is never overwritten.

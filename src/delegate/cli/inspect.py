@@ -11,7 +11,7 @@ from delegate.cli.checks import Inspection, checks, items_json
 from delegate.cli.files import output_option
 from delegate.cli.options import clock, example, json_option, now_option, root_options, token_argument
 from delegate.cli.output import Output, failure_of
-from delegate.cli.sources import read_roots, read_token
+from delegate.cli.sources import read_bundle, read_roots, read_token
 from delegate.cli.verifiers import (
     NO_REQUEST,
     check_stdin,
@@ -19,10 +19,12 @@ from delegate.cli.verifiers import (
     make_verifier,
     open_backing,
     revocation_options,
+    vouched_by,
 )
 from delegate.core.wire.envelope import Kind
 from delegate.errors import DelegateError, Reason
 from delegate.explain.unverified import AnyToken, UnverifiedToken
+from delegate.trust.bundle import RootBundle
 from delegate.verifier.decision import Decision
 from delegate.verifier.roots import Root
 from delegate.verifier.verified import VerifiedChain
@@ -56,6 +58,8 @@ def inspect(
     token: str | None,
     roots: tuple[str, ...],
     speaks_for: tuple[str, ...],
+    bundle_source: str | None,
+    pinned_files: tuple[str, ...],
     list_files: tuple[str, ...],
     revoker_files: tuple[str, ...],
     max_age_s: int | None,
@@ -76,8 +80,10 @@ def inspect(
         raise click.UsageError(message)
     at = clock(now)
     check_stdin(token, list_files)
+    bundle = read_bundle(bundle_source, pinned_files, roots, speaks_for)
     trusted = read_roots(roots, speaks_for)
-    if not trusted and (list_files or revoker_files or max_age_s is not None):
+    checking = bool(trusted) or bundle is not None
+    if not checking and (list_files or revoker_files or max_age_s is not None):
         message = "without a root nothing is checked, not even revocations: give --root alice.pub"
         raise click.UsageError(message)
     given = read_token(token, out)
@@ -85,10 +91,10 @@ def inspect(
     failure: DelegateError | None = None
     chain: VerifiedChain | None = None
     items: Sequence[Checked] = (_nothing_checked(given),)
-    if trusted:
-        with open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing:
-            inspection = Inspection(given=given, backing=backing, now=at)
-            decision = _preview(inspection, trusted, tenant=link.up()[0].block.tenant)
+    if checking:
+        with open_backing(list_files, revoker_files, max_age_s, state_url, now=at, bundle=bundle) as backing:
+            inspection = Inspection(given=given, backing=backing, now=at, vouched=vouched_by(bundle, at)[0])
+            decision = _preview(inspection, trusted, bundle, tenant=link.up()[0].block.tenant)
             items = checks(decision, inspection)
         chain = decision.chain
         failure = decision.error if chain is None or decision.reason in _DEAD else None
@@ -96,7 +102,7 @@ def inspect(
     found = view(link, bound)
     hops = changes(link, bound) if diff else ()
     lines = [
-        _title(given, chain, roots),
+        _title(given, chain, checked=checking),
         "",
         *(change_lines(found.head, hops, at) if diff else found.hop_lines(at)),
         "",
@@ -104,7 +110,7 @@ def inspect(
         *titled_items("Checked", map(str, items)),
     ]
     data = {
-        "genuine": chain is not None if trusted else None,
+        "genuine": chain is not None if checking else None,
         "chain": found.to_json(),
         **({"diff": [each.to_json() for each in hops]} if diff else {}),
         "checked": items_json(items),
@@ -141,11 +147,20 @@ def _write_page(
     write_page(out, page, output, secret=given.kind is Kind.BEARER)
 
 
-def _preview(inspection: Inspection, roots: Sequence[Root], *, tenant: str) -> Decision:
+def _preview(
+    inspection: Inspection, roots: Sequence[Root], bundle: RootBundle | None, *, tenant: str
+) -> Decision:
     """Ask as whatever service and tenant the chain claims to be for."""
     service = claimed_audience(inspection.given)
     verifier = make_verifier(
-        roots, inspection.backing, audience=service, now=inspection.now, tenant=tenant, bearer=True
+        roots,
+        inspection.backing,
+        audience=service,
+        now=inspection.now,
+        tenant=tenant,
+        bearer=True,
+        principals=inspection.vouched,
+        bundle=bundle,
     )
     return verifier.preview(inspection.given, NO_REQUEST)
 
@@ -157,10 +172,10 @@ def _nothing_checked(given: AnyToken) -> Checked:
     )
 
 
-def _title(given: AnyToken, chain: VerifiedChain | None, roots: tuple[str, ...]) -> str:
+def _title(given: AnyToken, chain: VerifiedChain | None, *, checked: bool) -> str:
     kind = {Kind.TOKEN: "Token", Kind.BEARER: "Bearer token", Kind.PRESENTATION: "Presentation"}[given.kind]
     count = len(given.blocks)
     size = f"{kind} of {count} hop{'s' if count > 1 else ''}, {len(given.to_bytes())} bytes"
-    if not roots:
+    if not checked:
         return f"CLAIMED, not checked: anyone could have written this. {size}"
     return f"GENUINE  {size}" if chain is not None else f"CLAIMED, but the check failed. {size}"

@@ -3,28 +3,26 @@
 The rules of this file:
 
 - Never backwards: an older bundle, or another one with the same number, is refused.
-- The bundle alone says who is a root and who a third party. Revokers that the verifier was made with stay: their word
-  only takes away. A bundle that has expired leaves neither root nor third party, and all its revokers.
+- The bundle alone says who is a root. The other parties that the verifier was given stay beside the bundle's.
+- A bundle that has expired leaves no root, and all its revokers: their word only takes away.
 - What stays the same stays remembered: chains that held, where no root has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from delegate.core.decide.remembered import Generation, Recent, generation
 from delegate.core.keys.principal import Principal
 from delegate.errors import Reason, TokenError, VerificationError
 from delegate.trust.bundle import REVOKER, ROOT, THIRD_PARTY, RootBundle, TrustedKey
+from delegate.verifier.configuration import Configured, Parties
 from delegate.verifier.roots import Root, anchor_of
-
-if TYPE_CHECKING:
-    from delegate.verifier.configuration import Configured
 
 
 def configured(
-    bundle: RootBundle, before: Configured, own_revokers: Sequence[Principal], cache_size: int, now: int
+    bundle: RootBundle, before: Configured, own: Parties, cache_size: int, now: int
 ) -> Configured:
     """Work out what to go by from now on; what there was before, where nothing is new.
 
@@ -42,51 +40,44 @@ def configured(
         raise VerificationError(Reason.EXPIRED, f"the root bundle expired {now - bundle.expires} s ago")
     if bundle.issued > now + before.settings.leeway_s:
         raise VerificationError(Reason.NOT_YET_VALID, f"the root bundle is dated {bundle.issued - now} s ahead")
-    return _made(bundle, before, own_revokers, cache_size, now)
+    return _made(bundle, before, own, cache_size, now)
 
 
-def moved_on(before: Configured, own_revokers: Sequence[Principal], cache_size: int, now: int) -> Configured:
+def moved_on(before: Configured, own: Parties, cache_size: int, now: int) -> Configured:
     """Work out anew what the same bundle says now that a moment of it has come."""
     if before.bundle is None or now < before.until:  # another thread was here first
         return before
-    return _made(before.bundle, before, own_revokers, cache_size, now)
+    return _made(before.bundle, before, own, cache_size, now)
 
 
-def _made(
-    bundle: RootBundle, before: Configured, own_revokers: Sequence[Principal], cache_size: int, now: int
-) -> Configured:
-    from delegate.verifier.configuration import parties
-
+def _made(bundle: RootBundle, before: Configured, own: Parties, cache_size: int, now: int) -> Configured:
     live = now < bundle.expires
-    listed = {each.thumbprint for each in bundle.keys}
     # A revoker's records count for good: what it took back does not come back when its own time is over.
     takers = [each for each in bundle.having(REVOKER) if each.since <= now]
-    own = [each for each in own_revokers if each.public_key.thumbprint not in {key.thumbprint for key in takers}]
-    for each in own:
-        if each.public_key.thumbprint in listed:
-            _check_named_alike(each, bundle)
-    confirming = [each.principal for each in bundle.having(THIRD_PARTY) if live and each.counts(now)]
+    both = own._replace(
+        revokers=_joined(own.revokers, takers),
+        third_parties=_joined(own.third_parties, _live(bundle.having(THIRD_PARTY), now) if live else ()),
+        principals=_joined(own.principals, _live(bundle.keys, now) if live else ()),
+    )
     try:
-        changed = parties(
-            [*own, *(each.principal for each in takers)],
-            confirming,
-            [each.principal for each in bundle.keys if live and each.counts(now)],
-        )
+        changed = both.indexed()
     except ValueError as error:
         raise TokenError(Reason.MALFORMED, str(error)) from None
     ended = {each.thumbprint for each in takers if not each.counts(now)}
     changed["due"] = {key: name for key, name in changed["revokers"].items() if key not in ended}
-    starting = bundle.having(ROOT) if live else ()
-    held, roots = _generation(starting, before, cache_size)
-    if dict(changed["revokers"]) != dict(before.settings.revokers):  # what is looked up for a chain names them
+    held, roots = _generation(bundle.having(ROOT) if live else (), before, cache_size)
+    if changed["revokers"] != before.settings.revokers:  # what is looked up for a chain names them
         held = held._replace(sought=Recent(cache_size))
-    return before._replace(
-        settings=before.settings.__replace__(**changed),
-        generation=held,
-        roots=roots,
-        bundle=bundle,
-        until=bundle.changes_after(now),
-    )
+    return Configured(before.settings.__replace__(**changed), held, roots, bundle, bundle.changes_after(now))
+
+
+def _live(keys: Iterable[TrustedKey], now: int) -> list[TrustedKey]:
+    return [each for each in keys if each.counts(now)]
+
+
+def _joined(own: Sequence[Principal], keys: Iterable[TrustedKey]) -> tuple[Principal, ...]:
+    """Put the verifier's own and the bundle's together, none twice; one key under two names is found later."""
+    return tuple(dict.fromkeys((*own, *(each.principal for each in keys))))
 
 
 def _generation(
@@ -114,11 +105,3 @@ def _facts(root: object) -> object:
     if not isinstance(root, Root):
         return root
     return root.principal, root.speaks_for, root.tenants, root.can, root.not_before, root.not_after
-
-
-def _check_named_alike(own: Principal, bundle: RootBundle) -> None:
-    """Refuse a bundle that knows a revoker of the verifier's own by another name; raises TokenError."""
-    thumbprint = own.public_key.thumbprint
-    for each in bundle.keys:
-        if each.thumbprint == thumbprint and each.principal.name != own.name:
-            raise TokenError(Reason.MALFORMED, f"one key under two names: {own.name} and {each.principal.name}")

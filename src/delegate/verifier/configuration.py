@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from delegate.core.chain.claims import check_audience_name
@@ -41,6 +41,31 @@ if TYPE_CHECKING:
 
 _NOTHING: Final[dict[str, Any]] = {}  # shared, and only ever read
 ALGORITHMS: Final = frozenset({ED25519, ESP256})
+
+
+class Parties(NamedTuple):
+    """Whose word counts for what, beside the roots'."""
+
+    revokers: tuple[Principal, ...] = ()
+    third_parties: tuple[Principal, ...] = ()
+    principals: tuple[Principal, ...] = ()
+
+    def indexed(self) -> dict[str, Any]:
+        """Index them as `Settings` has it.
+
+        Raises:
+            ValueError: one key under two names would be two parties; or two keys have one `kid`.
+        """
+        confirming = (*self.third_parties, *self.revokers)
+        directory(confirming)
+        revokers = directory(self.revokers)
+        return {
+            "names": directory(self.principals),
+            "revokers": revokers,
+            "due": revokers,
+            "third_parties": directory(self.third_parties),
+            "dischargers": by_kid(confirming),
+        }
 
 
 class Configured(NamedTuple):
@@ -161,7 +186,7 @@ class Base:
             tenant=tenant or "",
             policy=policy_conditions,
             bearer=bearer,
-            **parties(takers, known, given(principals, "principals")),
+            **Parties(takers, known, given(principals, "principals")).indexed(),
             algorithms=accepted,
             max_lifetime_s=None if max_lifetime is None else seconds(max_lifetime),
             leeway_s=0 if leeway is None or leeway == 0 else seconds(leeway),
@@ -181,7 +206,7 @@ class Base:
         if not trusted:
             message = "roots is empty: a verifier that trusts nobody refuses every chain"
             raise ValueError(message)
-        self._made_with = takers
+        self._made_with = Parties(takers, known, given(principals, "principals"))
         self._configured = Configured(settings, generation(map(anchor_of, trusted), cache_size), trusted)
 
     def _check_state(self, state: object) -> None:
@@ -221,7 +246,8 @@ class Base:
     ) -> None:
         """Replace whom this verifier goes by, all in one step; calls under way keep what they saw.
 
-        What is not said stays as it is, and so does what is remembered of chains, where the roots stay.
+        What is not said stays as it is, and so does what is remembered of chains, where the roots stay. What a root
+        bundle said beside the roots ends with this, until the next one is taken over.
 
         Args:
             roots, revokers, third_parties, principals: as for the verifier itself.
@@ -229,24 +255,19 @@ class Base:
         Raises:
             ValueError, TypeError: as for the verifier itself; then nothing is replaced.
         """
-        takers = None if revokers is None else given(revokers, "revokers")
         trusted = None if roots is None else given(roots, "roots")
+        named = {"revokers": revokers, "third_parties": third_parties, "principals": principals}
+        said = {term: given(each, term) for term, each in named.items() if each is not None}
         with self._replacing.mine():
-            now = self._configured
-            settings = now.settings
-            changed = parties(
-                principals_of(settings, "revokers") if takers is None else takers,
-                principals_of(settings, "third_parties")
-                if third_parties is None
-                else given(third_parties, "third_parties"),
-                () if principals is None else given(principals, "principals"),
-            )
-            if principals is None:
-                changed["names"] = settings.names
-            held = now.generation if trusted is None else generation(map(anchor_of, trusted), self._cache_size)
-            self._put(settings, changed, held, now.roots if trusted is None else trusted)
-            if takers is not None:
-                self._made_with = takers
+            made_with = self._made_with._replace(**said)
+            changed = made_with.indexed()
+            before = self._configured
+            held = before.generation if trusted is None else generation(map(anchor_of, trusted), self._cache_size)
+            if changed["revokers"] != before.settings.revokers:  # what is looked up for a chain names them
+                held = held._replace(sought=Recent(self._cache_size))
+            settings = before.settings.__replace__(**changed)
+            self._made_with = made_with
+            self._configured = Configured(settings, held, before.roots if trusted is None else trusted)
 
     @property
     def bundle(self) -> RootBundle | None:
@@ -254,10 +275,10 @@ class Base:
         return self._configured.bundle
 
     def accept_roots(self, bundle: RootBundle) -> bool:
-        """Take over a root bundle: from now on it alone says who is a root and who a third party.
+        """Take over a root bundle: from now on it alone says who is a root.
 
-        Revokers that this verifier was made with stay beside the bundle's, since their word only takes away. Once the
-        bundle has expired, no root and no third party is left, and every chain is refused.
+        Revokers, third parties and principals that the verifier was given stay beside the bundle's. Once the bundle has
+        expired no root is left, and every chain is refused.
 
         Args:
             bundle: what a pinned key signed; `RootBundle.parse` makes one of nothing else.
@@ -278,15 +299,6 @@ class Base:
             before = self._configured
             self._configured = configured(bundle, before, self._made_with, self._cache_size, before.settings.now())
             return self._configured is not before
-
-    def _put(
-        self, settings: Settings, changed: Mapping[str, Any], held: Generation, roots: tuple[Trusted, ...]
-    ) -> None:
-        if dict(changed["revokers"]) != dict(settings.revokers):  # what is looked up for a chain names the revokers
-            held = held._replace(sought=Recent(self._cache_size))
-        self._configured = self._configured._replace(
-            settings=settings.__replace__(**changed), generation=held, roots=roots
-        )
 
     @property
     def _settings(self) -> Settings:
@@ -354,30 +366,6 @@ def _facts(env: Mapping[str, object]) -> Mapping[str, Any]:
         return normalise(env, "env")
     except DelegateError as error:  # the service's own words: its mistake, and nobody's refusal
         raise ValueError(error.detail) from None
-
-
-def parties(
-    revokers: Sequence[Principal], third_parties: Sequence[Principal], principals: Sequence[Principal]
-) -> dict[str, Any]:
-    """Index whose word counts for what, as `Settings` has it.
-
-    Raises:
-        ValueError: one key under two names would be two parties; or two keys have one `kid`.
-    """
-    directory((*third_parties, *revokers))
-    return {
-        "names": directory(principals),
-        "revokers": directory(revokers),
-        "due": directory(revokers),
-        "third_parties": directory(third_parties),
-        "dischargers": by_kid((*third_parties, *revokers)),
-    }
-
-
-def principals_of(settings: Settings, role: str) -> tuple[Principal, ...]:
-    """Give those of a role: revokers or third parties."""
-    keys: Mapping[bytes, str] = getattr(settings, role)
-    return tuple(each for each in settings.dischargers.values() if each.public_key.thumbprint in keys)
 
 
 def directory(principals: Iterable[Principal]) -> dict[bytes, str]:
