@@ -26,7 +26,7 @@ from delegate.core.keys.textfile import read_text, write_new
 from delegate.errors import Reason, TokenError
 
 AGENT: Final = "ssh-agent:"
-TOKEN: Final = "pkcs11:"
+IN_TOKEN: Final = "pkcs11:"  # noqa: S105 - no secret
 _FIRST_WORD: Final = "principal: "
 _REFERENCE_MODE: Final = 0o600  # no secret, but whoever may write it chooses the key
 _SPEC_CHARACTERS: Final = 4_096
@@ -36,7 +36,7 @@ Passphrase = str | bytes | Callable[[], str] | None
 
 def is_elsewhere(place: str) -> bool:
     """Does this say where a key is, other than in a file?"""
-    return place.startswith((AGENT, TOKEN))
+    return place.startswith((AGENT, IN_TOKEN))
 
 
 def says_elsewhere(text: str) -> bool:
@@ -88,7 +88,7 @@ def parse_reference(text: str, pin: Passphrase = None) -> tuple[str, Signer]:
         from delegate.authoring.ssh_agent import SshAgentSigner
 
         return name, SshAgentSigner(PublicKey.parse(place.removeprefix(AGENT)))
-    if place.startswith(TOKEN):
+    if place.startswith(IN_TOKEN):
         _uri(place)
         return name, _in_token(place, pin)
     raise TokenError(Reason.MALFORMED, "a signer is `ssh-agent:` and a public key, or a `pkcs11:` URI")

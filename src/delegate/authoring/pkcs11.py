@@ -6,8 +6,8 @@ The rules of this file:
 - A log-in is the process's, not the caller's: there is one session for each token, and the PIN is given once. It is
   kept for the child of a `fork`, which must log in anew, and nowhere else; it never prints.
 - A wrong PIN is never tried twice: tokens lock themselves.
-- Ed25519 signs the message itself (EdDSA); P-256 signs its SHA-256 (raw ECDSA), since not every token hashes. What comes
-  is checked before it counts.
+- Ed25519 signs the message itself (EdDSA); P-256 signs its SHA-256 (raw ECDSA), since not every token hashes. What
+  comes is checked before it counts.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class Pkcs11Signer:
         Args:
             module: path of the module: a shared library, whose code is run in this process.
             token: label of the token.
-            label, id: of the key: either or both; together they must fit one private key and no other.
+            label: of the key; with `id`, or with that alone: together they must fit one private key and no other.
+            id: of the key.
             pin: the user's PIN, or what gives it when it is needed. None: a token that needs no log-in, or to which
                 this process is logged in already.
 
@@ -109,7 +110,9 @@ class Pkcs11Signer:
         """Make a new key in a token, which can sign and cannot be exported.
 
         Args:
-            module, token, pin: as for the signer itself.
+            module: as for the signer itself.
+            token: the same.
+            pin: the same.
             label: of the key; there is none of that label yet.
             algorithm: which kind of key.
 

@@ -65,8 +65,8 @@ def trusted(
         TypeError, ValueError: an argument out of its bounds, or empty; `speaks_for` of what is no root.
     """
     roles = tuple(role for role, has in ((ROOT, root), (REVOKER, revoker), (THIRD_PARTY, third_party)) if has)
-    texts = [_several(speaks_for, "speaks_for"), _several(tenants, "tenants")]
-    if any(texts) and not root:
+    patterns, served = _several(speaks_for, "speaks_for"), _several(tenants, "tenants")
+    if (patterns or served) and not root:
         message = "speaks_for and tenants are a root's: root=True"
         raise ValueError(message)
     begins = 0 if since is None else instant(since)
@@ -74,7 +74,7 @@ def trusted(
     if begins > ends:
         message = "a key's time ends before it begins"
         raise ValueError(message)
-    return TrustedKey(principal, roles, *texts, begins, ends)
+    return TrustedKey(principal, roles, patterns, served, begins, ends)
 
 
 def draft_bundle(

@@ -112,9 +112,7 @@ class SshAgent:
             numbers.end()
         return checked(public_key, message, signature, "the ssh-agent")
 
-    def add(
-        self, signer: Ed25519Signer, comment: str, *, lifetime: Span | None = None, confirm: bool = False
-    ) -> None:
+    def add(self, signer: Ed25519Signer, comment: str, *, lifetime: Span | None = None, confirm: bool = False) -> None:
         """Hand it a key, which it keeps until it ends, or for so long.
 
         Args:

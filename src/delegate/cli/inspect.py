@@ -147,9 +147,7 @@ def _write_page(
     write_page(out, page, output, secret=given.kind is Kind.BEARER)
 
 
-def _preview(
-    inspection: Inspection, roots: Sequence[Root], bundle: RootBundle | None, *, tenant: str
-) -> Decision:
+def _preview(inspection: Inspection, roots: Sequence[Root], bundle: RootBundle | None, *, tenant: str) -> Decision:
     """Ask as whatever service and tenant the chain claims to be for."""
     service = claimed_audience(inspection.given)
     verifier = make_verifier(

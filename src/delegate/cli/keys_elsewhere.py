@@ -53,9 +53,7 @@ def fingerprint(key: AgentKey) -> str:
     return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
-def in_token(
-    name: str, uri: str, *, esp256: bool, prompt: bool, passphrase_file: str | None
-) -> tuple[Identity, str]:
+def in_token(name: str, uri: str, *, esp256: bool, prompt: bool, passphrase_file: str | None) -> tuple[Identity, str]:
     """Make a key in a token, or take the one that the URI names; gives where it is, too. Raises Failure, UsageError."""
     from delegate.authoring.pkcs11 import Pkcs11Signer, parse_uri
 

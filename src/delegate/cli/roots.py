@@ -42,7 +42,6 @@ def roots() -> None:
     """Say whom verifiers trust, in a signed bundle: sign, show."""
 
 
-
 @roots.command(
     epilog=example(
         "delegate roots sign --key ops.key --bundle roots.dlgk --root alice.pub --revoker security.pub",
@@ -58,7 +57,12 @@ def roots() -> None:
     "--revoker", "revoker_files", type=FILE, multiple=True, metavar="FILE", help="Key whose revocations count."
 )
 @click.option(
-    "--third-party", "third_party_files", type=FILE, multiple=True, metavar="FILE", help="Key whose confirmations count."
+    "--third-party",
+    "third_party_files",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Key whose confirmations count.",
 )
 @click.option(
     "--principal", "principal_files", type=FILE, multiple=True, metavar="FILE", help="Key whose name you vouch for."
@@ -108,7 +112,9 @@ def sign(
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Sign the next root bundle: the one in the file, with keys added, retired or dropped.
+    """Sign the next root bundle.
+
+    It is the one in the file, with keys added, retired or dropped.
 
     Without any change it is signed again, to keep it from expiring.
     """
@@ -151,11 +157,16 @@ def sign(
 
 @roots.command(epilog=example("delegate roots show roots.dlgk --pinned ops.pub"))
 @click.argument("file", type=FILE)
-@click.option("--pinned", "pinned_file", type=FILE, metavar="FILE", help="Public key that must have signed it: ops.pub.")
+@click.option(
+    "--pinned", "pinned_file", type=FILE, metavar="FILE", help="Public key that must have signed it: ops.pub."
+)
 @now_option
 @json_option
 def show(file: str, pinned_file: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT001
-    """Show a bundle, a FILE or a URL: who signed it, and what each key counts for."""
+    """Show a bundle: who signed it, and what each key counts for.
+
+    FILE may be a URL.
+    """
     out = Output("roots show", as_json=as_json)
     at = clock(now)
     pinned = None if pinned_file is None else read_principal(pinned_file)

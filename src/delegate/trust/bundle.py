@@ -1,15 +1,16 @@
-"""Root bundles: which keys a verifier goes by, for what and from when to when, signed by a key that it was given (SPEC §15).
+"""Root bundles: which keys a verifier goes by, for what, and when; signed by a key that it was given (SPEC §15).
 
 The rules of this file:
 
 - A bundle is read only for a pinned key: one that somebody else signed never becomes an object.
-- Its bytes are decoded before the signature held, since they are few; nothing of them but the signer's key is used before.
+- Its bytes are decoded before the signature held, since they are few; of them the signer's key alone is used before.
 - What is not understood refuses the whole bundle: no verifier goes by a half of one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, ClassVar, Final, NamedTuple, NoReturn, Self
 
 from delegate.core.chain.claims import check_audience_name
@@ -241,7 +242,7 @@ def _entries(given: list[Any]) -> tuple[TrustedKey, ...]:
         _malformed("a bundle without keys")
     found = tuple(map(_entry, given))
     prints = [each.thumbprint for each in found]
-    if any(first >= second for first, second in zip(prints, prints[1:], strict=False)):
+    if any(first >= second for first, second in pairwise(prints)):
         raise TokenError(Reason.NOT_CANONICAL, "keys out of order, or one twice")
     if len({each[: cose.KID_BYTES] for each in prints}) < len(prints):
         _malformed("two keys with one kid")
@@ -261,7 +262,7 @@ def _entry(given: object) -> TrustedKey:
     if roles is not None and (
         not roles
         or any(type(each) is not int or each not in ROLES for each in roles)
-        or any(first >= second for first, second in zip(roles, roles[1:], strict=False))
+        or any(first >= second for first, second in pairwise(roles))
     ):
         _malformed("role is not one or more of 1, 2 and 3, ascending")
     patterns, tenants = _texts(given, "for"), _texts(given, "tenants")

@@ -17,6 +17,7 @@ import queue
 import socket
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
@@ -74,10 +75,8 @@ class Fetching:
         connection = self._connection
         held = None if connection is None else connection.sock
         if held is not None:
-            try:
+            with suppress(OSError):
                 held.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 def check_url(url: str) -> str:
@@ -179,9 +178,7 @@ def _connection(parts: SplitResult, deadline_s: float, tls: SSLContext | None) -
     return HTTPConnection(host, parts.port, timeout=deadline_s)
 
 
-def _ask(
-    connection: HTTPConnection, url: str, most_bytes: int, known: Answer | None, handle: Fetching
-) -> Answer | str:
+def _ask(connection: HTTPConnection, url: str, most_bytes: int, known: Answer | None, handle: Fetching) -> Answer | str:
     """Ask once: give the answer, or where the server sends us."""
     headers = {"Accept-Encoding": "gzip", "User-Agent": "delegate"}
     if known is not None and known.tag:
@@ -230,6 +227,7 @@ def _unpacked(response: HTTPResponse, url: str, most_bytes: int) -> bytes:
 
 def _same_place(first: str, at: str, location: str) -> str:
     """Follow a redirect within one place: scheme, host and port; raises StateError for any other."""
+    target = ""
     try:
         target = urljoin(at, location) if location else ""
         was, goes = urlsplit(first), urlsplit(target)

@@ -21,9 +21,7 @@ from delegate.verifier.configuration import Configured, Parties
 from delegate.verifier.roots import Root, anchor_of
 
 
-def configured(
-    bundle: RootBundle, before: Configured, own: Parties, cache_size: int, now: int
-) -> Configured:
+def configured(bundle: RootBundle, before: Configured, own: Parties, cache_size: int, now: int) -> Configured:
     """Work out what to go by from now on; what there was before, where nothing is new.
 
     Raises:

@@ -250,7 +250,10 @@ class Base:
         bundle said beside the roots ends with this, until the next one is taken over.
 
         Args:
-            roots, revokers, third_parties, principals: as for the verifier itself.
+            roots: as for the verifier itself.
+            revokers: the same.
+            third_parties: the same.
+            principals: the same.
 
         Raises:
             ValueError, TypeError: as for the verifier itself; then nothing is replaced.

@@ -65,7 +65,9 @@ class Source:
 
     __slots__ = ("_at", "_body", "_fetching", "_get", "_known", "_take", "error", "failures", "taken", "url")
 
-    def __init__(self, url: str, get: Callable[[str, Answer | None, Fetching], Answer], take: Callable[[bytes], None]):
+    def __init__(
+        self, url: str, get: Callable[[str, Answer | None, Fetching], Answer], take: Callable[[bytes], None]
+    ) -> None:
         """Nothing is known yet. `take` reads a body, checks it and takes it over, or raises DelegateError."""
         self.url = url
         self._get = get

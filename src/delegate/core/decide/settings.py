@@ -26,9 +26,9 @@ class Settings(Frozen):
     """A verifier's configuration, checked and compiled. Times in seconds."""
 
     __slots__ = (
-        *("algorithms", "audience", "bearer", "clock", "compiler", "dischargers", "due", "leeway_s", "ledger", "limits"),
-        *("max_lifetime_s", "max_revocation_age_s", "names", "policy", "proof_head", "proof_window_s", "replay"),
-        *("revocations", "revocations_held", "revokers", "tail_bytes", "tenant", "third_parties"),
+        *("algorithms", "audience", "bearer", "clock", "compiler", "dischargers", "due", "leeway_s", "ledger"),
+        *("limits", "max_lifetime_s", "max_revocation_age_s", "names", "policy", "proof_head", "proof_window_s"),
+        *("replay", "revocations", "revocations_held", "revokers", "tail_bytes", "tenant", "third_parties"),
     )
 
     audience: str
