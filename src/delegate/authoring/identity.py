@@ -13,7 +13,7 @@ from delegate.authoring.discharge import Discharge, Discharges, carried, draft_d
 from delegate.authoring.draft import Draft, draft_first, draft_next, draft_proof
 from delegate.authoring.key_files import save_private
 from delegate.authoring.noting import Notes, noting
-from delegate.authoring.revoke import LIFE, RevokedBlock, RevokedKey, sign_list
+from delegate.authoring.revoke import LIFE, RevokedBlock, RevokedKey, draft_list
 from delegate.authoring.signers import Ed25519Signer, Signer
 from delegate.authoring.terms import Authority, Narrowing, telling
 from delegate.authoring.token import Presentation, Token
@@ -248,12 +248,17 @@ class Identity:
 
         Cost: one signature. Source: SPEC §14.4.
         """
+        draft = self.draft_staple(token, ttl=ttl, now=now)
+        return draft.assemble(self._signer.sign(draft.to_sign))
+
+    def draft_staple(self, token: Token | str | bytes, *, ttl: Span, now: Instant | None = None) -> Draft[Discharge]:
+        """Draft what `staple` makes, for a signer that is asynchronous or elsewhere."""
         link = (token if isinstance(token, Token) else Token.parse(token)).link
         issued = int(time.time()) if now is None else instant(now)
         until = min(issued + seconds(ttl), TIME_MAX)
-        said = Statement(self.name, until, issued, link.id, None, None, None, not_revoked())
-        draft = draft_discharge(self.principal, said)
-        return draft.assemble(self._signer.sign(draft.to_sign))
+        return draft_discharge(
+            self.principal, Statement(self.name, until, issued, link.id, None, None, None, not_revoked())
+        )
 
     def revoke(
         self,
@@ -287,22 +292,36 @@ class Identity:
 
         Cost: one signature and one check. Source: SPEC §10.2.
         """
+        draft = self.draft_revoke(blocks=blocks, keys=keys, previous=previous, after=after, ttl=ttl, now=now)
+        return draft.assemble(self._signer.sign(draft.to_sign))
+
+    def draft_revoke(
+        self,
+        *,
+        blocks: Iterable[RevokedBlock] | None = None,
+        keys: Iterable[RevokedKey] | None = None,
+        previous: RevocationList | Iterable[RevocationList] | None = None,
+        after: int = 0,
+        ttl: Span = LIFE,
+        now: Instant | None = None,
+    ) -> Draft[RevocationList]:
+        """Draft what `revoke` makes, for a signer that is asynchronous or elsewhere."""
         taken_back = None if blocks is None else list(blocks)
         distrusted = None if keys is None else list(keys)
-        made = sign_list(
-            self.principal,
-            self._signer.sign,
-            blocks=taken_back,
-            keys=distrusted,
-            previous=previous,
-            after=after,
-            ttl=ttl,
-            now=now,
+        draft = draft_list(
+            self.principal, blocks=taken_back, keys=distrusted, previous=previous, after=after, ttl=ttl, now=now
         )
-        if self._journal is not None:
-            subjects = {each.id for each in taken_back or ()} | {each.thumbprint for each in distrusted or ()}
-            self._journal.note_revoked([each for each in made.records if each.subject in subjects], "", made.issued)
-        return made
+        if self._journal is None:
+            return draft
+        journal = self._journal
+        subjects = {each.id for each in taken_back or ()} | {each.thumbprint for each in distrusted or ()}
+
+        def noted(signature: bytes) -> RevocationList:
+            made = draft.assemble(signature)
+            journal.note_revoked([each for each in made.records if each.subject in subjects], "", made.issued)
+            return made
+
+        return draft._replace(assemble=noted)
 
     def sign_roots(
         self,

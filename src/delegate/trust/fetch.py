@@ -56,24 +56,23 @@ class Answer(NamedTuple):
 class Fetching:
     """One request under way, which another thread may end."""
 
-    __slots__ = ("_connection", "_stopped")
+    __slots__ = ("_socket", "_stopped")
 
     def __init__(self) -> None:
         """Nothing is connected yet."""
-        self._connection: HTTPConnection | None = None
+        self._socket: socket.socket | None = None
         self._stopped = Event()
 
-    def use(self, connection: HTTPConnection) -> None:
+    def use(self, connected: socket.socket | None) -> None:
         """Go on with this connection, unless it was ended meanwhile."""
-        self._connection = connection
+        self._socket = connected  # the connection itself lets go of it once it has the head of a last answer
         if self._stopped.is_set():
             _unavailable("it was stopped")
 
     def stop(self) -> None:
         """End it: whatever it waits for, it waits no longer."""
         self._stopped.set()
-        connection = self._connection
-        held = None if connection is None else connection.sock
+        held = self._socket
         if held is not None:
             with suppress(OSError):
                 held.shutdown(socket.SHUT_RDWR)
@@ -157,7 +156,7 @@ def _get(
     at = url
     for _ in range(_REDIRECTS + 1):
         connection = _connection(urlsplit(at), deadline_s, tls)
-        handle.use(connection)
+        handle.use(None)
         try:
             answer = _ask(connection, at, most_bytes, known, handle)
         finally:
@@ -187,17 +186,17 @@ def _ask(connection: HTTPConnection, url: str, most_bytes: int, known: Answer | 
         headers["If-Modified-Since"] = known.modified
     parts = urlsplit(url)
     connection.connect()
-    handle.use(connection)  # a stop that came while it connected
+    handle.use(connection.sock)
     connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=headers)
-    response = connection.getresponse()
-    if response.status == _NOT_MODIFIED and known is not None:
-        return known._replace(body=None)
-    if response.status in _MOVED:
-        return response.headers.get("Location") or ""
-    if response.status != 200:
-        _unavailable(f"{_told(url)}: the server answered {response.status}")
-    body = _unpacked(response, url, most_bytes)
-    return Answer(body, _header(response, "ETag"), _header(response, "Last-Modified"))
+    with connection.getresponse() as response:
+        if response.status == _NOT_MODIFIED and known is not None:
+            return known._replace(body=None)
+        if response.status in _MOVED:
+            return response.headers.get("Location") or ""
+        if response.status != 200:
+            _unavailable(f"{_told(url)}: the server answered {response.status}")
+        body = _unpacked(response, url, most_bytes)
+        return Answer(body, _header(response, "ETag"), _header(response, "Last-Modified"))
 
 
 def _unpacked(response: HTTPResponse, url: str, most_bytes: int) -> bytes:
