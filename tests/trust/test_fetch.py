@@ -132,6 +132,24 @@ def test_a_document_that_is_cut_off_is_refused() -> None:
             refused(url)
 
 
+def test_a_handshake_that_drips_does_not_outlive_the_deadline() -> None:
+    """Nor does what is before the first byte of HTTP, and its thread ends with it."""
+    ended = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.recv(4096)
+        try:
+            for byte in b"\x16\x03\x03\x40\x00\x02" + bytes(16_000):
+                connection.sendall(bytes((byte,)))
+                time.sleep(0.02)
+        except OSError:
+            ended.set()
+
+    with raw(drip) as url:
+        assert "no whole answer in 0.3 s" in refused(url.replace("http:", "https:"), deadline_s=0.3)
+        assert ended.wait(10)
+
+
 DRIPS = {
     "status line": b"HTTP/1.1 200 OK",
     "headers": HEAD + b"X-Slow: ",

@@ -18,7 +18,7 @@ import socket
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 DEADLINE_S: Final = 10.0
+_LONGER_S: Final = 1.0
 _REDIRECTS: Final = 3
 _TAG_CHARACTERS: Final = 256
 _PIECE_BYTES: Final = 65_536
@@ -75,7 +76,7 @@ class Fetching:
         held = self._socket
         if held is not None:
             with suppress(OSError):
-                held.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(held, socket.SHUT_RDWR)  # of TLS too: what is below it ends, whoever reads
 
 
 def check_url(url: str) -> str:
@@ -155,10 +156,14 @@ def _get(
 ) -> Answer:
     at = url
     for _ in range(_REDIRECTS + 1):
-        connection = _connection(urlsplit(at), deadline_s, tls)
+        parts = urlsplit(at)
+        kind = _Secure if parts.scheme == "https" else HTTPConnection
+        # The deadline is the caller's to keep; this only ends what nobody waits for any more.
+        connection = kind(parts.hostname or "", parts.port, timeout=deadline_s + _LONGER_S)
         handle.use(None)
         try:
-            answer = _ask(connection, at, most_bytes, known, handle)
+            _connect(connection, tls, handle)
+            answer = _ask(connection, at, most_bytes, known)
         finally:
             connection.close()
         if isinstance(answer, Answer):
@@ -167,17 +172,27 @@ def _get(
     _unavailable(f"{_told(url)}: more than {_REDIRECTS} redirects")
 
 
-def _connection(parts: SplitResult, deadline_s: float, tls: SSLContext | None) -> HTTPConnection:
-    host = parts.hostname or ""
-    if parts.scheme == "https":
+class _Secure(HTTPConnection):
+    """A connection whose port is that of `https:`; the TLS in it is `_connect`'s."""
+
+    default_port = 443
+
+
+def _connect(connection: HTTPConnection, tls: SSLContext | None, handle: Fetching) -> None:
+    """Connect, in steps that can each be ended: a server may be slow in the midst of a handshake too."""
+    connection.connect()
+    handle.use(connection.sock)
+    if isinstance(connection, _Secure):
         import ssl
 
         context = ssl.create_default_context() if tls is None else tls
-        return HTTPSConnection(host, parts.port, timeout=deadline_s, context=context)
-    return HTTPConnection(host, parts.port, timeout=deadline_s)
+        secure = context.wrap_socket(connection.sock, server_hostname=connection.host, do_handshake_on_connect=False)
+        connection.sock = secure
+        handle.use(secure)
+        secure.do_handshake()
 
 
-def _ask(connection: HTTPConnection, url: str, most_bytes: int, known: Answer | None, handle: Fetching) -> Answer | str:
+def _ask(connection: HTTPConnection, url: str, most_bytes: int, known: Answer | None) -> Answer | str:
     """Ask once: give the answer, or where the server sends us."""
     headers = {"Accept-Encoding": "gzip", "User-Agent": "delegate"}
     if known is not None and known.tag:
@@ -185,8 +200,6 @@ def _ask(connection: HTTPConnection, url: str, most_bytes: int, known: Answer | 
     if known is not None and known.modified:
         headers["If-Modified-Since"] = known.modified
     parts = urlsplit(url)
-    connection.connect()
-    handle.use(connection.sock)
     connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=headers)
     with connection.getresponse() as response:
         if response.status == _NOT_MODIFIED and known is not None:
