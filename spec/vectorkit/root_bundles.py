@@ -96,7 +96,7 @@ def said(key: Any = SIGNER, trusts: list[dict[str, Any]] | None = None) -> dict[
     }
 
 
-def told(key: Any, roles: list[int] | None = None, **other: Any) -> dict[str, Any]:
+def told(key: Any, roles: Any = None, **other: Any) -> dict[str, Any]:
     """What a reader makes of one key."""
     return {
         "name": key.name,

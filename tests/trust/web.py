@@ -46,7 +46,7 @@ class Web:
                     with suppress(OSError):
                         self.wfile.write(page.body)
 
-            def log_message(self, *_: object) -> None:  # type: ignore[override]
+            def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
