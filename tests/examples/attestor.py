@@ -1,8 +1,8 @@
 """A small attestor: it says which code a process runs, to whoever asks from that process.
 
 It listens on a Unix socket. The kernel tells it which process connected; it measures what that process runs, and
-answers an ask with a discharge. What it says holds for the code: code that is known to ask for its own key alone is what
-`said.key == holder.key && said.executable == …` trusts.
+answers an ask with a discharge. What it says holds for the code: code that is known to ask for its own key alone is
+what `said.key == holder.key && said.executable == …` trusts.
 
 Three measures, of which a grant asks for those that fit:
 
