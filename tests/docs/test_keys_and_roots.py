@@ -1,4 +1,4 @@
-"""The pages on keys, roots and attestation do what they say: their Python runs in order, and prints what is shown."""
+"""The pages on keys and roots do what they say: their Python runs in order, and prints what is shown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from delegate.authoring import Ed25519Signer, SshAgent
 from tests.authoring.conftest import agent, module  # noqa: F401 - fixtures
 from tests.authoring.elsewhere import Agent
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def blocks(name: str) -> tuple[list[str], str]:
@@ -98,12 +98,6 @@ def test_the_page_on_keys(
         assert printed(
             [each.replace("/usr/lib/softhsm/libsofthsm2.so", module) for each in code], {"SERVICE": url}
         ) == (expected)
-
-
-def test_the_page_on_attestation() -> None:
-    """Its grant can be written."""
-    code, expected = blocks("attestation.md")
-    assert printed(code, {}) == expected
 
 
 def test_the_page_on_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
