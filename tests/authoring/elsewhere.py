@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,7 @@ MODULES = (
 )
 PIN = "1234"
 TOKEN = "delegate-tests"
+OFFICE = "office"  # of the page on keys
 
 
 class Agent:
@@ -96,10 +100,25 @@ def string(data: bytes) -> bytes:
     return len(data).to_bytes(4) + data
 
 
+@cache
 def softhsm() -> str:
-    """Give the module of SoftHSM, with an initialised token of this process's own."""
+    """Give the module of SoftHSM, with tokens of this process's own: it reads once where they are."""
     module = next((each for each in MODULES if Path(each).exists()), None)
     if module is None or shutil.which("softhsm2-util") is None:
         _missing("softhsm2", "softhsm2")
     pytest.importorskip("pkcs11", reason="python-pkcs11 is not installed: it has no wheel for this Python")
+    folder = Path(tempfile.mkdtemp(prefix="softhsm"))
+    atexit.register(_remove, folder, os.getpid())
+    (folder / "tokens").mkdir()
+    settings = folder / "softhsm2.conf"
+    settings.write_text(f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\nlog.level = ERROR\n")
+    os.environ["SOFTHSM2_CONF"] = str(settings)
+    for label in (TOKEN, OFFICE):
+        command = ["softhsm2-util", "--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin", PIN]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own arguments
     return module or ""
+
+
+def _remove(folder: Path, pid: int) -> None:
+    if os.getpid() == pid:  # not at the end of a child
+        shutil.rmtree(folder, ignore_errors=True)

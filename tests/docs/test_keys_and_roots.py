@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -91,8 +90,6 @@ def test_the_page_on_keys(
     signer = Ed25519Signer.generate()
     SshAgent(agent.path).add(signer, "alice")
     Identity("user:alice@example.com", signer).principal.save("alice.pub")
-    command = ["softhsm2-util", "--init-token", "--free", "--label", "office", "--so-pin", "12345678", "--pin", "1234"]
-    subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own arguments
     code, expected = blocks("keys.md")
     with serving(KeyService) as url:
         assert printed(

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,12 +64,9 @@ def held(**measured: str) -> Holder:
     """Alice's grant to a deployer of which this is measured."""
     deployer = Identity.generate("agent:deployer")
     same = " && ".join(["said.key == holder.key", *(f"said.{name} == {name}" for name in measured)])
-    token = ALICE.mint(
-        to=deployer.principal,
-        can="deploy /prod/*",
-        ttl="1h",
-        needs=need(ATTESTOR.principal, condition=same, max_age="5m", **measured),
-    )
+    bound: dict[str, Any] = dict(measured)
+    attested = need(ATTESTOR.principal, condition=same, max_age="5m", **bound)
+    token = ALICE.mint(to=deployer.principal, can="deploy /prod/*", ttl="1h", needs=attested)
     return Holder(deployer, token)
 
 

@@ -104,7 +104,7 @@ def draft_bundle(
         gone = frozenset(each.public_key.thumbprint for each in distrust or ())
         _check_leaving(previous, {each.thumbprint: each for each in said}, gone, longest, at)
     claims: dict[int | str, object] = {
-        ISS: signer.name, EXP: until, IAT: at, CNF: {1: key.cose_map}, "seq": sequence,
+        ISS: signer.name, EXP: until, IAT: at, CNF: {1: cbor.decode(key.cose_key)}, "seq": sequence,
         "keys": [_entry(each) for each in said],
     }  # fmt: skip
     protected = cose.protected_header(key.algorithm, key.thumbprint)
@@ -166,7 +166,7 @@ def _entry(key: TrustedKey) -> dict[int | str, object]:
         entry[EXP] = key.until
     if key.since:
         entry[NBF] = key.since
-    entry[CNF] = {1: key.principal.public_key.cose_map}
+    entry[CNF] = {1: cbor.decode(key.principal.public_key.cose_key)}
     for name, texts in (("for", key.speaks_for), ("role", key.roles), ("tenants", key.tenants)):
         if texts:
             entry[name] = list(texts)
