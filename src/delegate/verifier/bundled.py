@@ -38,6 +38,7 @@ def configured(bundle: RootBundle, before: Configured, own: Parties, cache_size:
         raise VerificationError(Reason.EXPIRED, f"the root bundle expired {now - bundle.expires} s ago")
     if bundle.issued > now + before.settings.leeway_s:
         raise VerificationError(Reason.NOT_YET_VALID, f"the root bundle is dated {bundle.issued - now} s ahead")
+    _check_together(bundle, own)
     return _made(bundle, before, own, cache_size, now)
 
 
@@ -57,16 +58,30 @@ def _made(bundle: RootBundle, before: Configured, own: Parties, cache_size: int,
         third_parties=_joined(own.third_parties, _live(bundle.having(THIRD_PARTY), now) if live else ()),
         principals=_joined(own.principals, _live(bundle.keys, now) if live else ()),
     )
-    try:
-        changed = both.indexed()
-    except ValueError as error:
-        raise TokenError(Reason.MALFORMED, str(error)) from None
+    changed = both.indexed()
     ended = {each.thumbprint for each in takers if not each.counts(now)}
     changed["due"] = {key: name for key, name in changed["revokers"].items() if key not in ended}
     held, roots = _generation(bundle.having(ROOT) if live else (), before, cache_size)
     if changed["revokers"] != before.settings.revokers:  # what is looked up for a chain names them
         held = held._replace(sought=Recent(cache_size))
     return Configured(before.settings.__replace__(**changed), held, roots, bundle, bundle.changes_after(now))
+
+
+def _check_together(bundle: RootBundle, own: Parties) -> None:
+    """Refuse what does not go together, whenever its time is: it must not be found when that has come.
+
+    Raises:
+        TokenError: MALFORMED.
+    """
+    every = own._replace(
+        revokers=_joined(own.revokers, bundle.having(REVOKER)),
+        third_parties=_joined(own.third_parties, bundle.having(THIRD_PARTY)),
+        principals=_joined(own.principals, bundle.keys),
+    )
+    try:
+        every.indexed()
+    except ValueError as error:
+        raise TokenError(Reason.MALFORMED, str(error)) from None
 
 
 def _live(keys: Iterable[TrustedKey], now: int) -> list[TrustedKey]:
