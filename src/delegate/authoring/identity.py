@@ -28,6 +28,7 @@ from delegate.errors import AttenuationError, Reason
 from delegate.limits import TIME_MAX
 
 if TYPE_CHECKING:
+    from delegate.authoring.minted import Ending, Lasting
     from delegate.trust.bundle import RootBundle, TrustedKey
 
 
@@ -120,10 +121,16 @@ class Identity:
         return self._journal
 
     @overload
-    def mint(self, *, to: Principal, bearer: Literal[False] = ..., **terms: Unpack[Authority]) -> Token: ...
+    def mint(self, *, to: Principal, bearer: Literal[False] = ..., **terms: Unpack[Lasting]) -> Token: ...
 
     @overload
-    def mint(self, *, bearer: Literal[True], **terms: Unpack[Authority]) -> BearerToken: ...
+    def mint(self, *, to: Principal, bearer: Literal[False] = ..., **terms: Unpack[Ending]) -> Token: ...
+
+    @overload
+    def mint(self, *, bearer: Literal[True], **terms: Unpack[Lasting]) -> BearerToken: ...
+
+    @overload
+    def mint(self, *, bearer: Literal[True], **terms: Unpack[Ending]) -> BearerToken: ...
 
     @telling(Narrowing, Authority)
     def mint(
@@ -392,6 +399,12 @@ class Identity:
         digest = None if ask.request is None else ask.request.digest
         said = Statement(self.name, until, issued, ask.block_id, ask.place, digest, ask.last, dict(says))
         return draft_discharge(self.principal, said)
+
+    @overload
+    def draft_mint(self, *, to: Principal, **terms: Unpack[Lasting]) -> Draft[Token]: ...
+
+    @overload
+    def draft_mint(self, *, to: Principal, **terms: Unpack[Ending]) -> Draft[Token]: ...
 
     @telling(Narrowing, Authority)
     def draft_mint(self, *, to: Principal, **terms: Unpack[Authority]) -> Draft[Token]:

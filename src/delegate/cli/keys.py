@@ -13,7 +13,7 @@ from delegate.authoring.key_files import PRIVATE_MODE, private_text
 from delegate.authoring.signers import Ed25519Signer, Esp256Signer
 from delegate.cli.files import replace_file
 from delegate.cli.options import FILE, combined, example, json_option, passphrase_options
-from delegate.cli.output import Failure, Output, file_failure
+from delegate.cli.output import Failure, Output, file_failure, shown_path
 from delegate.cli.sources import passphrase_of, read_file, read_identity, read_principal
 from delegate.cli.status import Status
 from delegate.core.chain.printable import shown
@@ -88,12 +88,12 @@ def new(
         else:
             identity, place = in_agent(name, agent_key)
         _save_reference(identity, private, public, place)
-        out.note(f"{name}: {shown(str(private))} says where the key is; {shown(str(public))} is for everybody")
+        out.note(f"{name}: {shown_path(private)} says where the key is; {shown_path(public)} is for everybody")
     else:
         identity = Identity.generate(name)
         words = passphrase_of(prompt=prompt, path=passphrase_file, confirm=True)
         _save(identity, private, public, words)
-        out.note(f"{name}: keep {shown(str(private))} secret; {shown(str(public))} is for everybody")
+        out.note(f"{name}: keep {shown_path(private)} secret; {shown_path(public)} is for everybody")
     _made(out, identity, private, public)
 
 
@@ -122,7 +122,7 @@ def passwd(
     identity = read_identity(file, out, prompt=prompt, passphrase_file=passphrase_file)
     signer = identity.signer
     if not isinstance(signer, Ed25519Signer | Esp256Signer):
-        message = f"{shown(file)}: the key is elsewhere, and so is what protects it"
+        message = f"{shown_path(file)}: the key is elsewhere, and so is what protects it"
         raise Failure(Status.FILES, message)
     words = None
     if not remove:
@@ -130,9 +130,9 @@ def passwd(
     try:
         content = private_text(identity.name, signer, words)
     except ValueError as error:
-        raise Failure(Status.FILES, f"{shown(file)}: {error}") from None
+        raise Failure(Status.FILES, f"{shown_path(file)}: {error}") from None
     replace_file(file, content, PRIVATE_MODE, is_exact=True)
-    out.note(f"{shown(file)}: {'no passphrase' if words is None else 'another passphrase'}, the same key")
+    out.note(f"{shown_path(file)}: {'no passphrase' if words is None else 'another passphrase'}, the same key")
     out.result({"private_file": file, "encrypted": words is not None, "name": identity.name}, ())
 
 
@@ -153,7 +153,7 @@ def rotate(file: str, stem: str | None, prompt: bool, passphrase_file: str | Non
     identity = Identity.generate(name)
     words = passphrase_of(prompt=prompt, path=passphrase_file, confirm=True)
     _save(identity, private, public, words)
-    out.note(f"{name}: keep {shown(str(private))} secret; {shown(str(public))} is for everybody")
+    out.note(f"{name}: keep {shown_path(private)} secret; {shown_path(public)} is for everybody")
     out.note("the old key still counts wherever it is trusted: end it with roots sign --retire, or revoke it if stolen")
     _made(out, identity, private, public)
 
@@ -207,7 +207,7 @@ def _fresh_files(base: str) -> tuple[Path, Path]:
     for path in (private, public):
         if path.is_symlink() or path.exists():
             raise Failure(
-                Status.FILES, f"{shown(str(path))} exists and is never overwritten; choose another name with -o"
+                Status.FILES, f"{shown_path(path)} exists and is never overwritten; choose another name with -o"
             )
     return private, public
 
@@ -262,7 +262,7 @@ def _save(identity: Identity, private: Path, public: Path, passphrase: str | Non
     except OSError as error:
         raise file_failure(private, error) from None
     except ValueError as error:  # a passphrase of more than 1023 bytes
-        raise Failure(Status.FILES, f"{shown(str(private))}: {error}") from None
+        raise Failure(Status.FILES, f"{shown_path(private)}: {error}") from None
     _save_public(identity, private, public)
 
 

@@ -22,7 +22,7 @@ from delegate.cli.options import (
     now_option,
     passphrase_options,
 )
-from delegate.cli.output import Failure, Output
+from delegate.cli.output import Failure, Output, shown_path
 from delegate.cli.revocation_files import locked
 from delegate.cli.sources import read_anywhere, read_identity, read_principal
 from delegate.cli.status import Status
@@ -134,7 +134,7 @@ def sign(
     with nullcontext() if bundle_file is None else locked(bundle_file):
         before = None if bundle_file is None or not os.path.lexists(bundle_file) else read_bundle_file(bundle_file)
         if before is not None and before.public_key != identity.public_key:
-            message = f"{shown(str(bundle_file))} is signed by another key, {shown(before.issuer)}"
+            message = f"{shown_path(str(bundle_file))} is signed by another key, {shown(before.issuer)}"
             raise Failure(Status.UNTRUSTED, message, label="missing key")
         try:
             keys = _with(() if before is None else before.keys, named, speaks_for, tenants, since, until)
@@ -197,7 +197,7 @@ def read_bundle_file(path: str) -> RootBundle:
     except DelegateError as error:
         raise Failure(
             Status.NOT_GENUINE,
-            f"{shown(path)}: {mistaken(content, 'a root bundle') or error.detail} [{error.reason}]",
+            f"{shown_path(path)}: {mistaken(content, 'a root bundle') or error.detail} [{error.reason}]",
             label="not a root bundle",
             reason=error.reason,
             detail=error.detail,

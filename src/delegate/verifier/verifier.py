@@ -27,14 +27,30 @@ if TYPE_CHECKING:
 
     from delegate.authoring.token import ChainEnvelope
     from delegate.core.chain.spans import Span
+    from delegate.core.decide.stores import (
+        AsyncLedger,
+        AsyncReplayStore,
+        AsyncRevocationStore,
+        Ledger,
+        ReplayStore,
+        RevocationStore,
+    )
     from delegate.core.keys.principal import Principal
     from delegate.core.keys.public import PublicKey
+    from delegate.state.asynchronous import AsyncState
+    from delegate.state.engines import State
     from delegate.verifier.following import Following
 
     Presentable: TypeAlias = ChainEnvelope | str | bytes | None
+    _Base: TypeAlias = Base[ReplayStore, RevocationStore, Ledger, State]
+    _AwaitingBase: TypeAlias = Base[
+        ReplayStore | AsyncReplayStore, RevocationStore | AsyncRevocationStore, Ledger | AsyncLedger, State | AsyncState
+    ]
+else:  # to Python they are one
+    _Base = _AwaitingBase = Base
 
 
-class Verifier(Base):
+class Verifier(_Base):
     """Checks chains and decides requests, on the spot, with no server."""
 
     __slots__ = ()
@@ -183,7 +199,7 @@ class Verifier(Base):
         )
 
 
-class AsyncVerifier(Base):
+class AsyncVerifier(_AwaitingBase):
     """`Verifier` with `await`: for stores that are awaited."""
 
     __slots__ = ()
