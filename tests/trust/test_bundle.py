@@ -242,11 +242,10 @@ def test_one_key_under_two_names_is_refused_whole() -> None:
     """The verifier knows a key by one name, the bundle by another: nothing of the bundle is taken."""
     service = verifier(third_parties=[BOB.principal])
     renamed = Principal("user:bobby@example.com", BOB.public_key)
-    for later in ({}, {"since": NOW + DAY}):  # also where its time is to come: then it would be too late
+    for since in (None, NOW + DAY):  # also where its time is to come: then it would be too late
+        keys = (trusted(ALICE.principal, root=True), trusted(renamed, third_party=True, since=since))
         with pytest.raises(TokenError) as caught:
-            service.accept_roots(
-                bundle(trusted(ALICE.principal, root=True), trusted(renamed, third_party=True, **later))
-            )  # type: ignore[arg-type]
+            service.accept_roots(bundle(*keys))
         assert caught.value.reason is Reason.MALFORMED
     assert service.bundle is None
     assert reason(service, OPS) == "allowed"
