@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from delegate.core.chain.claims import check_audience_name
 from delegate.core.chain.printable import shown
@@ -144,14 +144,28 @@ class Directory:
     def history(self, name: str) -> tuple[Event, ...]:
         """Give all that ever changed of a principal, oldest first."""
         rows = self._read(sql.EVENTS, (self._tenant, pack(check_principal_name(name))))
-        return tuple(Event(at=at, what=unpack(what), detail=unpack(detail)) for at, what, detail in rows)
+        return tuple(map(_event, rows))
 
     def __iter__(self) -> Iterator[Entry]:
         """Give every principal, in the order of names, and a page at a time: any number of them takes little room."""
+        for _, page in self._pages():
+            yield from page
+
+    def with_history(self) -> Iterator[tuple[Entry, tuple[Event, ...]]]:
+        """Give every principal with all that ever changed of it, in the order of names."""
+        for after, page in self._pages():
+            changes: dict[bytes, list[Event]] = {}
+            rows = self._read(sql.EVENTS_AMONG, (self._tenant, after, pack(page[-1].name))) if page else []
+            for name, *row in rows:
+                changes.setdefault(bytes(name), []).append(_event(row))
+            for each in page:
+                yield each, tuple(changes.get(pack(each.name), ()))
+
+    def _pages(self) -> Iterator[tuple[bytes, list[Entry]]]:
         after = b""
         while True:
             page = entries_of(self._read(sql.ENTRIES, (self._tenant, after, PAGE)))
-            yield from page
+            yield after, page
             if len(page) < PAGE:
                 return
             after = pack(page[-1].name)
@@ -506,6 +520,14 @@ def _key(row: Row) -> Key:
     if key.thumbprint != row[1]:
         raise _not_ours()
     return Key(public_key=key, since=row[2], until=row[3])
+
+
+def _event(row: Sequence[Any]) -> Event:
+    try:
+        at, what, detail = row
+        return Event(at=at, what=unpack(what), detail=unpack(detail))
+    except (UnicodeDecodeError, TypeError, AttributeError, ValueError) as error:
+        raise _not_ours() from error
 
 
 def _known(row: Row, now: int) -> Known:

@@ -3,7 +3,7 @@
 The rules of this file:
 
 - What is not understood is a fault, never left out: an unknown field may have been the one that mattered.
-- All is read before anything is done, and every fault is told, up to `FAULTS`.
+- All is read before anything is done, and every fault is told.
 - One principal is one object or one row; its line is where it begins.
 """
 
@@ -41,7 +41,7 @@ FILE_BYTES: Final = 64 * 1024 * 1024
 RECORDS: Final = 200_000
 RECORD_CHARACTERS: Final = 256 * 1024  # one principal, with a long history
 KEYS: Final = 1_000  # of one principal: a rotation a day, for years
-FAULTS: Final = 100  # more than anybody reads; the rest is counted
+FAULTS: Final = 100  # as many as a terminal is to show: more than anybody reads
 DETAIL_CHARACTERS: Final = 4_000
 FORMS: Final = ("json", "jsonl", "csv")
 FIELDS: Final = ("name", "kind", "key", *FACTS, "added", "disabled", "keys", "history")

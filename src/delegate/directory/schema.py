@@ -89,6 +89,9 @@ ENTRIES: Final = (
     _ENTRY.format(each="(SELECT * FROM @principals WHERE tenant = ? AND name > ? ORDER BY name LIMIT ?)") + _ORDER
 )
 EVENTS: Final = "SELECT at, what, detail FROM @events WHERE tenant = ? AND name = ? ORDER BY place"
+EVENTS_AMONG: Final = (
+    "SELECT name, at, what, detail FROM @events WHERE tenant = ? AND name > ? AND name <= ? ORDER BY name, place"
+)
 LAST_PLACE: Final = "SELECT max(place) FROM @events WHERE tenant = ? AND name = ?"
 OWNER_OF_KEY: Final = "SELECT name FROM @keys WHERE tenant = ? AND thumbprint = ?"
 IDENTITY: Final = "SELECT id FROM @about"
