@@ -170,7 +170,7 @@ def list_(
 @click.argument("who", metavar="PRINCIPAL")
 @_common_options
 def show(who: str, directory_url: str | None, tenant: str | None, now: int | None, as_json: bool) -> None:  # noqa: FBT001
-    """Show a principal: who answers for it, every key that ever was its own, and its history.
+    """Show a principal with its keys and history.
 
     PRINCIPAL is a name, a public key file, or the thumbprint of a key, 64 hex digits, such as a log has.
     """
@@ -209,7 +209,10 @@ def disable(
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Let the principal NAME act no longer, wherever its being known is required. Nothing of it is deleted."""
+    """Let the principal NAME act no longer.
+
+    From now on its name is not confirmed, and verifiers that require known keys refuse it. Nothing of it is deleted.
+    """
     out = Output("principal disable", as_json=as_json)
     with _refusals(), opened_directory(directory_url, tenant, now=now) as directory:
         entry = directory.disable(_name(name), why=why)
@@ -255,9 +258,9 @@ def rotate(
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Give a principal a new key: FILE, which has its name and the new public key.
+    """Give a principal a new key.
 
-    The key that it had stands for it no longer, and leads to it for ever.
+    FILE has its name and the new public key. The key that it had stands for it no longer, and leads to it for ever.
     """
     out = Output("principal rotate", as_json=as_json)
     if file is not None and key_file is not None:
@@ -291,7 +294,10 @@ def assign(
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Change what is said of the principal NAME: its sponsor, its owner, what it runs."""
+    """Change who answers for NAME, or what it runs.
+
+    What is not given stays as it is.
+    """
     out = Output("principal assign", as_json=as_json)
     if all(each is None for each in (sponsor, owner, code, model, version, note)):
         message = "say what to change: --sponsor, --owner, --code, --model, --version or --note"

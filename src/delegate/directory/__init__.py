@@ -1,4 +1,4 @@
-"""The directory of principals: who is who, who answers for whom, and whose a key is or ever was (SPEC §15).
+"""The directory of principals: who is who, who answers for whom, and whose a key is or ever was (SPEC §10.5).
 
 Each name is loaded when it is first used.
 """

@@ -1,4 +1,4 @@
-"""`Directory`: the principals of one tenant, each with its keys, its sponsor and its history (SPEC §15).
+"""`Directory`: the principals of one tenant, each with its keys, its sponsor and its history (SPEC §10.5).
 
 The rules of this file:
 

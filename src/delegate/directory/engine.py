@@ -1,4 +1,4 @@
-"""What a directory is kept in: a file of one machine, or PostgreSQL (SPEC §15.2).
+"""What a directory is kept in: a file of one machine, or PostgreSQL (SPEC §10.5).
 
 The rules of this file:
 

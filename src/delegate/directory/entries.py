@@ -1,4 +1,4 @@
-"""What a directory keeps of a principal: whose it is, who runs it, and its keys with their times (SPEC §15.1).
+"""What a directory keeps of a principal: whose it is, who runs it, and its keys with their times (SPEC §10.5).
 
 The rules of this file:
 

@@ -1,4 +1,4 @@
-"""What a verifier asks of a directory: whose these keys are (SPEC §15.3).
+"""What a verifier asks of a directory: whose these keys are (SPEC §10.5).
 
 A directory that cannot say raises, and the request is refused; it never answers with a guess.
 """

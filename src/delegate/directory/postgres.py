@@ -1,4 +1,4 @@
-"""A directory in PostgreSQL 12 or later, for as many machines as there are (SPEC §15.2).
+"""A directory in PostgreSQL 12 or later, for as many machines as there are (SPEC §10.5).
 
 The rules of this file:
 

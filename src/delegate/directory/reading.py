@@ -1,4 +1,4 @@
-"""Principals out of JSON, JSON lines and CSV, each fault with its line (SPEC §15.4).
+"""Principals out of JSON, JSON lines and CSV, each fault with its line (SPEC §10.5).
 
 The rules of this file:
 

@@ -1,4 +1,4 @@
-"""The tables of a directory, and the statements over them: one schema for both engines (SPEC §15.2).
+"""The tables of a directory, and the statements over them: one schema for both engines (SPEC §10.5).
 
 The rules of this file:
 

@@ -1,4 +1,4 @@
-"""An import: all of it or nothing, and every fault by its line (SPEC §15.4)."""
+"""An import: all of it or nothing, and every fault by its line (SPEC §10.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which principals are used, by what a log knows (SPEC §15.5).
+"""Which principals are used, by what a log knows (SPEC §10.5).
 
 The rules of this file:
 
