@@ -102,7 +102,8 @@ def import_(
 def export(form: str, output: str | None, directory_url: str | None, tenant: str | None, as_json: bool) -> None:  # noqa: FBT001
     """Write every principal to a file.
 
-    With all keys and the history; import reads it again. CSV has the last key alone, and no history: it is for people and spreadsheets.
+    With all keys and the history; import reads it again. CSV has the last key alone, and no history: it is for people
+    and spreadsheets.
     """
     out = Output("principal export", as_json=as_json)
     with opened_directory(directory_url, tenant) as directory:
