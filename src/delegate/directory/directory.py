@@ -340,7 +340,12 @@ class Directory:
 
         now = self._now()
         taking = Taking(self._tenant, records, now, progress)
-        return self._engine.write(self._tenant, taking.run, is_long=True)
+        try:
+            return self._engine.write(self._tenant, taking.run, is_long=True)
+        except BaseException:
+            if taking.stopped is not None:
+                raise taking.stopped from None
+            raise
 
     def _change(self, change: Callable[[Rows], None], name: str, why: str) -> Entry:
         check_text("why", why)

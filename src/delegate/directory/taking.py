@@ -20,7 +20,7 @@ _STEP: Final = 500
 class Taking:
     """One import, in one transaction."""
 
-    __slots__ = ("_faults", "_now", "_progress", "_records", "_tenant")
+    __slots__ = ("_faults", "_now", "_progress", "_records", "_tenant", "stopped")
 
     def __init__(
         self, tenant: bytes, records: Sequence[Record], now: int, progress: Callable[[int, int], None] | None
@@ -31,6 +31,7 @@ class Taking:
         self._now = now
         self._progress = progress
         self._faults: list[Fault] = []
+        self.stopped: BaseException | None = None  # what `progress` raised, wherever it was called
 
     def run(self, rows: Rows) -> int:
         """Check all of it, then add all of it; gives how many were not there before.
@@ -45,9 +46,16 @@ class Taking:
             raise faulty(sorted(self._faults, key=lambda each: each.line))
         for start in range(0, len(fresh), _STEP):
             self._add(rows, fresh[start : start + _STEP])
-            if self._progress is not None:
-                self._progress(min(start + _STEP, len(fresh)), len(fresh))
+            self._tell(min(start + _STEP, len(fresh)), len(fresh))
         return len(fresh)
+
+    def _tell(self, done: int, of: int) -> None:
+        try:
+            if self._progress is not None:
+                self._progress(done, of)
+        except BaseException as error:
+            self.stopped = error
+            raise
 
     def _fault(self, line: int, detail: str) -> None:
         self._faults.append(Fault(line=line, detail=detail))
