@@ -109,7 +109,7 @@ def _question(directory: object, tenant: str | None, *, awaits: bool) -> Callabl
         own = directory.of(tenant)
         return own.awaited().find if awaits else own.find
     find = getattr(directory, "find", None)
-    if not callable(find):
+    if not callable(find) or isinstance(directory, (str, bytes, bytearray)):  # text has a `find` of its own
         message = f"directory is what delegate.directory.connect(url) gives, not {type(directory).__name__}"
         raise TypeError(message)
     question: Callable[..., object] = find
