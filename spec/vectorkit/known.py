@@ -41,7 +41,7 @@ def _required(maker: Maker) -> None:
         ("disabled-1", "that of block 1 may not, whatever else says", [known[0], _entry(WORKER, acts=False)], known, 1),
     ]
     for name, comment, directory, principals, hop in rows:
-        several = {} if principals is None else {"principals": principals}
+        several: dict[str, Any] = {} if principals is None else {"principals": principals}
         expect = "allow" if hop is None else "principal_unknown"
         maker.add(name, "5.5", comment, two, expect, hop, require_known=True, directory=directory, **several)
     maker.add("not-required", "5.5", "unknown keys, and nobody requires that they are known", two, directory=[])

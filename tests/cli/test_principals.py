@@ -57,7 +57,9 @@ def test_a_directory_from_the_first_key_to_a_rotation(house: Desk) -> None:
     assert done(house, "disable", PLANNER, "--why", "misbehaved").err == f"disabled: {PLANNER}\n"
     assert names(house, "--disabled") == [PLANNER]
     assert done(house, "enable", PLANNER).err == f"enabled: {PLANNER}\n"
-    assert done(house, "rotate", "newer.pub", "--overlap", "8h", "--why", "every 90 days").err == f"rotated: {PLANNER}\n"
+    assert (
+        done(house, "rotate", "newer.pub", "--overlap", "8h", "--why", "every 90 days").err == f"rotated: {PLANNER}\n"
+    )
     assert done(house, "assign", PLANNER, "--version", "2").err == f"assigned: {PLANNER}\n"
     ran = done(house, "show", PLANNER)
     assert [line.split()[0] for line in ran.out.splitlines() if line[0] != " "] == [
@@ -158,7 +160,9 @@ def test_tenants_see_their_own_alone(house: Desk) -> None:
     done(house, "add", "clerk.pub", "--tenant", "other")
     done(house, "add", "planner.pub", "--tenant", "other", "--sponsor", ALICE)
     done(house, "disable", PLANNER, "--tenant", "other")
-    assert [done(house, *words, "--tenant", "acme").out for words in (("list",), ("show", PLANNER), ("export",))] == alone
+    assert [
+        done(house, *words, "--tenant", "acme").out for words in (("list",), ("show", PLANNER), ("export",))
+    ] == alone
     assert names(house, "--tenant", "acme") == [PLANNER]
     assert names(house) == ["agent:buyer", PLANNER, ALICE]
 
@@ -297,7 +301,9 @@ def test_unused_is_said_only_of_what_the_log_could_have_seen(house: Desk, monkey
 
 def test_verify_and_check_ask_the_directory(house: Desk) -> None:
     """They say whose names are borne out; and refuse the unknown where they are told to."""
-    house.make("planner.token", "mint", "--key", "alice.key", "--to", "planner.pub", "--can", "files.read /**", "--ttl", "8h")
+    house.make(
+        "planner.token", "mint", "--key", "alice.key", "--to", "planner.pub", "--can", "files.read /**", "--ttl", "8h"
+    )
     ran = house.run("verify", "planner.token", "--root", "alice.pub")
     assert "names: agent:planner vouched for ✓" in ran.out
     request = ("--action", "files.read", "--resource", "/a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -11,7 +12,7 @@ from delegate.directory import Directory, DirectoryError, Record, read
 from tests.directory.conftest import ALICE, BOB, NEWER, NOW, PLANNER, WORKER, Place, key_of
 
 
-def rows(*given: dict[str, object]) -> list[Record]:
+def rows(*given: Mapping[str, object]) -> list[Record]:
     """Records, one a line."""
     return read("\n".join(map(json.dumps, given)).encode(), "jsonl")
 
