@@ -30,7 +30,7 @@ from delegate.views.moments import when_from
 
 if TYPE_CHECKING:
     from delegate.directory.directory import Directory
-    from delegate.directory.entries import Entry
+    from delegate.directory.entries import Entry, Key
 
 R = TypeVar("R")
 LOG_VARIABLE: Final = "DELEGATE_LOG"
@@ -185,7 +185,7 @@ def show(who: str, directory_url: str | None, tenant: str | None, now: int | Non
         *(line for text in facts for line in wrapped(escaped(text), WIDTH)),
         f"{'added':<{_TITLE}}{when_from(entry.added, at)}",
         *([f"{'disabled':<{_TITLE}}{when_from(entry.disabled, at)}"] if entry.disabled is not None else []),
-        *(f"{'key':<{_TITLE}}{line}" for key in entry.keys for line in (_key_line(key.to_json(), at),)),
+        *(line for key in entry.keys for line in hung("key", _key_lines(key, at), _TITLE)),
         *(
             line
             for event in history
@@ -398,8 +398,6 @@ def _use(entry: Entry, uses: Mapping[str, str]) -> dict[str, str]:
     return {"use": uses[entry.name]} if entry.name in uses else {}
 
 
-def _key_line(key: Mapping[str, object], at: int) -> str:
-    since, until = key["since"], key["until"]
-    assert isinstance(since, int)  # noqa: S101 - as `Key` has it
-    end = f", until {when_from(until, at)}" if isinstance(until, int) else ""
-    return f"{key['thumbprint']} since {when_from(since, at)}{end}"
+def _key_lines(key: Key, at: int) -> list[str]:
+    end = "" if key.until is None else f", until {when_from(key.until, at)}"
+    return [key.public_key.thumbprint.hex(), f"since {when_from(key.since, at)}{end}"]

@@ -21,7 +21,7 @@ from delegate.core.decide.verified import VerifiedChain
 from delegate.directory.known import Known
 from delegate.errors import Reason, VerificationError
 
-# Gives the fields of a `Query` that a directory confirms: `names` and `who`.
+# Gives the fields of a `Query` that a directory answers: `names` and `known`.
 FindingKnown: TypeAlias = Callable[[VerifiedChain, int], Generator[Any, Any, dict[str, Any]]]
 _NOBODY: Final[dict[bytes, Known]] = {}
 
@@ -92,8 +92,7 @@ def finding(
             for key in (link.block.key.thumbprint,)
             if not _fault(key, link.block.holder, known, names)
         }
-        holder = known.get(chain.link.block.key.thumbprint)
-        return {"names": confirmed, "who": None if holder is None else dict(holder.who)}
+        return {"names": confirmed, "known": known}
 
     return found
 

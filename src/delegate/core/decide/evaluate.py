@@ -37,7 +37,7 @@ class Query(NamedTuple):
         cost: unit → what the request costs.
         now: the verifier's clock, Unix seconds.
         names: thumbprint → name, as a directory confirms it now; `None`: none was asked.
-        who: what it says of the holder, where it confirms the name.
+        known: thumbprint → whom it knows, with `name` and `who`, as it answered.
     """
 
     request: Request
@@ -45,7 +45,7 @@ class Query(NamedTuple):
     cost: Mapping[str, int]
     now: int
     names: Mapping[bytes, str] | None = None
-    who: Mapping[str, str] | None = None
+    known: Mapping[bytes, Any] | None = None
 
 
 def evaluate(chain: VerifiedChain, query: Query, settings: Settings, confirmed: tuple[Confirmed, ...] = ()) -> None:
@@ -113,8 +113,8 @@ def variables(chain: VerifiedChain, query: Query, settings: Settings) -> dict[st
     name = (settings.names if query.names is None else query.names).get(key)
     if name is not None and name == chain.link.block.holder:
         holder["name"] = name  # confirmed by the verifier's own directory; else reading it is an error
-        if query.who is not None:
-            holder["who"] = query.who
+        if query.known and key in query.known:
+            holder["who"] = dict(query.known[key].who)
     return {
         "action": request.action,
         "resource": request.resource,
