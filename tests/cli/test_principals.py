@@ -310,6 +310,8 @@ def test_verify_and_check_ask_the_directory(house: Desk) -> None:
     )
     ran = house.run("verify", "planner.token", "--root", "alice.pub")
     assert "names: agent:planner vouched for ✓" in ran.out
+    assert "names: agent:planner vouched for ✓" in house.run("inspect", "planner.token", "--root", "alice.pub").out
+    assert "names: " not in house.run("inspect", "planner.token", "--root", "alice.pub", "--directory", "").out
     request = ("--action", "files.read", "--resource", "/a")
     house.make("x.proof", "prove", "planner.token", "--key", "planner.key", "--audience", "files", *request)
     verify = ("verify", "x.proof", "--root", "alice.pub", "--audience", "files", *request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
@@ -335,14 +336,15 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_this_program_would_not_have_written_is_no_answer(place: Place, damage: str) -> None:
+def test_what_this_program_would_not_have_written_is_no_answer(tmp_path: Path, damage: str) -> None:
     """A store that was changed beside it refuses; it never shows a principal that could be another."""
-    if place.name != "sqlite":
-        return
+    place = Place(name="sqlite", url=f"sqlite:///{tmp_path}/directory.db")
     directory = place.open()
     directory.add(PLANNER.principal)
     with sqlite3.connect(place.url.removeprefix("sqlite:///")) as connection:
         connection.executescript(DAMAGES[damage])
+    connection.close()
     with pytest.raises(StateError) as caught:
         list(directory)
     assert caught.value.reason is Reason.STATE_UNAVAILABLE
+    place.close()
