@@ -282,6 +282,8 @@ def test_unused_is_said_only_of_what_the_log_could_have_seen(house: Desk, monkey
     audit.connect = connect  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "delegate.audit", audit)
     monkeypatch.setenv("DELEGATE_LOG", "sqlite:///audit.db")
+    assert "no such log file: audit.db" in principal(house, "list", "--unused", "30d").err
+    (house.folder / "audit.db").touch()
     done(house, "rotate", "newer.pub", now=later)
     done(house, "add", "clerk.pub", now=later)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -13,6 +14,7 @@ from delegate.cli.status import Status
 from delegate.core.chain.printable import shown
 from delegate.directory.entries import Entry
 from delegate.directory.usage import UsageLog, Use, use_of
+from delegate.state.engines import file_of
 
 
 def uses_of(entries: Sequence[Entry], url: str, tenant: str | None, *, before: int) -> Mapping[str, Use]:
@@ -43,6 +45,9 @@ def _log(url: str, tenant: str | None) -> _Log:
         connect: Any = import_module("delegate.audit").connect
     except ImportError:
         raise Failure(Status.FILES, "this installation has no log to ask") from None
+    file = file_of(url)
+    if file and not os.path.lexists(file):  # a log that is made by asking knows of nobody
+        raise Failure(Status.FILES, f"no such log file: {shown(file)}")
     try:
         found: _Log = connect(url) if tenant is None else connect(url, tenant=tenant)
     except ValueError as error:
