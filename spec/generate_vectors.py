@@ -20,6 +20,7 @@ from vectorkit import (
     claims,
     discharges,
     form,
+    known,
     limits,
     order,
     proof,
@@ -56,6 +57,7 @@ FILES: dict[str, Callable[[], Made]] = {
     "revocation_lists.json": revocation_lists.make,
     "root_bundles.json": root_bundles.make,
     "discharges.json": discharges.make,
+    "known.json": known.make,
     "requests.json": requests.make,
 }
 FOLDER = Path(__file__).parent / "vectors"

@@ -18,6 +18,7 @@ export const presentable = (text) => (text.startsWith("hex:") ? unhex(text.slice
 export const request = (item) => new Request(item.get("action"), item.get("resource") ?? null, values(item.get("args") ?? new Map()));
 
 const principal = (item) => ({ name: item.get("name"), key: item.get("key") });
+const entry = (item) => ({ ...principal(item), who: item.get("who") ?? new Map(), acts: item.get("acts") ?? true });
 const root = (item) => ({
   ...principal(item),
   speaksFor: item.get("speaks_for"),
@@ -30,7 +31,7 @@ const root = (item) => ({
 async function verifierOf(vector) {
   const settings = vector.get("verifier");
   const known = ["bearer", "policy", "principals", "algorithms", "max_lifetime", "leeway", "proof_window", "limits"];
-  known.push("revokers", "third_parties", "max_revocation_age", "ledger");
+  known.push("revokers", "third_parties", "max_revocation_age", "ledger", "directory", "require_known");
   for (const name of settings.keys()) if (!known.includes(name)) throw new Error(`no such setting: ${name}`);
   const revocations = vector.has("revocations") ? new RevocationStore() : null;
   for (const list of vector.get("revocations") ?? []) revocations.add(await readList(presentable(list)));
@@ -45,6 +46,8 @@ async function verifierOf(vector) {
     bearer: settings.get("bearer"),
     policy: settings.get("policy"),
     principals: settings.get("principals")?.map(principal),
+    directory: settings.get("directory")?.map(entry),
+    requireKnown: settings.get("require_known"),
     algorithms: settings.get("algorithms"),
     maxLifetime: settings.get("max_lifetime"),
     leeway: settings.get("leeway"),

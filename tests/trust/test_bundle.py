@@ -433,3 +433,13 @@ def test_a_bundle_is_drafted_for_a_signer_elsewhere() -> None:
     assert draft.finish(OPS.signer.sign(draft.to_sign)) == bundle(*keys)
     with pytest.raises(VerificationError):
         draft.finish(ALICE.signer.sign(draft.to_sign))
+
+
+def test_a_directory_goes_on_to_be_asked() -> None:
+    """A verifier with a directory, and names of a bundle beside it: what the bundle vouches for is known."""
+    service = verifier(require_known=True, principals=[OPS.principal])
+    assert reason(service, OPS) != "allowed"
+    service.accept_roots(bundle(trusted(ALICE.principal, root=True)))
+    assert reason(service, ALICE) != "allowed"
+    service.accept_roots(bundle(trusted(ALICE.principal, root=True), trusted(AGENT.principal), after=1))
+    assert reason(service, ALICE) == "allowed"

@@ -46,6 +46,7 @@ _COMMANDS: Final = {
     "revoke": ("revoke", "revoke", "Take back a block and everything below it, or a key."),
     "revocations": ("revocations", "revocations", "Work with revocation lists: show, verify, merge, import."),
     "roots": ("roots", "roots", "Say whom verifiers trust, in a signed bundle: sign, show."),
+    "principal": ("principals", "principal", "Keep the directory of principals: who is who, and who answers for whom."),
     "budget": ("state", "budget", "Work with budgets: show."),
     "doctor": ("state", "doctor", "Check the settings of a store."),
     "completion": ("completion", "completion", "Print a script that completes commands with the Tab key."),

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from delegate.cli.checks import Inspection, affordable, charged, checks, items_json
+from delegate.cli.directories import deciding_options, known_by
 from delegate.cli.options import (
     FILE,
     amount_pair,
@@ -75,6 +76,7 @@ cost_option = click.option(
 )
 @cost_option
 @third_party_option
+@deciding_options
 @click.option("--tenant", metavar="TENANT", help="Tenant that the service serves.")
 @click.option("--bearer", is_flag=True, help="Accept bearer chains too.")
 @click.option(
@@ -105,6 +107,8 @@ def verify(
     env: tuple[tuple[str, object], ...],
     costs: tuple[tuple[str, int], ...],
     third_party_files: tuple[str, ...],
+    directory_url: str | None,
+    require_known: bool,  # noqa: FBT001
     tenant: str | None,
     bearer: bool,  # noqa: FBT001
     principals: tuple[str, ...],
@@ -140,13 +144,15 @@ def verify(
     facts = _facts(env)
     given = read_token(token, out)
     service = audience if audience is not None else claimed_audience(given)
-    with open_backing(list_files, revoker_files, max_age_s, state_url, now=at, bundle=bundle) as backing:
+    with (
+        open_backing(list_files, revoker_files, max_age_s, state_url, now=at, bundle=bundle) as backing,
+        known_by(directory_url, tenant) as directory,
+    ):
         inspection = Inspection(
             given=given,
             backing=backing,
             now=at,
             audience=audience,
-            vouched=vouched,
             parties=parties,
             proven=request is not None,
             cost=None if request is None else cost,
@@ -162,6 +168,8 @@ def verify(
             policies=policies,
             third_parties=parties,
             bundle=bundle,
+            directory=directory,
+            require_known=require_known,
         )
         if request is None:
             decision = verifier.preview(given, NO_REQUEST)
@@ -191,6 +199,7 @@ def verify(
 )
 @cost_option
 @third_party_option
+@deciding_options
 @click.option("--tenant", metavar="TENANT", help="Tenant that the service serves.")
 @click.option(
     "--principal",
@@ -216,6 +225,8 @@ def check(
     env: tuple[tuple[str, object], ...],
     costs: tuple[tuple[str, int], ...],
     third_party_files: tuple[str, ...],
+    directory_url: str | None,
+    require_known: bool,  # noqa: FBT001
     tenant: str | None,
     principals: tuple[str, ...],
     now: int | None,
@@ -239,8 +250,11 @@ def check(
     facts = _facts(env)
     given = read_token(token, out)
     service = audience if audience is not None else claimed_audience(given)
-    with open_backing(list_files, revoker_files, max_age_s, state_url, now=at, bundle=bundle) as backing:
-        inspection = Inspection(given=given, backing=backing, now=at, audience=audience, vouched=vouched, cost=cost)
+    with (
+        open_backing(list_files, revoker_files, max_age_s, state_url, now=at, bundle=bundle) as backing,
+        known_by(directory_url, tenant) as directory,
+    ):
+        inspection = Inspection(given=given, backing=backing, now=at, audience=audience, cost=cost)
         verifier = make_verifier(
             trusted,
             backing,
@@ -251,6 +265,8 @@ def check(
             principals=vouched,
             third_parties=parties,
             bundle=bundle,
+            directory=directory,
+            require_known=require_known,
         )
         decision = affordable(verifier.preview(given, request, env=facts), cost, backing.state)
         items = checks(decision, inspection)

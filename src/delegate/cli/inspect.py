@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from delegate.cli.checks import Inspection, checks, items_json
+from delegate.cli.directories import directory_option, known_by
 from delegate.cli.files import output_option
 from delegate.cli.options import clock, example, json_option, now_option, root_options, token_argument
 from delegate.cli.output import Output, failure_of
@@ -34,6 +35,9 @@ from delegate.views.checked import Checked, Mark
 from delegate.views.difference import change_lines, changes
 from delegate.views.layout import titled_items
 
+if TYPE_CHECKING:
+    from delegate.directory.directory import Directory
+
 # Why a genuine chain is good for nothing, whatever it is asked for.
 _DEAD: Final = frozenset(
     {
@@ -51,6 +55,7 @@ _DEAD: Final = frozenset(
 @root_options
 @revocation_options
 @third_party_option
+@directory_option
 @click.option("--diff", is_flag=True, help="Show what each hop took away, one line per hop.")
 @click.option("--html", "as_page", is_flag=True, help="Write a page for a browser, which needs no network.")
 @output_option
@@ -67,6 +72,7 @@ def inspect(
     max_age_s: int | None,
     state_url: str | None,
     third_party_files: tuple[str, ...],
+    directory_url: str | None,
     diff: bool,  # noqa: FBT001
     as_page: bool,  # noqa: FBT001
     output: str | None,
@@ -96,9 +102,13 @@ def inspect(
     chain: VerifiedChain | None = None
     items: Sequence[Checked] = (_nothing_checked(given),)
     if checking:
-        with open_backing(list_files, revoker_files, max_age_s, state_url, now=at, bundle=bundle) as backing:
-            inspection = Inspection(given=given, backing=backing, now=at, vouched=vouched_by(bundle, at)[0])
-            decision = _preview(inspection, trusted, bundle, tenant=link.up()[0].block.tenant)
+        tenant = link.up()[0].block.tenant
+        with (
+            open_backing(list_files, revoker_files, max_age_s, state_url, now=at, bundle=bundle) as backing,
+            known_by(directory_url, tenant) as directory,
+        ):
+            inspection = Inspection(given=given, backing=backing, now=at)
+            decision = _preview(inspection, trusted, bundle, tenant=tenant, directory=directory)
             items = checks(decision, inspection)
         chain = decision.chain
         failure = decision.error if chain is None or decision.reason in _DEAD else None
@@ -151,7 +161,14 @@ def _write_page(
     write_page(out, page, output, secret=given.kind is Kind.BEARER)
 
 
-def _preview(inspection: Inspection, roots: Sequence[Root], bundle: RootBundle | None, *, tenant: str) -> Decision:
+def _preview(
+    inspection: Inspection,
+    roots: Sequence[Root],
+    bundle: RootBundle | None,
+    *,
+    tenant: str,
+    directory: Directory | None,
+) -> Decision:
     """Ask as whatever service and tenant the chain claims to be for."""
     service = claimed_audience(inspection.given)
     verifier = make_verifier(
@@ -161,8 +178,9 @@ def _preview(inspection: Inspection, roots: Sequence[Root], bundle: RootBundle |
         now=inspection.now,
         tenant=tenant,
         bearer=True,
-        principals=inspection.vouched,
+        principals=vouched_by(bundle, inspection.now)[0],
         bundle=bundle,
+        directory=directory,
     )
     return verifier.preview(inspection.given, NO_REQUEST)
 

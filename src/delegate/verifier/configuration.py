@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from delegate.core.chain.claims import check_audience_name
 from delegate.core.chain.compiled import Compiler
@@ -34,6 +34,8 @@ from delegate.verifier.decision import check_cost
 from delegate.verifier.roots import Root, Trusted, anchor_of, given
 
 if TYPE_CHECKING:
+    from delegate.directory.directory import Directory
+    from delegate.directory.known import Finder
     from delegate.language.conditions import Caveat
     from delegate.state.asynchronous import AsyncState
     from delegate.state.engines import State
@@ -50,12 +52,16 @@ LedgerT = TypeVar("LedgerT", bound="Ledger | AsyncLedger")
 StateT = TypeVar("StateT", bound="State | AsyncState")
 
 
+Finding: TypeAlias = Callable[[Mapping[bytes, str]], Any]
+
+
 class Parties(NamedTuple):
     """Whose word counts for what, beside the roots'."""
 
     revokers: tuple[Principal, ...] = ()
     third_parties: tuple[Principal, ...] = ()
     principals: tuple[Principal, ...] = ()
+    finding: Finding | None = None  # makes the step that asks the directory, of the names that are known beside it
 
     def indexed(self) -> dict[str, Any]:
         """Index them as `Settings` has it.
@@ -64,13 +70,15 @@ class Parties(NamedTuple):
             ValueError: one key under two names would be two parties; or two keys have one `kid`.
         """
         confirming = (*self.third_parties, *self.revokers)
-        directory(confirming)
-        revokers = directory(self.revokers)
+        by_thumbprint(confirming)
+        revokers = by_thumbprint(self.revokers)
+        names = by_thumbprint(self.principals)
         return {
-            "names": directory(self.principals),
+            "names": names,
+            "finding_known": None if self.finding is None else self.finding(names),
             "revokers": revokers,
             "due": revokers,
-            "third_parties": directory(self.third_parties),
+            "third_parties": by_thumbprint(self.third_parties),
             "dischargers": by_kid(confirming),
         }
 
@@ -122,6 +130,8 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
         ledger: LedgerT | None = None,
         state: StateT | None = None,
         third_parties: Iterable[Principal] | None = None,
+        directory: Directory | Finder | None = None,
+        require_known: bool = False,
     ) -> None:
         """Set up a verifier; one serves any number of threads.
 
@@ -131,8 +141,8 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
             tenant: the tenant that it serves; with one, chains without are refused, and the other way round.
             policy: conditions of the service's own, as text or `when(…)`; all must hold. None, if not said.
             bearer: whether chains with a bearer block are taken at all.
-            principals: names and keys that this verifier vouches for; only these confirm `holder.name`. None,
-                if not said.
+            principals: names and keys that this verifier vouches for; only these, and `directory`, confirm
+                `holder.name`. None, if not said.
             algorithms: COSE numbers to accept: -19 Ed25519, -9 ESP256.
             max_lifetime: the longest `exp - iat` of block 0.
             leeway: how far ahead a signer's clock may be: for `iat` and `nbf`, never for `exp`. `None` or 0: none.
@@ -159,6 +169,10 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
                 Whoever opened it closes it.
             third_parties: whose discharges count, where a need of a chain names their keys. No key of theirs comes
                 from a token.
+            directory: who is who, as `delegate.directory.connect(url)` opens it: it confirms names beside `principals`,
+                and is asked for this verifier's tenant. Whoever opened it closes it.
+            require_known: whether to refuse a chain with a hop whose key neither `directory` nor `principals` knows
+                under the name that the chain gives it, or who may not act: disabled, or with a newer key.
 
         Raises:
             ValueError, TypeError: an argument out of its bounds, or a collection that is empty.
@@ -190,6 +204,14 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
             used = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay.by(clock)
         if taken_back is None:
             taken_back = MemoryRevocations()
+        finding_known: Finding | None = None
+        if directory is not None or require_known:
+            from delegate.verifier.known import finding
+
+            def finding_known(names: Mapping[bytes, str]) -> Any:  # noqa: ANN401 - a step of the core's
+                return finding(directory, names, tenant, require_known=require_known, awaits=self._AWAITS)
+
+        made_with = Parties(takers, known, given(principals, "principals"), finding_known)
         settings = Settings(
             audience=audience,
             proof_head=proof_head(audience),
@@ -197,7 +219,7 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
             tenant=tenant or "",
             policy=policy_conditions,
             bearer=bearer,
-            **Parties(takers, known, given(principals, "principals")).indexed(),
+            **made_with.indexed(),
             algorithms=accepted,
             max_lifetime_s=None if max_lifetime is None else seconds(max_lifetime),
             leeway_s=0 if leeway is None or leeway == 0 else seconds(leeway),
@@ -217,7 +239,7 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
         if not trusted:
             message = "roots is empty: a verifier that trusts nobody refuses every chain"
             raise ValueError(message)
-        self._made_with = Parties(takers, known, given(principals, "principals"))
+        self._made_with = made_with
         self._configured = Configured(settings, generation(map(anchor_of, trusted), cache_size), trusted)
 
     def _check_state(self, state: object) -> None:
@@ -271,7 +293,7 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
         """
         trusted = None if roots is None else given(roots, "roots")
         named = {"revokers": revokers, "third_parties": third_parties, "principals": principals}
-        said = {term: given(each, term) for term, each in named.items() if each is not None}
+        said: dict[str, Any] = {term: given(each, term) for term, each in named.items() if each is not None}
         with self._replacing.mine():
             made_with = self._made_with._replace(**said)
             changed = made_with.indexed()
@@ -382,7 +404,7 @@ def _facts(env: Mapping[str, object]) -> Mapping[str, Any]:
         raise ValueError(error.detail) from None
 
 
-def directory(principals: Iterable[Principal]) -> dict[bytes, str]:
+def by_thumbprint(principals: Iterable[Principal]) -> dict[bytes, str]:
     """Index principals by thumbprint.
 
     Raises:
