@@ -20,12 +20,14 @@ from vectorkit import (
     claims,
     discharges,
     form,
+    known,
     limits,
     order,
     proof,
     requests,
     revocation,
     revocation_lists,
+    root_bundles,
     signatures,
     time_place,
 )
@@ -53,7 +55,9 @@ FILES: dict[str, Callable[[], Made]] = {
     "revocation.json": revocation.make,
     "budgets.json": budgets.make,
     "revocation_lists.json": revocation_lists.make,
+    "root_bundles.json": root_bundles.make,
     "discharges.json": discharges.make,
+    "known.json": known.make,
     "requests.json": requests.make,
 }
 FOLDER = Path(__file__).parent / "vectors"

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 
 from delegate import DelegateError, Identity, Limits, Principal, PublicKey, Request, Root, Verifier
 from delegate.core.chain.binding import frame
+from delegate.directory.known import Known
 from delegate.state import Charge, Claim, MemoryLedger, MemoryReplay, MemoryRevocations, Outcome, Refused
 from delegate.verifier.verifier import AsyncVerifier
 
 FOLDER = Path(__file__).parents[1] / "spec" / "vectors"
 LISTS = FOLDER / "revocation_lists.json"
 REQUESTS = FOLDER / "requests.json"
+BUNDLES = FOLDER / "root_bundles.json"
 # Cases that others wrote, next to the checkout; they are no part of the project.
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "vectors"
 # Whom no vector's chain begins with.
@@ -61,6 +63,8 @@ class Vector(NamedTuple):
         chosen = dict(fields["verifier"])
         for several in chosen.keys() & {"principals", "revokers", "third_parties"}:
             chosen[several] = [principal(each) for each in chosen[several]] or None
+        if "directory" in chosen:
+            chosen["directory"] = Answers(chosen["directory"])
         if chosen.pop("ledger", False):
             chosen["ledger"] = MemoryLedger(since=0)
         if "limits" in chosen:
@@ -118,6 +122,24 @@ class Vector(NamedTuple):
         return int(self.fields.get("times", 1))
 
 
+class Answers:
+    """A directory that answers what a vector says."""
+
+    def __init__(self, entries: Sequence[dict[str, Any]]) -> None:
+        """Take whom it knows."""
+        self._known = {
+            principal(each).public_key.thumbprint: Known(
+                each["name"], each.get("who", {}), "" if each.get("acts", True) else "may not act"
+            )
+            for each in entries
+        }
+
+    def find(self, thumbprints: Sequence[bytes], *, now: int) -> dict[bytes, Known]:
+        """Give those of these."""
+        del now
+        return {each: self._known[each] for each in thumbprints if each in self._known}
+
+
 class EachAlone:
     """Stores without a memory, for judging one presentation many times: all is new, and every pool is full."""
 
@@ -161,11 +183,11 @@ def principal(written: dict[str, Any]) -> Principal:
 
 @cache
 def load() -> tuple[Vector, ...]:
-    """Every vector of every file, in order; those of revocation lists and of requests are of other kinds."""
+    """Every vector of every file, in order; those of revocation lists, root bundles and requests are of other kinds."""
     return tuple(
         Vector(each["name"], each)
         for path in sorted(FOLDER.glob("*.json"))
-        if path not in {LISTS, REQUESTS}
+        if path not in {LISTS, REQUESTS, BUNDLES}
         for each in json.loads(path.read_text(encoding="utf-8"))
     )
 
@@ -187,6 +209,25 @@ class ListVector(NamedTuple):
 def load_lists() -> tuple[ListVector, ...]:
     """Every vector of a revocation list, in order."""
     return tuple(ListVector(each["name"], each) for each in json.loads(LISTS.read_text(encoding="utf-8")))
+
+
+class BundleVector(NamedTuple):
+    """One vector of a root bundle."""
+
+    name: str
+    fields: dict[str, Any]
+
+    @property
+    def source(self) -> str | bytes:
+        """What is read, text or bytes, as written."""
+        written: str = self.fields["bundle"]
+        return bytes.fromhex(written[4:]) if written.startswith("hex:") else written
+
+
+@cache
+def load_bundles() -> tuple[BundleVector, ...]:
+    """Every vector of a root bundle, in order."""
+    return tuple(BundleVector(each["name"], each) for each in json.loads(BUNDLES.read_text(encoding="utf-8")))
 
 
 @cache

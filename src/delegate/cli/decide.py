@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from delegate.cli.checks import Inspection, affordable, charged, checks, items_json
+from delegate.cli.directories import deciding_options, known_by
 from delegate.cli.options import (
     FILE,
     amount_pair,
@@ -28,7 +29,7 @@ from delegate.cli.options import (
     unique,
 )
 from delegate.cli.output import Failure, Output, failure_of
-from delegate.cli.sources import read_principal, read_request, read_roots, read_token
+from delegate.cli.sources import read_bundle, read_principal, read_request, read_roots, read_token
 from delegate.cli.status import Status
 from delegate.cli.verifiers import (
     NO_REQUEST,
@@ -38,6 +39,7 @@ from delegate.cli.verifiers import (
     open_backing,
     revocation_options,
     third_party_option,
+    vouched_by,
 )
 from delegate.core.chain.request import normalise
 from delegate.errors import DelegateError, Denied, Reason
@@ -74,6 +76,7 @@ cost_option = click.option(
 )
 @cost_option
 @third_party_option
+@deciding_options
 @click.option("--tenant", metavar="TENANT", help="Tenant that the service serves.")
 @click.option("--bearer", is_flag=True, help="Accept bearer chains too.")
 @click.option(
@@ -94,6 +97,8 @@ def verify(
     token: str | None,
     roots: tuple[str, ...],
     speaks_for: tuple[str, ...],
+    bundle_source: str | None,
+    pinned_files: tuple[str, ...],
     list_files: tuple[str, ...],
     revoker_files: tuple[str, ...],
     max_age_s: int | None,
@@ -102,6 +107,8 @@ def verify(
     env: tuple[tuple[str, object], ...],
     costs: tuple[tuple[str, int], ...],
     third_party_files: tuple[str, ...],
+    directory_url: str | None,
+    require_known: bool,  # noqa: FBT001
     tenant: str | None,
     bearer: bool,  # noqa: FBT001
     principals: tuple[str, ...],
@@ -128,20 +135,24 @@ def verify(
     if request is not None and state_url and now is not None:
         message = "--now cannot be used with --state: shared stores go by the system's clock"
         raise click.UsageError(message)
-    trusted = _needed_roots(roots, speaks_for)
-    vouched = tuple(map(read_principal, principals))
-    parties = tuple(map(read_principal, third_party_files))
+    bundle = read_bundle(bundle_source, pinned_files, roots, speaks_for)
+    trusted = () if bundle is not None else _needed_roots(roots, speaks_for)
+    names, confirming = vouched_by(bundle, at)
+    vouched = (*map(read_principal, principals), *names)
+    parties = (*map(read_principal, third_party_files), *confirming)
     cost = unique(costs, "--cost")
     facts = _facts(env)
     given = read_token(token, out)
     service = audience if audience is not None else claimed_audience(given)
-    with open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing:
+    with (
+        open_backing(list_files, revoker_files, max_age_s, state_url, now=at, bundle=bundle) as backing,
+        known_by(directory_url, tenant) as directory,
+    ):
         inspection = Inspection(
             given=given,
             backing=backing,
             now=at,
             audience=audience,
-            vouched=vouched,
             parties=parties,
             proven=request is not None,
             cost=None if request is None else cost,
@@ -156,6 +167,9 @@ def verify(
             principals=vouched,
             policies=policies,
             third_parties=parties,
+            bundle=bundle,
+            directory=directory,
+            require_known=require_known,
         )
         if request is None:
             decision = verifier.preview(given, NO_REQUEST)
@@ -185,6 +199,7 @@ def verify(
 )
 @cost_option
 @third_party_option
+@deciding_options
 @click.option("--tenant", metavar="TENANT", help="Tenant that the service serves.")
 @click.option(
     "--principal",
@@ -200,6 +215,8 @@ def check(
     token: str | None,
     roots: tuple[str, ...],
     speaks_for: tuple[str, ...],
+    bundle_source: str | None,
+    pinned_files: tuple[str, ...],
     list_files: tuple[str, ...],
     revoker_files: tuple[str, ...],
     max_age_s: int | None,
@@ -208,6 +225,8 @@ def check(
     env: tuple[tuple[str, object], ...],
     costs: tuple[tuple[str, int], ...],
     third_party_files: tuple[str, ...],
+    directory_url: str | None,
+    require_known: bool,  # noqa: FBT001
     tenant: str | None,
     principals: tuple[str, ...],
     now: int | None,
@@ -222,15 +241,20 @@ def check(
     if request is None:
         message = "say which request: --action files.read --resource /reports/q3.csv, or --request FILE"
         raise click.UsageError(message)
-    trusted = _needed_roots(roots, speaks_for)
-    vouched = tuple(map(read_principal, principals))
-    parties = tuple(map(read_principal, third_party_files))
+    bundle = read_bundle(bundle_source, pinned_files, roots, speaks_for)
+    trusted = () if bundle is not None else _needed_roots(roots, speaks_for)
+    names, confirming = vouched_by(bundle, at)
+    vouched = (*map(read_principal, principals), *names)
+    parties = (*map(read_principal, third_party_files), *confirming)
     cost = unique(costs, "--cost")
     facts = _facts(env)
     given = read_token(token, out)
     service = audience if audience is not None else claimed_audience(given)
-    with open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing:
-        inspection = Inspection(given=given, backing=backing, now=at, audience=audience, vouched=vouched, cost=cost)
+    with (
+        open_backing(list_files, revoker_files, max_age_s, state_url, now=at, bundle=bundle) as backing,
+        known_by(directory_url, tenant) as directory,
+    ):
+        inspection = Inspection(given=given, backing=backing, now=at, audience=audience, cost=cost)
         verifier = make_verifier(
             trusted,
             backing,
@@ -240,6 +264,9 @@ def check(
             bearer=True,
             principals=vouched,
             third_parties=parties,
+            bundle=bundle,
+            directory=directory,
+            require_known=require_known,
         )
         decision = affordable(verifier.preview(given, request, env=facts), cost, backing.state)
         items = checks(decision, inspection)
@@ -248,7 +275,7 @@ def check(
 
 def _needed_roots(paths: tuple[str, ...], speaks_for: tuple[str, ...]) -> tuple[Root, ...]:
     if not paths:
-        message = "say whom you trust: --root alice.pub"
+        message = "say whom you trust: --root alice.pub, or --roots URL with --pinned ops.pub"
         raise click.UsageError(message)
     return read_roots(paths, speaks_for)
 
