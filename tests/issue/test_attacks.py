@@ -34,7 +34,7 @@ def refusal(world: World, token: str | None = None, **changes: Any) -> NotIssued
     return caught.value
 
 
-# --- The token -------------------------------------------------------------------------------------------------------
+# --- The token ---
 
 TOKENS: dict[str, tuple[dict[str, Any], Reason]] = {
     "it has expired": ({"exp": NOW}, Reason.EXPIRED),
@@ -162,7 +162,10 @@ FORGED: dict[str, tuple[Callable[[], str], Reason]] = {
         with_payload(claims_text(', "deep": ' + "[" * 16 + "]" * 16)),
         Reason.MALFORMED,
     ),
-    "UTF-16": (lambda: signed({"alg": "ES256", "kid": "k1"}, claims_text("").decode().encode("utf-16")), Reason.MALFORMED),
+    "UTF-16": (
+        lambda: signed({"alg": "ES256", "kid": "k1"}, claims_text("").decode().encode("utf-16")),
+        Reason.MALFORMED,
+    ),
     "a list of claims": (with_payload(b"[]"), Reason.MALFORMED),
     "an empty payload": (with_payload(b""), Reason.MALFORMED),
     "a token of five parts": (lambda: World().provider.token() + ".AA.AA", Reason.MALFORMED),
@@ -194,7 +197,7 @@ def test_a_token_of_another_kind_than_its_type_says() -> None:
         assert refusal(World(), subject_token_type=kind).reason in {Reason.UNKNOWN_ROOT, Reason.MALFORMED}
 
 
-# --- Claims that no condition can hold ---------------------------------------------------------------------------------
+# --- Claims that no condition can hold ---
 
 
 def test_a_claim_beyond_64_bits_is_an_error_of_its_own() -> None:
@@ -207,24 +210,23 @@ def test_a_claim_beyond_64_bits_is_an_error_of_its_own() -> None:
         "!(claims.employee == 5)",
         "!(claims.employee in [5])",
         "claims.employee > 5",
-        "string(claims.employee) != ''",
+        'string(claims.employee) != ""',
         "claims.employee != claims.employee",
         "[claims.employee].all(n, n != 5)",
-        "claims != {}",
         "!claims.employee",
     )
     for condition in reads:
         from tests.issue.world import POLICY
 
-        world = World(POLICY.replace("claims.groups.exists(g, g == \"analysts\")", condition))
+        world = World(POLICY.replace('claims.groups.exists(g, g == "analysts")', condition))
         assert refusal(world, token).reason is Reason.POLICY_FAILED, condition
 
 
-# --- Whom a proof is of --------------------------------------------------------------------------------------------------
+# --- Whom a proof is of ---
 
 
 def test_a_stolen_token_is_of_no_use_with_another_key() -> None:
-    """A thief who has Alice's ID token, and proves a key of their own, gets nothing: with her salt, another, or none."""
+    """A thief with Alice's ID token and a proof of their own key gets nothing: with her salt, another, or none."""
     for salt in (to_base64url(SALT), to_base64url(b"x" * 16), ""):
         caught = refusal(World(), who=THIEF, nonce_salt=salt)
         assert caught.reason is Reason.PROOF_WRONG_KEY
@@ -253,7 +255,7 @@ def test_what_a_token_says_of_its_key_holds_beside_a_nonce() -> None:
     assert world.ask(world.provider.token(cnf={"jkt": jkt(AGENT.public_key)}), nonce_salt="").grant == "reports"
 
 
-# --- The proof -------------------------------------------------------------------------------------------------------------
+# --- The proof ---
 
 
 def proof(**changes: Any) -> str:  # noqa: ANN401 - claims are JSON
@@ -323,7 +325,10 @@ PROOFS: dict[str, tuple[Callable[[], list[str]], Reason]] = {
     "for the same over http": (lambda: [proof(htu="http://issuer.example.com/token")], Reason.PROOF_WRONG_REQUEST),
     "for no address": (lambda: [proof(htu=None)], Reason.PROOF_WRONG_REQUEST),
     "for a broken address": (lambda: [proof(htu="https://[::1")], Reason.PROOF_WRONG_REQUEST),
-    "with a user in its address": (lambda: [proof(htu="https://a@issuer.example.com/token")], Reason.PROOF_WRONG_REQUEST),
+    "with a user in its address": (
+        lambda: [proof(htu="https://a@issuer.example.com/token")],
+        Reason.PROOF_WRONG_REQUEST,
+    ),
     "without an id": (lambda: [proof(jti=None)], Reason.MALFORMED),
     "with an id that is a number": (lambda: [proof(jti=5)], Reason.MALFORMED),
     "with a vast id": (lambda: [proof(jti="j" * 300)], Reason.MALFORMED),
@@ -365,7 +370,7 @@ def test_a_replayed_proof_is_refused() -> None:
     assert caught.value.reason is Reason.PROOF_EXPIRED
 
 
-# --- Who an agent says it is, and what it asks for -------------------------------------------------------------------------
+# --- Who an agent says it is, and what it asks for ---
 
 
 def test_an_agent_cannot_call_itself_a_person() -> None:
@@ -405,7 +410,7 @@ def test_a_parameter_that_is_given_twice_is_refused() -> None:
     assert {"grant_type": EXCHANGE}.items() <= world.form().items()
 
 
-# --- The provider --------------------------------------------------------------------------------------------------------------
+# --- The provider ---
 
 
 def test_odd_keys_break_nothing() -> None:
@@ -417,7 +422,8 @@ def test_odd_keys_break_nothing() -> None:
         5, "key", None, [], {}, {"kty": 5}, {"kty": "EC"}, {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"},
         {"kty": "RSA", "n": "!", "e": "AQAB"}, {"kty": "oct", "k": "AAAA", "kid": "k1"}, weak,
         {**good, "use": "enc", "kid": "enc"}, {**good, "key_ops": ["encrypt"]}, {**good, "key_ops": "verify"},
-        {**good, "kid": 5}, {**good, "alg": 5}, {**good, "d": "AAAA", "kid": "private"}, {**good, "x5c": 5, "kid": "k1"},
+        {**good, "kid": 5}, {**good, "alg": 5}, {**good, "d": "AAAA", "kid": "private"},
+        {**good, "x5c": 5, "kid": "k1"},
         {"kty": "OKP", "crv": "X25519", "x": "AAAA"}, {**good, "crv": "secp256k1"}, {**good, "alg": "RS256"},
     ]  # fmt: skip
     world.provider.keys = [*odd, good]
@@ -440,7 +446,7 @@ def test_two_keys_of_one_name_are_both_tried() -> None:
 
 def test_a_weak_rsa_key_signs_for_nobody() -> None:
     """RSA of 1024 bits, as some libraries take it."""
-    with pytest.warns(match=".*") if False else _quiet():
+    with _quiet():
         weak = RSAKey.generate_key(1024, {"kid": "weak"})
     world = World()
     world.provider.keys = [dict(weak.as_dict(private=False))]
@@ -511,12 +517,18 @@ def test_a_token_of_another_tenant_is_refused() -> None:
 
     policy = POLICY.replace('clients = ["cli"]', 'clients = ["cli"]\nrequire = { tid = "acme", level = 1 }')
     assert World(policy).ask(World().provider.token(tid="acme", level=1)).grant == "reports"
-    for changes in ({"tid": "evil"}, {}, {"tid": ["acme"]}, {"tid": "acme", "level": True}, {"tid": "acme", "level": "1"}):
+    for changes in (
+        {"tid": "evil"},
+        {},
+        {"tid": ["acme"]},
+        {"tid": "acme", "level": True},
+        {"tid": "acme", "level": "1"},
+    ):
         token = World().provider.token(**{"level": 1, **changes})
         assert refusal(World(policy), token).reason is Reason.WRONG_TENANT
 
 
-# --- What is told ------------------------------------------------------------------------------------------------------------------
+# --- What is told ---
 
 
 def test_a_refusal_tells_nothing_of_the_policy() -> None:
@@ -538,8 +550,8 @@ def test_what_nobody_vouches_for_is_no_event() -> None:
     assert world.events == []
 
 
-def test_no_key_of_the_joser_registry_can_be_reached() -> None:
-    """Every algorithm that the library knows and that is not taken is refused by its name, before any key is looked at."""
+def test_no_other_algorithm_of_the_library_can_be_reached() -> None:
+    """Each that it knows and that is not taken is refused by its name, before any key is looked at."""
     from delegate.issue.jose import KINDS
 
     for name in JWSRegistry.algorithms:

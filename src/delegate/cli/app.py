@@ -49,6 +49,7 @@ _COMMANDS: Final = {
     "principal": ("principals", "principal", "Keep the directory of principals: who is who, and who answers for whom."),
     "budget": ("state", "budget", "Work with budgets: show."),
     "doctor": ("state", "doctor", "Check the settings of a store."),
+    "issuer": ("issuer", "issuer", "Run an issuer, or try out its policy: serve, check."),
     "completion": ("completion", "completion", "Print a script that completes commands with the Tab key."),
     "demo": ("demo", "demo", "Play the story: one request allowed, four refused, and why."),
 }

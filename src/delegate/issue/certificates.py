@@ -98,9 +98,7 @@ def check_certificate(chain: Sequence[bytes], trusted: Sequence[CertificateDomai
     name = sha256(chain[0]).digest()
     issued, expires = int(begins.timestamp()), int(ends.timestamp())
     claims: dict[str, Any] = {"sub": ids[0], "iat": issued, "exp": expires, "serial": f"{serial:x}"}
-    return Subject(
-        trust=party.name, claims=claims, issued=issued, expires=expires, id=name, by_certificate=True
-    )
+    return Subject(trust=party.name, claims=claims, issued=issued, expires=expires, id=name, by_certificate=True)
 
 
 def from_bundle(place: str, fetch: Fetch) -> Callable[[], tuple[bytes, ...]]:

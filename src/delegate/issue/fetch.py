@@ -95,9 +95,7 @@ def fetch(
 
     def run() -> Answer:
         return asyncio.run(
-            fetch_async(
-                url, most_bytes=most_bytes, form=form, headers=headers, deadline_s=deadline_s, context=context
-            )
+            fetch_async(url, most_bytes=most_bytes, form=form, headers=headers, deadline_s=deadline_s, context=context)
         )
 
     try:

@@ -2,8 +2,8 @@
 
 The rules of this file:
 
-- The order is: the request's form, the proof of the key, the token's signature and times, whether it is for that key, the
-  policy, the block. All of that only reads. Then what may be used once is claimed, in one step, and last of all the
+- The order is: the request's form, the proof of the key, the token's signature and times, whether it is for that key,
+  the policy, the block. All of that only reads. Then what may be used once is claimed, in one step, and last of all the
   event is written. What fails gives nothing, and what cannot be written down is not handed out.
 - A refusal spends nothing: neither the proof nor an unbound token.
 - The policy is read once for a request: a new one never decides half of it.
@@ -157,7 +157,7 @@ class Issuer:
         """
         if identity is None:
             if policy.key is None:
-                message = "no key: give an identity, or name a key file in the policy: [issuer] key = \"issuer.key\""
+                message = 'no key: give an identity, or name a key file in the policy: [issuer] key = "issuer.key"'
                 raise ValueError(message)
             identity = Identity.load(policy.key)
         if policy.asks_directory and agents is None:
@@ -424,5 +424,3 @@ def _granted(policy: Policy, asked: Asked, ask: _Form, how: Binding) -> Grant:
 
 def _refused(reason: Reason, detail: str, told: str = "") -> NotIssued:
     return NotIssued(reason, detail, told=told or detail)
-
-

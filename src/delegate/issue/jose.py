@@ -2,8 +2,8 @@
 
 The rules of this file:
 
-- What is asked of the library is one signature under one key, by one algorithm. Which key and which algorithm is decided
-  here: algorithms by a list that somebody configured and that is never empty; keys by kind and `kid`.
+- What is asked of the library is one signature under one key, by one algorithm. Which key and which algorithm is
+  decided here: algorithms by a list that somebody configured and that is never empty; keys by kind and `kid`.
 - A key set is as good as its good keys: one that is odd, private, symmetric, too short or for another use is left out,
   and breaks nothing.
 - Two keys may have one `kid`: each that fits is tried, and no more than `TRIED`.
@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from delegate.errors import Reason
+from delegate.core.wire.armor import from_base64url
+from delegate.errors import DelegateError, Reason
 from delegate.issue.compact import Jws
 from delegate.issue.facts import read_object
 from delegate.issue.refusals import NotIssued
@@ -110,14 +111,19 @@ def _known(found: Iterable[Any], use: str) -> Iterable[KnownKey]:
         if kind not in KINDS.values():
             continue
         try:
+            if made is RSAKey and not RSA_BITS[0] <= _bits(jwk["n"]) <= RSA_BITS[1]:
+                continue
             # Nothing but what makes the key: other members are no business of the library's.
             key = made.import_key({name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in jwk})
-            public: Any = key.public_key
-            if made is RSAKey and not RSA_BITS[0] <= public.key_size <= RSA_BITS[1]:
-                continue
-        except (JoseError, ValueError, TypeError, KeyError, OverflowError, AttributeError):
+            _ = key.public_key  # it may be made only now
+        except (JoseError, DelegateError, ValueError, TypeError, KeyError, OverflowError, AttributeError):
             continue
         yield KnownKey(kid=kid, alg=alg, kind=kind, key=key)
+
+
+def _bits(number: str) -> int:
+    """Say how long an RSA modulus is, before anything is computed with it: the library only warns of a short one."""
+    return int.from_bytes(from_base64url(number), "big").bit_length()
 
 
 def check_algorithm(jws: Jws, algorithms: Collection[str], what: str) -> None:

@@ -11,6 +11,7 @@ The rules of this file:
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final, Generic, TypeVar
@@ -75,10 +76,8 @@ class Kept(Generic[T]):
                 return found
             if self._asked is None or not 0 <= now - self._asked < PAUSE_S:
                 self._asked = now
-                try:
+                with suppress(DelegateError, OSError):  # then the old one, if there is one and it is not too old
                     found = self._version = Version(self._load(), now)
-                except (DelegateError, OSError):
-                    pass  # the old one, if there is one and it is not too old
             if found is None:
                 raise IssuerUnavailable(f"{self._name} cannot be had")
             return found

@@ -172,7 +172,7 @@ class _Table:
 
     def texts(self, key: str, what: str, default: Any = ...) -> tuple[str, ...] | None:  # noqa: ANN401
         """Take one text or several."""
-        value = self.take(key, (str, list), what, default)  # type: ignore[arg-type]
+        value = self.take(key, (str, list), what, default)
         if value is default:
             return None
         given = [value] if isinstance(value, str) else value
@@ -494,7 +494,7 @@ class _Reader:
 
     def _need(self, table: _Table, given: object) -> Need:
         if not isinstance(given, dict):
-            raise table.fail("needs", "each need is a table: { by = [\"boss.pub\"] }")
+            raise table.fail("needs", 'each need is a table: { by = ["boss.pub"] }')
         inner = _Table(self, given, table.section, table.place)
         files = inner.texts("by", "public key files of those who may confirm") or ()
         parties = []
@@ -508,9 +508,7 @@ class _Reader:
         age = inner.span("max_age", 0) or None
         for key in inner.values:
             raise table.fail("needs", f"there is no `{shown(key)}` in a need")
-        return table.made(
-            "needs", lambda: need(parties, of=of, condition=condition, max_age=age, standing=standing)
-        )
+        return table.made("needs", lambda: need(parties, of=of, condition=condition, max_age=age, standing=standing))
 
     def _try_out(self, table: _Table, grant: Grant) -> None:
         """Find what no block can hold, before anybody asks for it."""
@@ -523,5 +521,3 @@ class _Reader:
             if said:
                 terms[term] = said
         table.made("", lambda: maker.mint(to=maker.principal, **terms))
-
-

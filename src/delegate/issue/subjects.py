@@ -133,7 +133,7 @@ class OpenIdProvider:
             raise NotIssued(Reason.MALFORMED, "`nonce` of the token is a text")
         return Subject(
             trust=self.name,
-            claims=_readable(claims, given),
+            claims=readable(claims, given),
             issued=issued,
             expires=claims["exp"],
             id=jws.id,
@@ -172,7 +172,7 @@ class SpiffeDomain:
         given = check_audience(claims, self.audience)
         return Subject(
             trust=self.name,
-            claims=_readable(claims, given),
+            claims=readable(claims, given),
             issued=issued,
             expires=claims["exp"],
             id=jws.id,
@@ -180,9 +180,7 @@ class SpiffeDomain:
         )
 
 
-def check_token(
-    text: str, kind: str, trusted: Sequence[OpenIdProvider | SpiffeDomain], *, now: int
-) -> Subject:
+def check_token(text: str, kind: str, trusted: Sequence[OpenIdProvider | SpiffeDomain], *, now: int) -> Subject:
     """Check a token that says who somebody is.
 
     Args:
@@ -262,7 +260,7 @@ def is_trust_domain(name: str) -> bool:
     return _TRUST_DOMAIN.fullmatch(name) is not None
 
 
-def _confirmation(claims: Mapping[str, Any]) -> dict[str, str]:
+def _confirmation(claims: Mapping[str, Any]) -> dict[str, Any]:
     """Read `cnf`: which key or certificate a token was made for (RFC 7800, RFC 8705, RFC 9449 §6).
 
     Raises:
@@ -279,7 +277,7 @@ def _confirmation(claims: Mapping[str, Any]) -> dict[str, str]:
     return {known[name]: value for name, value in cnf.items()}
 
 
-def _readable(claims: dict[str, Any], audience: list[str]) -> dict[str, Any]:
+def readable(claims: dict[str, Any], audience: list[str]) -> dict[str, Any]:
     """Give claims as conditions read them."""
     found = {**claims, "aud": audience}
     if "email" in found and found.get("email_verified") is not True:
