@@ -29,6 +29,7 @@ from urllib.parse import parse_qsl, urlsplit
 from delegate.errors import DelegateError, Reason
 from delegate.issue.compact import ALGORITHMS
 from delegate.issue.issuer import EXCHANGE, TOKEN_PATH, Issued, Issuer
+from delegate.issue.policy import Stamp, stamp_of
 from delegate.issue.refusals import UNAVAILABLE, IssuerUnavailable, NotIssued
 
 BODY_BYTES: Final = 64 * 1024
@@ -204,7 +205,7 @@ class _App:
 
     async def _watch(self, path: Path, every_s: float) -> None:
         """Take a new policy when its file changes."""
-        seen = _stamp(path)
+        seen = self._issuer.policy.stamp
         while True:
             await asyncio.sleep(every_s)
             now = _stamp(path)
@@ -225,12 +226,11 @@ def reload(issuer: Issuer) -> bool:
     return True
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> Stamp | None:
     try:
-        found = path.stat()
+        return stamp_of(path.stat())
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _read(path: Path) -> bytes:

@@ -9,6 +9,7 @@ The rules of this file:
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -44,6 +45,12 @@ _SVID_ALGORITHMS: Final = tuple(name for name in KINDS if name[:2] in {"RS", "PS
 
 T = TypeVar("T")
 Party = OpenIdProvider | SpiffeDomain | CertificateDomain
+Stamp = tuple[int, int, int]
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """Give what tells a file from a later one of its name."""
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +82,7 @@ class Policy:
         roots, revocations: files that are served as they are; `None`: none.
         warnings: what is probably not meant.
         path: where it was read from; `None`: from text.
+        stamp: what tells the file that was read from a later one of that name.
     """
 
     url: str
@@ -87,6 +95,7 @@ class Policy:
     revocations: Path | None = None
     warnings: tuple[str, ...] = ()
     path: Path | None = None
+    stamp: Stamp | None = None
 
     @classmethod
     def load(cls, path: str | Path, *, fetch: Fetch = fetch) -> Policy:
@@ -97,6 +106,7 @@ class Policy:
         """
         place = Path(path)
         with place.open("rb") as file:
+            stamp = stamp_of(os.fstat(file.fileno()))
             data = file.read(POLICY_BYTES + 1)
         if len(data) > POLICY_BYTES:
             raise PolicyError(place.name, f"a policy has at most {POLICY_BYTES} bytes")
@@ -104,12 +114,12 @@ class Policy:
             text = data.decode()
         except UnicodeDecodeError:
             raise PolicyError(place.name, "this is not UTF-8 text") from None
-        return _Reader(text, place.name, place.parent, fetch).policy(place)
+        return replace(_Reader(text, place.name, place.parent, fetch).policy(), path=place, stamp=stamp)
 
     @classmethod
     def parse(cls, text: str, *, folder: str | Path = ".", fetch: Fetch = fetch) -> Policy:
         """Read a policy from text; paths in it are from `folder`. Raises as `load`."""
-        return _Reader(text, "policy", Path(folder), fetch).policy(None)
+        return _Reader(text, "policy", Path(folder), fetch).policy()
 
     def after(self, old: Policy) -> Policy:
         """Give this policy with what is known of the parties that are as they were in the old one: their keys.
@@ -264,7 +274,7 @@ class _Reader:
         """Give a file that the policy names."""
         return self.folder / name
 
-    def policy(self, place: Path | None) -> Policy:
+    def policy(self) -> Policy:
         """Read all of it."""
         try:
             values = tomllib.loads(self.text)
@@ -308,7 +318,6 @@ class _Reader:
             roots=None if roots is None else self.path(roots),
             revocations=None if revocations is None else self.path(revocations),
             warnings=tuple(self.warnings),
-            path=place,
         )
 
     def _section(self, values: dict[str, Any], name: str) -> dict[str, Any]:
