@@ -1,6 +1,7 @@
 """The issuer over HTTP: an ASGI app, which any ASGI server runs.
 
     POST /token                                    RFC 8693
+    POST /revoke                                   the holder's own chain
     GET  /.well-known/oauth-authorization-server   RFC 8414
     GET  /roots, /revocations                      files that the policy names, as they are
     GET  /health
@@ -28,7 +29,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from delegate.errors import DelegateError, Reason
 from delegate.issue.compact import ALGORITHMS
-from delegate.issue.issuer import EXCHANGE, TOKEN_PATH, Issued, Issuer
+from delegate.issue.issuer import EXCHANGE, REVOKE_PATH, TOKEN_PATH, Issuer
 from delegate.issue.policy import Stamp, stamp_of
 from delegate.issue.refusals import UNAVAILABLE, IssuerUnavailable, NotIssued
 
@@ -101,10 +102,10 @@ class _App:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], str(scope["path"])
-        if path == f"{self._prefix}{TOKEN_PATH}":
+        if path in {f"{self._prefix}{TOKEN_PATH}", f"{self._prefix}{REVOKE_PATH}"}:
             if method != "POST":
                 raise _Refused(405, told="POST is wanted")
-            await self._exchange(scope, receive, send)
+            await self._post(scope, receive, send, taking_back=path.endswith(REVOKE_PATH))
             return
         if method not in {"GET", "HEAD"}:
             raise _Refused(404)
@@ -120,7 +121,7 @@ class _App:
         else:
             raise _Refused(404)
 
-    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _post(self, scope: Scope, receive: Receive, send: Send, *, taking_back: bool) -> None:
         headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
         kind = b"".join(value for name, value in headers if name == b"content-type").partition(b";")[0]
         if kind.strip().lower().decode("latin-1") != _FORM:
@@ -132,9 +133,14 @@ class _App:
             form = _form(await _body(receive))
             proofs = [value.decode("latin-1") for name, value in headers if name == b"dpop"]
             chain = _certificates(scope)
-            issued = await asyncio.get_running_loop().run_in_executor(
-                self._threads, lambda: self._issuer.exchange(form, dpop=proofs, certificates=chain)
-            )
+
+            def work() -> dict[str, object]:
+                if taking_back:
+                    self._issuer.take_back(form, dpop=proofs)
+                    return {}
+                return self._issuer.exchange(form, dpop=proofs, certificates=chain).to_json()
+
+            said = await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except IssuerUnavailable as error:
             _log.warning("nothing issued: %s", error.detail)
             await _send_error(send, 503, error.code, error.told, error.reason)
@@ -150,7 +156,7 @@ class _App:
             _log.exception("nothing issued")
             await _send_error(send, 500, "server_error", "")
         else:
-            await _send_issued(send, issued)
+            await _send_json(send, 200, said)
         finally:
             self._in_hand -= 1
 
@@ -172,6 +178,8 @@ class _App:
                 "client_id": policy.login.client,
                 "scope": policy.login.scope,
             }
+        if policy.revocations is not None:
+            found["revocation_endpoint"] = policy.url + REVOKE_PATH
         for name in ("roots", "revocations"):
             if getattr(policy, name) is not None:
                 found[f"delegate_{name}"] = f"{policy.url}/{name}"
@@ -277,10 +285,6 @@ def _certificates(scope: Scope) -> list[bytes]:
         return [ssl.PEM_cert_to_DER_cert(each) for each in chain]
     except ValueError as error:
         raise NotIssued(Reason.MALFORMED, f"the server gives a certificate that is none: {error}") from None
-
-
-async def _send_issued(send: Send, issued: Issued) -> None:
-    await _send_json(send, 200, issued.to_json())
 
 
 async def _send_error(send: Send, status: int, code: str, told: str, reason: Reason | None = None) -> None:

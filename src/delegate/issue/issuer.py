@@ -25,7 +25,8 @@ from delegate.core.chain.spans import seconds
 from delegate.core.decide.stores import Claim, Refused, ReplayStore
 from delegate.core.keys.principal import Principal
 from delegate.errors import DelegateError, Reason
-from delegate.issue import binding, dpop
+from delegate.issue import binding, taking_back
+from delegate.issue import dpop as proofs
 from delegate.issue.binding import Binding
 from delegate.issue.certificates import check_certificate, x5t
 from delegate.issue.conditions import NoValue
@@ -46,6 +47,7 @@ from delegate.state.memory_replay import MemoryReplay
 EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 CHAIN: Final = "urn:delegate-token:token-type:chain"
 TOKEN_PATH: Final = "/token"  # noqa: S105 - a path
+REVOKE_PATH: Final = "/revoke"
 _SEVERAL: Final = frozenset({"audience", "resource"})  # what RFC 8693 §2.1 lets a request repeat
 _PARAMETERS: Final = 50
 _SUBJECT: Final = b"delegate/1 subject token\0"
@@ -248,6 +250,25 @@ class Issuer:
         self._tell(Issuance(time=now, issued=True, **facts))
         return issued
 
+    def take_back(self, form: Iterable[tuple[str, str]] | Mapping[str, str], *, dpop: Sequence[str] = ()) -> None:
+        """Take a chain back, at the wish of its holder: it goes onto the list that the policy names.
+
+        Args:
+            form: `token`: the chain, as it was issued.
+            dpop: a proof of its key, for this endpoint.
+
+        Raises:
+            NotIssued: it is no chain of this issuer's, or another's. IssuerUnavailable: the list cannot be written.
+        """
+        now, policy = int(self._clock()), self.policy
+        given = dict(_once(form))
+        if policy.revocations is None:
+            raise _refused(Reason.MALFORMED, "this issuer keeps no list of revocations")
+        proven = proofs.check(dpop, method="POST", url=policy.url + REVOKE_PATH, now=now)
+        block = taking_back.issued_by(given.get("token", ("",))[0], self._identity, proven.key)
+        self._claim([Claim(proven.id, proven.issued, proven.until)], now)
+        taking_back.take_back(self._identity, policy.revocations, block, now=now)
+
     def consider(self, asked: Asked) -> Iterable[tuple[Grant, str]]:
         """Say of each grant why somebody does not get it; empty text where they would. For people."""
         return [(each, each.refusal(asked)) for each in self.policy.grants]
@@ -255,7 +276,7 @@ class Issuer:
     def _decided(
         self,
         form: dict[str, tuple[str, ...]],
-        proofs: Sequence[str],
+        given: Sequence[str],
         chain: Sequence[bytes],
         now: int,
         facts: dict[str, Any],
@@ -263,7 +284,7 @@ class Issuer:
         """Do everything that only reads, and sign."""
         policy = self.policy
         ask = _Form(form)
-        proven = dpop.check(proofs, method="POST", url=policy.url + TOKEN_PATH, now=now)
+        proven = proofs.check(given, method="POST", url=policy.url + TOKEN_PATH, now=now)
         subject = self._subject(policy, ask, chain, now)
         facts["trust"], facts["subject"] = subject.trust, shown(str(subject.claims.get("sub", "")), 200)
         facts["subject_token"], facts["key"] = subject.id.hex(), proven.key.thumbprint.hex()
