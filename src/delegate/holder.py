@@ -272,6 +272,7 @@ class IssuedHolder(Holder):
     __slots__ = ("_may_wait", "renewal")
 
     renewal: Renewal
+    _may_wait: bool
 
     def __init__(self, identity: Identity, renewal: Renewal, *, may_wait: bool = True) -> None:
         """Made by `Holder.from_issuer`."""
@@ -281,13 +282,13 @@ class IssuedHolder(Holder):
         put(self, "_may_wait", may_wait)
 
     @property
-    def token(self) -> Token:  # type: ignore[override] # a frozen field is read, and so is this
+    def token(self) -> Token:
         """The chain that is good now.
 
         Raises:
             DelegateError: there is none, and why the issuer gave none.
         """
-        if self._may_wait:  # type: ignore[attr-defined] # a slot of this class
+        if self._may_wait:
             return self.renewal.current()
         found = self.renewal.good()
         if found is None:

@@ -524,7 +524,8 @@ def test_a_token_of_another_tenant_is_refused() -> None:
         {"tid": "acme", "level": True},
         {"tid": "acme", "level": "1"},
     ):
-        token = World().provider.token(**{"level": 1, **changes})
+        claims: dict[str, Any] = {"level": 1, **changes}
+        token = World().provider.token(**claims)
         assert refusal(World(policy), token).reason is Reason.WRONG_TENANT
 
 

@@ -153,7 +153,8 @@ def svid(**changes: object) -> str:
     """A JWT-SVID."""
     claims = {"sub": ID, "aud": ["https://issuer.example.com"], "exp": NOW + 300, **changes}
     return signed(
-        {"alg": "ES256", "kid": "k1", "typ": "JWT"}, {name: value for name, value in claims.items() if value is not None}
+        {"alg": "ES256", "kid": "k1", "typ": "JWT"},
+        {name: value for name, value in claims.items() if value is not None},
     )
 
 
@@ -222,7 +223,15 @@ def test_bundles() -> None:
     text = json.dumps({"keys": [entry, *odd]}).encode()
     assert read_bundle(text) == read_bundle(pem(ROOT.certificate)) == (der(ROOT.certificate),)
     junk = json.dumps({"keys": [{**entry, "x5c": ["AAAA"]}]}).encode()
-    for wrong in (b"", b"{}", b'{"keys": []}', b'{"keys": 5}', junk, b"-----BEGIN CERTIFICATE-----\n", b"x" * 2_000_000):
+    for wrong in (
+        b"",
+        b"{}",
+        b'{"keys": []}',
+        b'{"keys": 5}',
+        junk,
+        b"-----BEGIN CERTIFICATE-----\n",
+        b"x" * 2_000_000,
+    ):
         with pytest.raises(NotIssued):
             read_bundle(wrong)
 

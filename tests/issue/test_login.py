@@ -131,8 +131,11 @@ def test_from_nothing_to_a_decided_request(place: Place) -> None:
     assert decision.authorization is not None
     assert decision.authorization.originator == "user:alice@example.com"
     write = Request("files.write", "/reports/q3.csv")
-    assert service.decide(holder.identity.prove(holder.token, write, AUDIENCE), write).reason is Reason.CAPABILITY_MISSING
-    status, proof, err = delegate("prove", "--audience", AUDIENCE, "--action", "files.read", "--resource", "/reports/a", environ=home)  # fmt: skip
+    assert (
+        service.decide(holder.identity.prove(holder.token, write, AUDIENCE), write).reason is Reason.CAPABILITY_MISSING
+    )
+    request = ("--action", "files.read", "--resource", "/reports/a")
+    status, proof, err = delegate("prove", "--audience", AUDIENCE, *request, environ=home)
     assert status == 0, err
     assert service.decide(proof.strip(), Request("files.read", "/reports/a")).allowed
 

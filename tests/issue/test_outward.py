@@ -20,7 +20,7 @@ from tests.issue.world import AGENT, ISSUER, NOW, World
 GATEWAY = Identity.from_seed("svc:gateway", b"g" * 32)
 WORKER = Identity.from_seed("agent:worker", b"w" * 32)
 READ = Request("files.read", "/reports/q3.csv", {"size": 10, "mark": b"\1"})
-OUT = {"issuer": "https://gateway.example.com", "audience": "mail.example.com", "now": NOW}
+OUT: dict[str, Any] = {"issuer": "https://gateway.example.com", "audience": "mail.example.com", "now": NOW}
 
 
 def allowed(request: Request = READ, **terms: Any) -> Authorization:  # noqa: ANN401 - the terms of a block

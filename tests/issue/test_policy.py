@@ -62,7 +62,9 @@ MISTAKES: dict[str, tuple[str, str, str, str]] = {
     "a need with a typing mistake": ("hops = 1", 'needs = [{ by = "b.pub", iff = "x" }]', "needs", "no `iff`"),
     "trust in nobody": ('name = "ci"', 'name = "ci"\ntrust = "nobody"', "trust", "nobody here"),
     "unbound in words": ("unbound = true", 'unbound = "yes"', "unbound", "true or false"),
-    "a login at nobody's": ("[[trust]]", '[login]\ntrust = "x"\nclient = "c"\n[[trust]]', "login", "no OpenID provider"),
+    "a login at nobody's": (
+        "[[trust]]", '[login]\ntrust = "x"\nclient = "c"\n[[trust]]', "login", "no OpenID provider",
+    ),
     "a login without openid": (
         "[[trust]]", '[login]\ntrust = "corp"\nclient = "c"\nscope = "email"\n[[trust]]', "scope", "no ID token",
     ),
@@ -125,7 +127,7 @@ def test_claims_are_values_and_never_text() -> None:
         'caveats = ["args.size < 1000000"]', 'let = { region = "claims.region" }\ncaveats = ["args.region == region"]'
     )
     world = World(policy)
-    for nasty in ('" || true || "', "**", "eu\" || args.size > 0", ["eu"], {"a": 1}, 5, None):
+    for nasty in ('" || true || "', "**", 'eu" || args.size > 0', ["eu"], {"a": 1}, 5, None):
         token = world.provider.token(region=nasty if nasty is not None else "")
         text = str(world.ask(token).token.link.block.caveats)
         assert "true" not in text or nasty == '" || true || "'

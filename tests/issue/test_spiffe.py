@@ -1,6 +1,6 @@
 """Workloads with SPIFFE identities, over real TLS and the real client of the Workload API.
 
-The server of the Workload API is the tests' own: a SPIRE agent cannot be had here. The client and its protocol are real.
+The server of the Workload API is the tests' own: a real agent needs a host of its own. Client and protocol are real.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from tests.issue.authority import Authority, der, pem, secret
 from tests.issue.machines import free_port, running
 from tests.issue.world import KEY, signed
 
+register: Any = workload_pb2_grpc.add_SpiffeWorkloadAPIServicer_to_server  # generated, without types
+
 ID = "spiffe://example.org/planner"
 
 
-class WorkloadApi(workload_pb2_grpc.SpiffeWorkloadAPIServicer):  # type: ignore[misc] # generated, without types
+class WorkloadApi(workload_pb2_grpc.SpiffeWorkloadAPIServicer):
     """A Workload API that gives whatever its authority signs, anew each time: it rotates."""
 
     def __init__(self, authority: Authority) -> None:
@@ -140,7 +142,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
         (folder / name).write_bytes(content)
     api = WorkloadApi(domain)
     server = grpc.server(ThreadPoolExecutor(4))
-    workload_pb2_grpc.add_SpiffeWorkloadAPIServicer_to_server(api, server)
+    register(api, server)
     server.add_insecure_port(f"unix://{folder}/api.sock")
     server.start()
     command = [sys.executable, "-m", "delegate", "issuer", "serve", "--policy", "policy.toml", "--port", str(port)]
@@ -171,12 +173,12 @@ class Trusting:
 @pytest.fixture(autouse=True)
 def trusted(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' authority is the system's, for what asks the issuer about itself."""
-    made = ssl.create_default_context
-    monkeypatch.setattr(ssl, "create_default_context", lambda **given: made(**(given or {"cadata": pem(mesh.web.certificate).decode()})))  # fmt: skip
+    made, authority = ssl.create_default_context, pem(mesh.web.certificate).decode()
+    monkeypatch.setattr(ssl, "create_default_context", lambda **given: made(**(given or {"cadata": authority})))
 
 
 def test_a_workload_shows_its_certificate(mesh: Mesh) -> None:
-    """mTLS with an SVID of the Workload API: a chain for the agent's own key, again and again, and it rotates."""
+    """TLS with an SVID of the Workload API: a chain for the agent's own key, again and again, and it rotates."""
     before = mesh.api.given
     source = SpiffeX509(socket=mesh.socket, context=mesh.context)
     holder = Holder.from_issuer(mesh.url, source, name="agent:planner")
@@ -202,7 +204,7 @@ def test_a_certificate_of_another_domain_ends_at_the_handshake(mesh: Mesh) -> No
     """The server asks for certificates of the authorities that it was given."""
     stranger = WorkloadApi(Authority("evil.org"))
     server = grpc.server(ThreadPoolExecutor(2))
-    workload_pb2_grpc.add_SpiffeWorkloadAPIServicer_to_server(stranger, server)
+    register(stranger, server)
     server.add_insecure_port(f"unix://{mesh.folder}/evil.sock")
     server.start()
     try:

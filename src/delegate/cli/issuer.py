@@ -42,7 +42,9 @@ def issuer() -> None:
 )
 @policy_option
 @click.option("--claims", "claims_file", type=FILE, metavar="FILE", help="Claims of a token, as a JSON object.")
-@click.option("--trust", metavar="NAME", help="Whose token it is, by its name in the policy. Default: found by its claims.")
+@click.option(
+    "--trust", metavar="NAME", help="Whose token it is, by its name in the policy. Default: found by its claims."
+)
 @click.option("--agent", default="", metavar="NAME", help="How the agent asks to be named: agent:planner.")
 @now_option
 @json_option
@@ -63,9 +65,10 @@ def check(
     for warning in policy.warnings:
         out.warn(warning)
     if claims_file is None:
-        words = f"{counted(len(policy.grants), 'grant')}, {counted(len(policy.trusted), 'trusted party').replace('partys', 'parties')}"
-        data = {"grants": [each.name for each in policy.grants], "trusted": [*policy.trusted]}
-        out.result({**data, "warnings": list(policy.warnings)}, [f"{shown(policy_file)}: {words}; no mistakes found"])
+        count = len(policy.trusted)
+        words = f"{counted(len(policy.grants), 'grant')}, {count} trusted {'party' if count == 1 else 'parties'}"
+        named = {"grants": [each.name for each in policy.grants], "trusted": [*policy.trusted]}
+        out.result({**named, "warnings": list(policy.warnings)}, [f"{shown(policy_file)}: {words}; no mistakes found"])
         return
     at = clock(now)
     asked = _asked(policy, claims_file, trust, agent, at)
@@ -84,12 +87,10 @@ def check(
             lines += told
             chosen = chosen or grant.name if what["given"] else chosen
         results.append(found)
-    data = {"grants": results, "chosen": chosen or None, "warnings": list(policy.warnings)}
+    data: dict[str, object] = {"grants": results, "chosen": chosen or None, "warnings": list(policy.warnings)}
     if not chosen:
         out.show(lines)
-        raise Failure(
-            Status.REFUSED, "the policy gives this nothing", reason=Reason.POLICY_FAILED, data=data
-        )
+        raise Failure(Status.REFUSED, "the policy gives this nothing", reason=Reason.POLICY_FAILED, data=data)
     out.result(data, lines)
     out.note(f"the first of these is given: {chosen}; to ask for another one: scope=NAME")
 
@@ -147,13 +148,15 @@ def _asked(policy: Policy, claims_file: str, trust: str | None, agent: str, now:
 def _given(grant: Grant, asked: Asked, now: int) -> tuple[list[str], dict[str, object]]:
     """Say what a grant comes to."""
     from delegate.issue.conditions import NoValue
+    from delegate.language.capability import several
+    from delegate.language.conditions import Caveat
 
     try:
         holder, terms = grant.held_by(asked), grant.terms(asked, now=now)
     except NoValue as error:
         return [f"✗ {grant.name}: {shown(str(error), 500)}"], {"given": False, "why": str(error)}
     life = (terms["expires"] or now) - now  # type: ignore[operator] # Unix seconds, as `terms` gives them
-    caveats = [str(each) for each in terms.get("caveats") or ()]
+    caveats = [str(each) for each in several(terms["caveats"], "caveats", (str, Caveat))] if grant.caveats else []
     can = [str(each) for each in grant.can]
     facts = [f"for {span(life)}", f"{counted(grant.hops, 'hop')} left"]
     facts += [f"at {', '.join(grant.audience)}"] if grant.audience else []
@@ -178,7 +181,10 @@ def _given(grant: Grant, asked: Asked, now: int) -> tuple[list[str], dict[str, o
 @click.option("--cert", "certificate", type=FILE, metavar="FILE", help="Certificate of the server, for https.")
 @click.option("--tls-key", "tls_key", type=FILE, metavar="FILE", help="Key of that certificate.")
 @click.option(
-    "--clients", type=FILE, metavar="FILE", help="Authorities whose client certificates are taken, as PEM: for X.509-SVIDs."
+    "--clients",
+    type=FILE,
+    metavar="FILE",
+    help="Authorities whose client certificates are taken, as PEM: for X.509-SVIDs.",
 )
 @click.option("--events", type=FILE, metavar="FILE", help="Append each issuance to FILE, a JSON object a line.")
 @key_option("Private key that signs, if the policy names none.")
@@ -237,7 +243,9 @@ def _serve(out: Output, policy: Policy, identity: Any, events: str | None, **giv
         if hasattr(signal, "SIGHUP"):
             signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reload, args=(made,)).start())
         scheme = "https" if given["certificate"] else "http"
-        out.note(f"{made.principal.name} issues for {policy.url}, and listens at {scheme}://{given['host']}:{given['port']}")
+        out.note(
+            f"{made.principal.name} issues for {policy.url}, and listens at {scheme}://{given['host']}:{given['port']}"
+        )
         out.note(f"the root to trust: {made.principal.to_text()}")
         try:
             run(configured(app(made), **given))

@@ -101,9 +101,7 @@ def login(
     _show(out, made, int(time.time()))
 
 
-def _anew(
-    out: Output, place: str, name: str, wanted: Wanted, path: Path, *, device: bool, no_browser: bool
-) -> Login:
+def _anew(out: Output, place: str, name: str, wanted: Wanted, path: Path, *, device: bool, no_browser: bool) -> Login:
     """Log in with a browser."""
     from delegate.authoring.identity import Identity
     from delegate.issue import login as flows

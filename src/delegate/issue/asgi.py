@@ -9,8 +9,8 @@
 The rules of this file:
 
 - A request is read up to `BODY_BYTES`, and within `BODY_S` altogether; what is more, or slower, is refused.
-- So many exchanges are worked at as there are threads, and no more than `WAITING` wait: beyond that, whoever asks is told
-  to come back. A flood costs those who send it, and holds up nobody for long.
+- So many exchanges are worked at as there are threads, and no more than `WAITING` wait: beyond that, whoever asks is
+  told to come back. A flood costs those who send it, and holds up nobody for long.
 - Which address this is, is configured: `Host` is not looked at.
 - An answer never says more than `NotIssued.told`, and nothing of it is to be kept by anybody between (`no-store`).
 """
@@ -152,7 +152,7 @@ class _App:
             await _send_error(send, 400, "invalid_request", str(error.reason), error.reason)
         except _Refused:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - a fault of ours is logged whole, and told to nobody
             _log.exception("nothing issued")
             await _send_error(send, 500, "server_error", "")
         else:
@@ -228,7 +228,7 @@ def reload(issuer: Issuer) -> bool:
     try:
         issuer.reload()
     except (DelegateError, OSError) as error:
-        _log.error("the policy stays as it was: %s", error)  # noqa: TRY400 - the place is in it, and is what helps
+        _log.error("the policy stays as it was: %s", error)
         return False
     _log.info("there is a new policy")
     return True

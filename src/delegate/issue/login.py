@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from html import escape
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from delegate.core.chain.printable import shown
@@ -191,7 +191,9 @@ def by_device(
         sleep(pause)
         waited += pause
         try:
-            said = _tokens(provider, {"grant_type": DEVICE, "device_code": str(code), "client_id": provider.client}, fetch)
+            said = _tokens(
+                provider, {"grant_type": DEVICE, "device_code": str(code), "client_id": provider.client}, fetch
+            )
         except NotIssued as error:
             if error.code == "slow_down":
                 pause += _INTERVAL_S[0]
@@ -265,7 +267,7 @@ class _Callback:
         class Handler(BaseHTTPRequestHandler):
             timeout = 5  # of one connection
 
-            def do_GET(self) -> None:  # noqa: N802 - the library calls it so
+            def do_GET(self) -> None:
                 callback.answer(self, state, issuer)
 
             def log_message(self, *_: object) -> None:
@@ -277,7 +279,7 @@ class _Callback:
     def address(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}/callback"
 
-    def __enter__(self) -> _Callback:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,7 @@
 """The login that `delegate login` keeps: a key, a chain for it, and how to get the next one.
 
-It is one file in the user's data folder, its owner's alone, written whole or not at all. It holds secrets: it is read by
-this module, and nothing of it is printed.
+It is one file in the user's data folder, its owner's alone, written whole or not at all. It holds secrets: this module
+reads it, and nothing of it is printed.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def load(path: Path) -> Login | None:
             **{name: said[name] for name in ("endpoint", "revocation", "client", "refresh", "salt")},
         )
     except (ValueError, KeyError, RecursionError, DelegateError):
-        raise TokenError(Reason.MALFORMED, "the login that was kept cannot be read; delegate login makes it anew") from None
+        raise TokenError(
+            Reason.MALFORMED, "the login that was kept cannot be read; delegate login makes it anew"
+        ) from None
 
 
 def save(path: Path, login: Login) -> None:

@@ -1,10 +1,10 @@
 """Running the issuer with uvicorn, client certificates included.
 
-uvicorn does not tell an app which certificate its client has shown. `Protocol` does, as ASGI's TLS extension has it: the
-certificates of the connection, as they came. The handshake shows that the client has the leaf's key, and that some
+uvicorn does not tell an app which certificate its client has shown. `Protocol` does, as ASGI's TLS extension has it:
+the certificates of the connection, as they came. The handshake shows that the client has the leaf's key, and that some
 authority of one file vouches for it; that it is one of the leaf's own trust domain is checked by the issuer
-(`certificates.py`). Authorities that are added to the file count from then on; what is taken away counts no more for the
-issuer, and for handshakes when the server is started again.
+(`certificates.py`). Authorities that are added to the file count from then on; those that are taken away count no more
+for the issuer, and for handshakes when the server is started again.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class Protocol(H11Protocol):
         async def with_certificates(scope: Scope, receive: Receive, send: Send) -> None:
             tls = {"server_cert": None, "client_cert_chain": chain, "client_cert_name": None}
             scope["extensions"] = {**(scope.get("extensions") or {}), "tls": tls}
-            await app(scope, receive, send)  # type: ignore[arg-type, misc] # uvicorn has narrower types for the same
+            await app(scope, receive, send)
 
         if chain:
-            self.app = with_certificates  # type: ignore[assignment] # as above
+            self.app = with_certificates
 
 
 def shown_certificates(connection: Any) -> Sequence[str]:  # noqa: ANN401 - of `ssl`, or none
@@ -53,7 +53,7 @@ def shown_certificates(connection: Any) -> Sequence[str]:  # noqa: ANN401 - of `
     leaf = None if connection is None else connection.getpeercert(binary_form=True)
     if not leaf:
         return ()
-    inner = connection if hasattr(connection, "get_unverified_chain") else getattr(connection, "_sslobj", None)
+    inner: Any = connection if hasattr(connection, "get_unverified_chain") else getattr(connection, "_sslobj", None)
     found = inner.get_unverified_chain() if hasattr(inner, "get_unverified_chain") else None
     encoded = [each if isinstance(each, bytes) else each.public_bytes(2) for each in found or ()]  # 2: as DER
     return [ssl.DER_cert_to_PEM_cert(each) for each in encoded or [leaf]]
@@ -82,7 +82,7 @@ def configured(
         fd: a socket that is open already, in place of host and port.
     """
     return uvicorn.Config(
-        app,  # type: ignore[arg-type] # uvicorn has narrower types for the same
+        app,
         host=host,
         port=port,
         fd=fd,
