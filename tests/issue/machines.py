@@ -17,20 +17,20 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NoReturn
 
 import pytest
 
 from tests.servers import REQUIRED
 
 if TYPE_CHECKING:
-    from selenium.webdriver import Chrome
+    from playwright.sync_api import Page
 
 PROVIDER = Path(__file__).parent / "provider"
 _PATIENCE_S = 90.0
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip, or fail where nothing may be skipped."""
     if os.environ.get(REQUIRED):
         pytest.fail(f"{what}: needed here")
@@ -82,39 +82,29 @@ def running(
 @contextlib.contextmanager
 def provider(folder: Path) -> Iterator[str]:
     """The OpenID provider: gives its `iss`."""
-    node = shutil.which("node") or shutil.which("nodejs")
-    if node is None or not (PROVIDER / "node_modules" / "oidc-provider").is_dir():
+    from playwright._impl._driver import compute_driver_executable  # it brings a newer Node than most systems have
+
+    node = compute_driver_executable()[0]
+    if not (PROVIDER / "node_modules" / "oidc-provider").is_dir():
         missing(f"no OpenID provider; to install it: npm install --no-package-lock --prefix {PROVIDER.name}")
     port = free_port()
-    with running([str(node), str(PROVIDER / "provider.mjs"), str(port)], port, folder, {"NODE_MODULES": str(PROVIDER)}):
+    with running([node, str(PROVIDER / "provider.mjs"), str(port)], port, folder, {"NODE_MODULES": str(PROVIDER)}):
         yield f"http://127.0.0.1:{port}"
 
 
 @contextlib.contextmanager
-def browser(folder: Path) -> Iterator[Chrome]:
+def browser() -> Iterator[Page]:
     """Chromium without a head, which resolves no name and reaches nothing but this machine."""
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if program is None or driver is None:
-        missing("chromium or its driver is not installed")
-    from selenium.webdriver import Chrome, ChromeOptions
-    from selenium.webdriver.chrome.service import Service
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or missing("chromium is not installed")
+    from playwright.sync_api import sync_playwright
 
-    options = ChromeOptions()
-    options.binary_location = str(program)
-    for each in (
-        *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
-        *("--disable-background-networking", "--disable-component-update", "--no-proxy-server"),
-        "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-        f"--user-data-dir={folder / 'browser'}",
-    ):
-        options.add_argument(each)
-    found = Chrome(options, Service(str(driver), log_output=subprocess.DEVNULL))
-    found.set_page_load_timeout(60)
-    found.implicitly_wait(20)
-    try:
-        yield found
-    finally:
-        found.quit()
+    arguments = ["--no-sandbox", "--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=arguments)
+        page = started.new_page()
+        page.set_default_timeout(60_000)
+        yield page
+        started.close()
 
 
 class Terminal:

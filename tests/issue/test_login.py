@@ -18,7 +18,7 @@ from delegate.issue import logins
 from tests.issue.machines import Terminal, browser, delegate, free_port, provider, running
 
 if TYPE_CHECKING:
-    from selenium.webdriver import Chrome
+    from playwright.sync_api import Page
 
 POLICY = """
 [issuer]
@@ -61,7 +61,7 @@ AUDIENCE = "files.example.com"
 class Place:
     """A provider and an issuer that run, and a browser."""
 
-    def __init__(self, folder: Path, url: str, web: Chrome) -> None:
+    def __init__(self, folder: Path, url: str, web: Page) -> None:
         """Remember where."""
         self.folder = folder
         self.url = url
@@ -75,13 +75,17 @@ class Place:
 
     def log_in(self, address: str, user: str = "alice") -> None:
         """Do what a person does: name, button, button."""
-        from selenium.webdriver.common.by import By
+        self.web.context.clear_cookies()
+        self.web.goto(address)
+        self.agree(user)
 
-        self.web.delete_all_cookies()
-        self.web.get(address)
-        self.web.find_element(By.ID, "user").send_keys(user)
-        self.web.find_element(By.ID, "go").click()
-        self.web.find_element(By.ID, "go").click()
+    def agree(self, user: str) -> None:
+        """Log in and allow."""
+        self.web.fill("#user", user)
+        self.web.click("#go")
+        self.web.wait_for_selector("#user", state="detached")
+        self.web.click("#go")
+        self.web.wait_for_selector("#go", state="detached")
 
     def verifier(self) -> Verifier:
         """A service that trusts the issuer for the people of one domain."""
@@ -99,7 +103,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "delegate", "issuer", "serve", "--policy", "policy.toml", "--port", str(port)]
-    with provider(folder) as issuer, browser(folder) as web:
+    with provider(folder) as issuer, browser() as web:
         (folder / "policy.toml").write_text(POLICY.format(url=url, provider=issuer, folder=folder))
         with running([*command, "--events", "events.jsonl"], port, folder):
             yield Place(folder, url, web)
@@ -113,7 +117,7 @@ def test_from_nothing_to_a_decided_request(place: Place) -> None:
     status, out, err = terminal.end()
     assert status == 0, err
     assert out.startswith("user:alice@example.com, as agent:cli\n")
-    assert "You are logged in" in place.web.page_source
+    assert "You are logged in" in place.web.content()
     assert (Path(home["DELEGATE_DATA"]) / "login.json").stat().st_mode & 0o777 == 0o600
 
     said = json.loads(delegate("whoami", "--json", environ=home)[1])
@@ -170,17 +174,13 @@ def test_from_nothing_to_a_decided_request(place: Place) -> None:
 
 def test_a_login_without_a_browser_here(place: Place) -> None:
     """The device flow: its ID token names no key, so only the grant that says `unbound` takes it."""
-    from selenium.webdriver.common.by import By
-
     home = place.home("device")
     terminal = Terminal("login", "--issuer", place.url, "--device", environ=home)
     address = terminal.until(r"Open (\S+) and enter ([A-Z-]+)")[1]
-    place.web.delete_all_cookies()
-    place.web.get(address)
-    place.web.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
-    place.web.find_element(By.ID, "user").send_keys("alice")
-    place.web.find_element(By.ID, "go").click()
-    place.web.find_element(By.ID, "go").click()
+    place.web.context.clear_cookies()
+    place.web.goto(address)
+    place.web.click("button[type=submit]")
+    place.agree("alice")
     status, out, err = terminal.end()
     assert status == 0, err
     assert out.startswith("user:alice@example.com, as agent:cli\n")
