@@ -82,6 +82,7 @@ vectors: $(VENV)/.tools
 
 fuzz: $(VENV)/.tools
 	$(BIN)/python -m tests.campaigns.fuzz --count 200000
+	$(BIN)/python -m tests.campaigns.issuance --count 50000
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n $(WORKERS)
 
 kill: $(VENV)/.tools
