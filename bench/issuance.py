@@ -4,9 +4,9 @@
 
 The hour is simulated: each agent gets a chain of 15 minutes and renews it when it is due, so that an agent asks five or
 six times. Where several are answered at once, the same requests come in one moment: clocks that were apart would refuse
-each other's proofs. What is timed is the exchange at the issuer, from the request's parameters to the answer: two signature
-checks, the policy, one signature, one claim in the store. The requests are made before, as agents make them. Store and
-issuers run on this machine: a network between them comes on top.
+each other's proofs. What is timed is the exchange at the issuer, from the request's parameters to the answer: two
+signature checks, the policy, one signature, one claim in the store. The requests are made before, as agents make them.
+Store and issuers run on this machine: a network between them comes on top.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tests.issue.world import ISSUER, POLICY, SALT, URL, Provider
+from tests.servers import postgres_server
+
 from delegate import Identity
 from delegate.core.wire.armor import to_base64url
 from delegate.issue import Issuer, Policy, dpop, nonce_of
 from delegate.issue.issuer import EXCHANGE
 from delegate.issue.subjects import ID_TOKEN
 from delegate.state import connect
-from tests.issue.world import ISSUER, POLICY, SALT, URL, Provider
-from tests.servers import postgres_server
 
 HOUR_S = 3600
 LIFE_S = 900
