@@ -490,7 +490,7 @@ def test_key_sets_are_bounded() -> None:
 
 
 def test_a_document_of_another_issuer_is_not_taken() -> None:
-    """The provider's document names somebody else (OpenID Connect Discovery §4.3)."""
+    """The provider's document names somebody else (OpenID Connect Discovery 4.3)."""
     world = World()
     fetch = world.provider.fetch
 

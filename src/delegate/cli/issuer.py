@@ -56,9 +56,9 @@ def check(
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Check a policy; with --claims, show what somebody would get, and why not more.
+    """Check a policy; with --claims, show who would get what.
 
-    Nothing is issued, and no signature is checked: the claims are taken as if they were genuine.
+    For every grant that somebody would not get, it says why. Nothing is issued, and no signature is checked: the claims are taken as if they were genuine.
     """
     out = Output("issuer check", as_json=as_json)
     policy = _policy(policy_file)

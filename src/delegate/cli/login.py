@@ -171,7 +171,7 @@ def _again(out: Output, before: Login, wanted: Wanted, path: Path) -> Login | No
     return made
 
 
-@click.command(epilog=example("delegate whoami"))
+@click.command(epilog=example("delegate whoami --json"))
 @now_option
 @json_option
 def whoami(now: int | None, as_json: bool) -> None:  # noqa: FBT001
@@ -186,7 +186,7 @@ def whoami(now: int | None, as_json: bool) -> None:  # noqa: FBT001
     _show(out, found, at)
 
 
-@click.command(epilog=example("delegate logout"))
+@click.command(epilog=example("delegate logout --json"))
 @json_option
 def logout(as_json: bool) -> None:  # noqa: FBT001
     """Log out: take the chain back, and forget key and login.

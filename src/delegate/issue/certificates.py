@@ -117,7 +117,7 @@ def from_bundle(place: str, fetch: Fetch) -> Callable[[], tuple[bytes, ...]]:
 
 
 def read_bundle(data: bytes) -> tuple[bytes, ...]:
-    """Read authorities, as DER: PEM, or the `x509-svid` keys of a SPIFFE bundle (SPIFFE Trust Domain and Bundle §4).
+    """Read authorities, as DER: PEM, or the `x509-svid` keys of a SPIFFE bundle (SPIFFE Trust Domain and Bundle 4).
 
     Raises:
         NotIssued: MALFORMED, LIMIT_EXCEEDED.

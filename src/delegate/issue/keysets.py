@@ -49,7 +49,7 @@ class Keys:
 
 
 def from_discovery(issuer: str, fetch: Fetch) -> Callable[[], KeySet]:
-    """Find an issuer's keys by its own document (OpenID Connect Discovery §4)."""
+    """Find an issuer's keys by its own document (OpenID Connect Discovery 4)."""
 
     def load() -> KeySet:
         return _get(str(discover(issuer, fetch).get("jwks_uri", "")), fetch, "sig")

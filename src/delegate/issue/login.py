@@ -139,7 +139,7 @@ def by_browser(
             "code_challenge_method": "S256",
         }
         if "offline_access" in provider.scope.split():
-            query["prompt"] = "consent"  # OpenID Connect Core §11: without, no refresh token
+            query["prompt"] = "consent"  # OpenID Connect Core 11: without, no refresh token
         start = provider.endpoint("authorization_endpoint")
         show(f"{start}{'&' if '?' in start else '?'}{urlencode(query)}")
         code = callback.wait(wait_s)

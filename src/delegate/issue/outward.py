@@ -60,7 +60,7 @@ def to_jwt(
         AttenuationError: BEARER_REFUSED: the chain has no holder's key. WRONG_AUDIENCE: the chain names services, and
             this is none of them. EXPIRED: it is over.
 
-    Cost: one signature. Source: spec/ISSUER.md §5.
+    Cost: one signature. Source: spec/ISSUER.md.
     """
     if type(granted) is not Authorization:
         message = f"a JWT is made of an Authorization, not of a {type(granted).__name__}"

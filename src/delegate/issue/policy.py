@@ -41,7 +41,7 @@ GRANTS: Final = 1000
 _WORD: Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _NAME: Final = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _OIDC_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519")
-_SVID_ALGORITHMS: Final = tuple(name for name in KINDS if name[:2] in {"RS", "PS", "ES"})  # JWT-SVID §2.2
+_SVID_ALGORITHMS: Final = tuple(name for name in KINDS if name[:2] in {"RS", "PS", "ES"})  # JWT-SVID 2.2
 
 T = TypeVar("T")
 Party = OpenIdProvider | SpiffeDomain | CertificateDomain

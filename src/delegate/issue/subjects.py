@@ -109,7 +109,7 @@ class OpenIdProvider:
                 NOT_YET_VALID.
             IssuerUnavailable: the party's keys cannot be had.
 
-        Source: OpenID Connect Core §3.1.3.7, RFC 9068 §4, RFC 8725 §3.
+        Source: OpenID Connect Core 3.1.3.7, RFC 9068 §4, RFC 8725 §3.
         """
         check_signature(jws, self.algorithms, self.keys, kind, now=now)
         issued = check_times(claims, now=now, age_s=self.age_s, issued_needed=True)
@@ -166,7 +166,7 @@ class SpiffeDomain:
         return kind == JWT and spiffe_domain(claims.get("sub")) == self.trust_domain
 
     def check(self, jws: Jws, claims: dict[str, Any], kind: str, *, now: int) -> Subject:
-        """Check a JWT-SVID; as `OpenIdProvider.check`. Source: the JWT-SVID specification, §3 and §4."""
+        """Check a JWT-SVID; as `OpenIdProvider.check`. Source: JWT-SVID 3 and 4."""
         check_signature(jws, self.algorithms, self.keys, kind, now=now)
         issued = check_times(claims, now=now, age_s=self.age_s, issued_needed=False)
         given = check_audience(claims, self.audience)
@@ -248,7 +248,7 @@ def check_audience(claims: Mapping[str, Any], ours: frozenset[str]) -> list[str]
 
 
 def spiffe_domain(name: object) -> str:
-    """Give the trust domain of a workload's SPIFFE id; empty text where it is none. Source: SPIFFE-ID §2."""
+    """Give the trust domain of a workload's SPIFFE id; empty text where it is none. Source: SPIFFE-ID 2."""
     found = _SPIFFE_ID.fullmatch(name) if isinstance(name, str) and len(name) <= 2048 else None
     if found is None or any(part in {".", ".."} for part in found[2].split("/")):
         return ""
