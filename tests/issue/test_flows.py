@@ -104,7 +104,7 @@ def test_a_code_comes_back_and_is_exchanged() -> None:
 def test_a_page_of_somebody_else_s_calls_back_in_vain() -> None:
     """Wrong state, none, twice, another path, a vast one: sent away, and the right one still counts."""
     provider = Scripted((200, {"id_token": "a.b.c"}))
-    statuses = []
+    statuses: list[int] = []
 
     def come_back(query: dict[str, str], back: str) -> None:
         state = query["state"]

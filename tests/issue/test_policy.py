@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from delegate import DelegateError, Identity
-from delegate.issue import Issuer, NotIssued, Policy, PolicyError
-from tests.issue.world import AGENT, ISSUER, POLICY, World
+from delegate import Identity
+from delegate.issue import Issuer, NotIssued, Policy, PolicyError, nonce_of
+from tests.issue.world import AGENT, ISSUER, NOW, POLICY, SALT, THIEF, World
 
 TRUST = POLICY[POLICY.index("[[trust]]") : POLICY.index("[[grant]]")]
 GRANT = POLICY[POLICY.index("[[grant]]") :].partition("\n\n")[0]
@@ -171,46 +173,56 @@ def test_a_holder_may_be_named_by_its_claims() -> None:
         assert world.ask(agent=asked).token.link.block.holder == "spiffe://example.org/alice-17"
 
 
-class _Known:
-    """What a directory knows of one agent."""
+class Known(NamedTuple):
+    """Whom a directory knows a key as."""
 
-    def __init__(self, sponsor: str | None) -> None:
-        self.sponsor = sponsor
+    name: str
+    who: Mapping[str, str]
+    fault: str = ""
 
 
-class _Agents:
-    """A directory with one agent."""
+class Directory:
+    """A directory that knows the agent's key, or does not answer."""
 
-    def __init__(self, sponsor: str | None, *, down: bool = False) -> None:
-        self.sponsor = sponsor
-        self.down = down
+    def __init__(self, known: Known | None) -> None:
+        """`None`: it does not answer."""
+        self.known = known
 
-    def agent(self, name: str, key: object) -> _Known | None:
-        if self.down:
-            from delegate import StateError
-            from delegate.errors import Reason
-
-            raise StateError(Reason.STATE_UNAVAILABLE, "gone")
-        return _Known(self.sponsor) if (name, key) == ("agent:planner", AGENT.public_key) else None
+    def find(self, thumbprints: Sequence[bytes], *, now: int) -> Mapping[bytes, Known]:
+        """As a directory."""
+        assert now == NOW
+        if self.known is None:
+            raise RuntimeError
+        return {each: self.known for each in thumbprints if each == AGENT.public_key.thumbprint}
 
 
 def test_a_grant_may_ask_the_directory() -> None:
     """Whether it knows the agent by this key, and whether the person is its sponsor."""
     known = POLICY.replace("hops = 1", "known = true")
     sponsored = POLICY.replace("hops = 1", "sponsored = true")
-    assert World(known, agents=_Agents(None)).ask().grant == "reports"
-    assert World(sponsored, agents=_Agents("user:alice@example.com")).ask().grant == "reports"
-    refused = (
-        (known, _Agents(None), "agent:other"),
-        (sponsored, _Agents("user:bob@example.com"), "agent:planner"),
-        (sponsored, _Agents(None), "agent:planner"),
-        (sponsored, _Agents(None, down=True), "agent:planner"),
-    )
-    for policy, agents, name in refused:
-        with pytest.raises(DelegateError):
-            World(policy, agents=agents).ask(agent=name)
+    agent, alices = Known("agent:planner", {}), Known("agent:planner", {"sponsor": "user:alice@example.com"})
+    assert World(known, directory=Directory(agent)).ask().grant == "reports"
+    assert World(sponsored, directory=Directory(alices)).ask().grant == "reports"
+    refused: list[tuple[str, Known | None, str]] = [
+        (known, agent, "agent:other"),
+        (known, agent._replace(fault="agent:planner is disabled"), "agent:planner"),
+        (sponsored, Known("agent:planner", {"sponsor": "user:bob@example.com"}), "agent:planner"),
+        (sponsored, agent, "agent:planner"),
+        (sponsored, alices._replace(name="agent:other"), "agent:planner"),
+        (sponsored, None, "agent:planner"),
+    ]
+    for policy, found, name in refused:
+        with pytest.raises(NotIssued) as caught:
+            World(policy, directory=Directory(found)).ask(agent=name)
+        assert (caught.value.reason == "state_unavailable") == (found is None)
+    world = World(known, directory=Directory(agent))
+    token = world.provider.token(nonce=nonce_of(SALT, THIEF.public_key))
+    with pytest.raises(NotIssued):
+        world.ask(token, who=THIEF)
     with pytest.raises(ValueError, match="asks a directory"):
         Issuer(Policy.parse(known), ISSUER)
+    with pytest.raises(PolicyError, match="there is none"):
+        World().issuer.replace(Policy.parse(known))
 
 
 def test_an_issuer_opens_what_its_policy_names(tmp_path: Path) -> None:

@@ -126,11 +126,11 @@ class _App:
         kind = b"".join(value for name, value in headers if name == b"content-type").partition(b";")[0]
         if kind.strip().lower().decode("latin-1") != _FORM:
             raise _Refused(400, told=f"the body is {_FORM}")
+        form = _form(await _body(receive))  # first: who sends slowly takes no place
         if self._in_hand >= THREADS + WAITING:
             raise _Refused(503, UNAVAILABLE, "too many at once; ask again")
         self._in_hand += 1
         try:
-            form = _form(await _body(receive))
             proofs = [value.decode("latin-1") for name, value in headers if name == b"dpop"]
             chain = _certificates(scope)
 
@@ -150,8 +150,6 @@ class _App:
         except DelegateError as error:
             _log.info("nothing issued: %s", error.detail)
             await _send_error(send, 400, "invalid_request", str(error.reason), error.reason)
-        except _Refused:
-            raise
         except Exception:  # noqa: BLE001 - a fault of ours is logged whole, and told to nobody
             _log.exception("nothing issued")
             await _send_error(send, 500, "server_error", "")

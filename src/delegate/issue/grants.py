@@ -30,22 +30,30 @@ from delegate.language.needs import Need
 AGENT_SCHEME: Final = "agent:"
 
 
-class AgentFacts(Protocol):
-    """What a directory knows of an agent: its sponsor, a person's name."""
+class KnownAgent(Protocol):
+    """Whom a directory knows a key as."""
 
     @property
-    def sponsor(self) -> str | None:
-        """Name of the person who answers for it; `None` where there is none."""
+    def name(self) -> str:
+        """The one principal whose key it is, or ever was."""
+
+    @property
+    def who(self) -> Mapping[str, str]:
+        """What the directory says of it: `sponsor`, the person who answers for it."""
+
+    @property
+    def fault(self) -> str:
+        """Why it may not act now; empty where it may."""
 
 
-class Agents(Protocol):
-    """A directory of agents, as far as an issuer asks it."""
+class Finder(Protocol):
+    """A directory, as far as an issuer asks it."""
 
-    def agent(self, name: str, key: PublicKey) -> AgentFacts | None:
-        """Give what is known of an agent of this name that has this key and is not disabled; `None`: nothing.
+    def find(self, thumbprints: Sequence[bytes], *, now: int) -> Mapping[bytes, KnownAgent]:
+        """Say whose these keys are; those that it does not know are left out.
 
         Raises:
-            StateError: it does not answer; then nothing is issued.
+            StateError: it cannot say; then nothing is issued. Anything else that it raises comes to the same.
         """
         ...
 
@@ -58,13 +66,13 @@ class Asked:
         subject: who somebody is, by a token that was checked.
         key: the agent's, which whoever asks has proven.
         agent: the name that the agent asks to be called by; empty where it says none.
-        facts: what a directory knows of that agent; `None`: nothing, or there is no directory.
+        known: whom a directory knows that key as; `None`: nobody, or there is no directory.
     """
 
     subject: Subject
     key: PublicKey
     agent: str = ""
-    facts: AgentFacts | None = None
+    known: KnownAgent | None = None
 
     def names(self) -> dict[str, Any]:
         """Give what the conditions of a policy read."""
@@ -129,9 +137,19 @@ class Grant:
             originator = self.named(asked)
         except NoValue as error:
             return str(error)
-        if (self.known or self.sponsored) and asked.facts is None:
-            return "the directory does not know this agent by this key"
-        if self.sponsored and (asked.facts is None or asked.facts.sponsor != originator):
+        return self._unknown(asked, originator) if self.known or self.sponsored else ""
+
+    def _unknown(self, asked: Asked, originator: str) -> str:
+        """Say what the directory has against somebody; empty text for nothing."""
+        found = asked.known
+        try:
+            if found is None or found.name != self.held_by(asked):
+                return "the directory does not know this agent by this key"
+        except NoValue as error:
+            return str(error)
+        if found.fault:
+            return found.fault
+        if self.sponsored and found.who.get("sponsor") != originator:
             return f"{originator} is not this agent's sponsor"
         return ""
 

@@ -24,13 +24,14 @@ from delegate.core.chain.printable import shown
 from delegate.core.chain.spans import seconds
 from delegate.core.decide.stores import Claim, Refused, ReplayStore
 from delegate.core.keys.principal import Principal
+from delegate.core.keys.public import PublicKey
 from delegate.errors import DelegateError, Reason
 from delegate.issue import binding, taking_back
 from delegate.issue import dpop as proofs
 from delegate.issue.binding import Binding
 from delegate.issue.certificates import check_certificate, x5t
 from delegate.issue.conditions import NoValue
-from delegate.issue.grants import Agents, Asked, Grant
+from delegate.issue.grants import Asked, Finder, Grant, KnownAgent
 from delegate.issue.policy import Policy
 from delegate.issue.refusals import (
     INVALID_SCOPE,
@@ -130,7 +131,7 @@ class Issuer:
         principal: name and public key under which chains are signed: the root to trust, with `speaks_for`.
     """
 
-    __slots__ = ("_agents", "_audit", "_clock", "_identity", "_replay", "_state", "policy")
+    __slots__ = ("_audit", "_clock", "_directory", "_identity", "_replay", "_state", "policy")
 
     def __init__(
         self,
@@ -138,7 +139,7 @@ class Issuer:
         identity: Identity | None = None,
         *,
         replay: ReplayStore | None = None,
-        agents: Agents | None = None,
+        directory: Finder | None = None,
         audit: Sink | Sequence[Sink] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -149,7 +150,7 @@ class Issuer:
             identity: what signs; `None`: the key file that the policy names.
             replay: remembers proofs and tokens that were used; `None`: the policy's `state`, and where it names none,
                 this process's memory, which is right for one process alone.
-            agents: a directory, which a policy with `known` or `sponsored` needs.
+            directory: whose keys are whose, for a policy with `known` or `sponsored`.
             audit: what is given each `Issuance`; an exception of it means that nothing is issued.
             clock: Unix seconds.
 
@@ -162,8 +163,8 @@ class Issuer:
                 message = 'no key: give an identity, or name a key file in the policy: [issuer] key = "issuer.key"'
                 raise ValueError(message)
             identity = Identity.load(policy.key)
-        if policy.asks_directory and agents is None:
-            message = "this policy asks a directory (known, sponsored): give agents=…"
+        if policy.asks_directory and directory is None:
+            message = "this policy asks a directory (known, sponsored): give directory=…"
             raise ValueError(message)
         self.policy = policy
         self._identity = identity
@@ -172,7 +173,7 @@ class Issuer:
             self._state = connect(policy.state)
             replay = self._state.replay
         self._replay: ReplayStore = MemoryReplay() if replay is None else replay
-        self._agents = agents
+        self._directory = directory
         sinks = () if audit is None else (audit,) if callable(audit) else tuple(audit)
         self._audit: tuple[Sink, ...] = sinks
         self._clock = clock
@@ -215,7 +216,7 @@ class Issuer:
 
     def replace(self, policy: Policy) -> None:
         """Take another policy from now on; raises PolicyError."""
-        if policy.asks_directory and self._agents is None:
+        if policy.asks_directory and self._directory is None:
             raise PolicyError("policy", "a grant asks a directory (known, sponsored), and there is none")
         self.policy = policy.after(self.policy)
 
@@ -290,13 +291,8 @@ class Issuer:
         facts["subject_token"], facts["key"] = subject.id.hex(), proven.key.thumbprint.hex()
         how = binding.bound(subject, proven.key, salt=ask.salt, chain=chain)
         facts["binding"] = str(how)
-        known = None
-        if policy.asks_directory and self._agents is not None and ask.agent:
-            try:
-                known = self._agents.agent(ask.agent, proven.key)
-            except DelegateError as error:
-                raise IssuerUnavailable(f"the directory does not answer: {error.detail}") from None
-        asked = Asked(subject=subject, key=proven.key, agent=ask.agent, facts=known)
+        known = self._known(proven.key, now) if policy.asks_directory else None
+        asked = Asked(subject=subject, key=proven.key, agent=ask.agent, known=known)
         grant = _granted(policy, asked, ask, how)
         facts["grant"] = grant.name
         issued = self._signed(grant, asked, ask, now, facts)
@@ -305,6 +301,14 @@ class Issuer:
             name = sha256(_SUBJECT + subject.id).digest()
             claims.append(Claim(name, min(subject.issued, now), subject.expires + LEEWAY_S))
         return issued, claims
+
+    def _known(self, key: PublicKey, now: int) -> KnownAgent | None:
+        assert self._directory is not None  # noqa: S101 - a policy that asks for one is not taken without
+        try:
+            return self._directory.find((key.thumbprint,), now=now).get(key.thumbprint)
+        except Exception as error:  # noqa: BLE001 - whatever it raises, it did not answer
+            detail = error.detail if isinstance(error, DelegateError) else type(error).__name__
+            raise IssuerUnavailable(f"the directory does not answer: {detail}") from None
 
     def _subject(self, policy: Policy, ask: _Form, chain: Sequence[bytes], now: int) -> Subject:
         if ask.kind == X509_SVID:
