@@ -23,6 +23,8 @@ from delegate.core.wire.armor import from_base64url, to_base64url
 from delegate.errors import AttenuationError, DelegateError, Denied, Reason, TokenError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from delegate.issue.client import Renewal
     from delegate.issue.sources import Source
     from delegate.language.capability import Capability
@@ -208,7 +210,7 @@ class Holder:
     def from_issuer(
         cls,
         url: str,
-        source: Source,
+        source: Source | Path | str,
         *,
         name: str | None = None,
         identity: Identity | None = None,
@@ -225,7 +227,8 @@ class Holder:
         Args:
             url: the issuer's address, as its policy has it.
             source: says who this workload is: a `TokenFile`, `TokenVariable`, `SpiffeJwt`, `SpiffeX509` of
-                `delegate.issue.sources`, or anything with their method.
+                `delegate.issue.sources`, or anything with their method; or as a setting writes it: `file:/path`,
+                `env:NAME`, `spiffe:jwt`, `spiffe:x509`.
             name: how the agent is called: `agent:planner`. A new key is made for it.
             identity: in place of a name: an identity with its key.
             audience: services where the chain shall be good; as the policy says, if not said.
@@ -236,9 +239,11 @@ class Holder:
 
         Raises:
             NotIssued: the issuer refuses. IssuerUnavailable: it, or the source, does not answer.
-            TypeError: neither a name nor an identity, or both. ImportError: the extra is not installed.
+            TypeError: neither a name nor an identity, or both. ValueError: a text that is no source.
+            ImportError: the extra is not installed.
         """
         from delegate.issue.client import Asking, Renewal, Wanted
+        from delegate.issue.sources import source_of
 
         if (name is None) == (identity is None):
             message = "from_issuer needs either a name or an identity: name='agent:planner'"
@@ -246,11 +251,11 @@ class Holder:
         mine = identity or Identity.generate(name or "", journal=journal)
         services = (audience,) if isinstance(audience, str) else tuple(audience)
         wanted = Wanted(audience=services, grant=grant, ttl=ttl)
-        asking = Asking(url=url, identity=mine, source=source, wanted=wanted, clock=clock)
+        asking = Asking(url=url, identity=mine, source=source_of(source, url), wanted=wanted, clock=clock)
         return IssuedHolder(mine, Renewal(asking, clock=clock))
 
     @classmethod
-    async def from_issuer_async(cls, url: str, source: Source, **more: Unpack[FromIssuer]) -> IssuedHolder:
+    async def from_issuer_async(cls, url: str, source: Source | Path | str, **more: Unpack[FromIssuer]) -> IssuedHolder:
         """Do what `from_issuer` does without blocking the event loop; arguments and errors are its own.
 
         Such a holder never waits where it is used: call `await holder.ready()` where it may have been idle for longer

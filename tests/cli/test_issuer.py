@@ -50,7 +50,11 @@ def test_what_somebody_would_get_and_why_not_more(policy: Path, capsys: pytest.C
     (policy / "alice.json").write_text(json.dumps(Provider().claims(email_verified=False, groups=[2**64])))
     assert main(command) == 1
     printed = capsys.readouterr()
-    assert printed.err == "refused: the policy gives this nothing\n"
+    assert printed.err.splitlines() == [
+        "warning: claims.email cannot be read: its provider does not say that this address was verified",
+        "warning: claims.groups[0] cannot be read: an integer beyond 64 bits",
+        "refused: the policy gives this nothing",
+    ]
     assert printed.out.startswith("✗ reports: claims.groups.exists")
     assert main([*command[:-2]]) == 1  # the agent names itself
 

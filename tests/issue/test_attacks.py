@@ -14,13 +14,14 @@ from delegate import DelegateError
 from delegate.authoring.signers import Esp256Signer
 from delegate.core.wire.armor import to_base64url
 from delegate.errors import Reason
-from delegate.issue import IssuerUnavailable, NotIssued, nonce_of
+from delegate.issue import IssuerUnavailable, NotIssued, Policy, nonce_of
 from delegate.issue.compact import jkt, sign, to_jwk
 from delegate.issue.dpop import make
+from delegate.issue.fetch import Answer
 from delegate.issue.issuer import EXCHANGE
 from delegate.issue.jose import read_key_set
 from delegate.issue.subjects import ACCESS_TOKEN, JWT
-from tests.issue.world import AGENT, KEY, NOW, PROVIDER, SALT, THIEF, URL, World, encoded, signed
+from tests.issue.world import AGENT, KEY, NOW, POLICY, PROVIDER, SALT, THIEF, URL, World, encoded, signed
 
 RSA = RSAKey.generate_key(2048, {"kid": "k1"})
 OTHER = ECKey.generate_key("P-256", {"kid": "k1"})
@@ -216,8 +217,6 @@ def test_a_claim_beyond_64_bits_is_an_error_of_its_own() -> None:
         "!claims.employee",
     )
     for condition in reads:
-        from tests.issue.world import POLICY
-
         world = World(POLICY.replace('claims.groups.exists(g, g == "analysts")', condition))
         assert refusal(world, token).reason is Reason.POLICY_FAILED, condition
 
@@ -504,7 +503,7 @@ def test_a_document_of_another_issuer_is_not_taken() -> None:
 
     from delegate.issue import Issuer, Policy
     from delegate.state import MemoryReplay
-    from tests.issue.world import ISSUER, POLICY
+    from tests.issue.world import ISSUER
 
     issuer = Issuer(Policy.parse(POLICY, fetch=evil), ISSUER, replay=MemoryReplay(since=0), clock=lambda: NOW)
     with pytest.raises(IssuerUnavailable):
@@ -513,8 +512,6 @@ def test_a_document_of_another_issuer_is_not_taken() -> None:
 
 def test_a_token_of_another_tenant_is_refused() -> None:
     """One provider, many tenants: the policy says which, and of which type the claim is."""
-    from tests.issue.world import POLICY
-
     policy = POLICY.replace('clients = ["cli"]', 'clients = ["cli"]\nrequire = { tid = "acme", level = 1 }')
     assert World(policy).ask(World().provider.token(tid="acme", level=1)).grant == "reports"
     for changes in (
@@ -527,6 +524,32 @@ def test_a_token_of_another_tenant_is_refused() -> None:
         claims: dict[str, Any] = {"level": 1, **changes}
         token = World().provider.token(**claims)
         assert refusal(World(policy), token).reason is Reason.WRONG_TENANT
+
+
+def test_without_named_clients_a_token_was_given_to_us() -> None:
+    """The policy names no clients: an ID token was given to one of its audience, or it is refused."""
+    policy = POLICY.replace('clients = ["cli"]\n', "")
+    assert World(policy).ask(World().provider.token(azp="delegate")).grant == "reports"
+    assert World(policy).ask(World().provider.token(azp=None)).grant == "reports"
+    assert refusal(World(policy), World().provider.token(azp="cli")).reason is Reason.WRONG_AUDIENCE
+
+
+@pytest.mark.parametrize("answer", [(404, b"{}"), (200, b"{}"), (200, b"[]"), (200, b'{"keys": 5}'), (200, b"\xff")])
+@pytest.mark.parametrize("document", [True, False])
+def test_a_provider_that_answers_nonsense(answer: tuple[int, bytes], document: bool) -> None:
+    """In place of its document, or of its keys: nothing is issued, and that is not the asker's fault."""
+    world = World()
+    fetch = world.provider.fetch
+
+    def odd(url: str, **given: Any) -> Answer:  # noqa: ANN401 - as `Fetch`
+        if url.endswith("openid-configuration") is document:
+            return Answer(status=answer[0], body=answer[1])
+        return fetch(url, **given)
+
+    made = World()
+    made.issuer.policy = Policy.parse(POLICY, fetch=odd)
+    with pytest.raises(IssuerUnavailable):
+        made.ask()
 
 
 # --- What is told ---

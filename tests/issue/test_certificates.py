@@ -236,6 +236,16 @@ def test_bundles() -> None:
             read_bundle(wrong)
 
 
+def test_authorities_that_are_none(world: World) -> None:
+    """Whatever gives them gives junk."""
+    from dataclasses import replace
+
+    mesh = world.policy.trusted["mesh"]
+    world.issuer.policy = replace(world.policy, trusted={"mesh": replace(mesh, authorities=lambda _: [b"junk"])})  # type: ignore[call-arg, arg-type]
+    with pytest.raises(IssuerUnavailable):
+        ask(world, ROOT.leaf(ID)[0])
+
+
 def test_without_a_bundle_nobody_is_taken(tmp_path: Path) -> None:
     """And that is not the workload's fault."""
     leaf, _ = ROOT.leaf(ID)

@@ -21,7 +21,7 @@ from delegate.holder import IssuedHolder
 from delegate.issue import IssuerUnavailable, NotIssued, asgi
 from delegate.issue.client import Asking, Renewal, Wanted, metadata
 from delegate.issue.fetch import Answer, Unreachable
-from delegate.issue.sources import SubjectToken, TokenFile, TokenVariable
+from delegate.issue.sources import SubjectToken, TokenFile, TokenVariable, source_of
 from tests.issue.world import NOW, SALT, URL, World
 
 READ = Request("files.read", "/reports/q3.csv", {"size": 10})
@@ -297,6 +297,20 @@ def test_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert TokenVariable("CI_TOKEN").token(key).text == "a.b.c"
     with pytest.raises(IssuerUnavailable, match="CI_TOKEN: no token"):
         TokenVariable("CI_TOKEN", environ={}).token(key)
+
+
+def test_a_source_as_a_setting_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file, a variable; another text is a mistake, told at once."""
+    key = Identity.generate("agent:a").public_key
+    (tmp_path / "token").write_text("a.b.c")
+    monkeypatch.setenv("CI_TOKEN", "d.e.f")
+    for given, text in ((tmp_path / "token", "a.b.c"), (f"file:{tmp_path}/token", "a.b.c"), ("env:CI_TOKEN", "d.e.f")):
+        assert source_of(given, URL).token(key).text == text
+    own = TokenVariable("CI_TOKEN")
+    assert source_of(own, URL) is own
+    for wrong in ("", "a.b.c", "file:", "env:", "spiffe:", "https://x"):
+        with pytest.raises(ValueError, match="a source is written as"):
+            source_of(wrong, URL)
 
 
 def test_an_unbound_token_is_renewed_when_it_was_rotated(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.issue.world import ISSUER, NOW, POLICY, URL, Provider, World
 
 
 def test_agents_over_an_hour() -> None:
-    """Twenty agents renew for an hour, through ten minutes in which the issuer is down: none is ever without a chain."""
+    """Twenty agents renew for an hour, and the issuer is down for a while: none is ever without a chain."""
     world = World()
     wire = Wire(world)
     beside: list[Callable[[], None]] = []

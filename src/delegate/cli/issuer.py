@@ -58,10 +58,13 @@ def check(
 ) -> None:
     """Check a policy; with --claims, show who would get what.
 
-    For every grant that somebody would not get, it says why. Nothing is issued, and no signature is checked: the claims are taken as if they were genuine.
+    For every grant that somebody would not get, it says why. Nothing is issued, and no signature is checked: the claims
+    are taken as if they were genuine.
     """
     out = Output("issuer check", as_json=as_json)
     policy = _policy(policy_file)
+    from delegate.issue.facts import unreadable_in
+
     for warning in policy.warnings:
         out.warn(warning)
     if claims_file is None:
@@ -72,6 +75,8 @@ def check(
         return
     at = clock(now)
     asked = _asked(policy, claims_file, trust, agent, at)
+    for place, why in unreadable_in(asked.subject.claims):
+        out.warn(f"{shown(place)} cannot be read: {why}")
     lines: list[str] = []
     results: list[dict[str, object]] = []
     chosen = ""

@@ -168,6 +168,33 @@ class SpiffeX509:
         return SubjectToken(text=x5t(leaf), kind=X509_SVID, context=context)
 
 
+def source_of(given: Source | Path | str, url: str) -> Source:
+    """Take a source as it is, or as a setting writes it.
+
+    Args:
+        given: a source; a path, for a `TokenFile`; or `file:/path`, `env:NAME`, `spiffe:jwt`, `spiffe:x509`.
+        url: the issuer's address: for whom a JWT-SVID shall be.
+
+    Raises:
+        ValueError: another text. ImportError: the extra is not installed.
+    """
+    if isinstance(given, Path):
+        return TokenFile(given)
+    if not isinstance(given, str):
+        return given
+    kind, _, rest = given.partition(":")
+    if kind == "file" and rest:
+        return TokenFile(rest)
+    if kind == "env" and rest:
+        return TokenVariable(rest)
+    if given == "spiffe:jwt":
+        return SpiffeJwt(url)
+    if given == "spiffe:x509":
+        return SpiffeX509()
+    message = "a source is written as file:/path, env:NAME, spiffe:jwt or spiffe:x509"
+    raise ValueError(message)
+
+
 def load_pair(context: ssl.SSLContext, chain: bytes, secret: bytes) -> None:
     """Load a certificate and its key, both as PEM, into a context; OpenSSL takes them from a file alone.
 
