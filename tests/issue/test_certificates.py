@@ -241,7 +241,7 @@ def test_authorities_that_are_none(world: World) -> None:
     from dataclasses import replace
 
     mesh = world.policy.trusted["mesh"]
-    world.issuer.policy = replace(world.policy, trusted={"mesh": replace(mesh, authorities=lambda _: [b"junk"])})  # type: ignore[call-arg, arg-type]
+    world.issuer.policy = replace(world.policy, trusted={"mesh": replace(mesh, authorities=lambda _: [b"junk"])})  # type: ignore[arg-type]
     with pytest.raises(IssuerUnavailable):
         ask(world, ROOT.leaf(ID)[0])
 
