@@ -43,7 +43,7 @@ def kept() -> Login | None:
     except OSError as error:
         raise file_failure(path, error) from None
     except DelegateError as error:
-        raise Failure(Status.FILES, f"{shown(str(path))}: {error.detail}") from None
+        raise Failure(Status.FILES, f"{shown(str(path), 300)}: {error.detail}") from None
 
 
 @click.command(epilog=example("delegate login --issuer https://issuer.example.com"))

@@ -122,7 +122,7 @@ async def fetch_async(
         async with (
             asyncio.timeout(deadline_s),
             httpx.AsyncClient(
-                verify=ssl.create_default_context() if context is None else context,
+                verify=context or _context(url),
                 trust_env=False,
                 follow_redirects=False,
                 timeout=deadline_s,
@@ -139,6 +139,11 @@ async def fetch_async(
         raise Unreachable(f"{host} did not answer within {deadline_s:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ssl.SSLError) as error:
         raise Unreachable(f"{host} does not answer: {shown(type(error).__name__)}") from None
+
+
+def _context(url: str) -> ssl.SSLContext:
+    """Trust the system's authorities; without TLS they need not be loaded."""
+    return ssl.create_default_context() if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 async def _read(response: httpx.Response, host: str, most_bytes: int) -> Answer:
