@@ -151,6 +151,9 @@ class _Slow:
         self.token_url = f"{URL}/token"
         self.go = threading.Event()
 
+    def dpop_nonce(self) -> str:
+        return ""
+
     def exchange(self, *_: object, **__: object) -> None:
         self.go.wait(60)
         raise NotIssued("malformed", "x")  # type: ignore[arg-type] # any will do

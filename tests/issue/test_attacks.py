@@ -369,6 +369,26 @@ def test_a_replayed_proof_is_refused() -> None:
     assert caught.value.reason is Reason.PROOF_EXPIRED
 
 
+def test_a_proof_that_was_made_ahead() -> None:
+    """Whoever had the key for a minute made proofs for tomorrow. Where a nonce is wanted, they are of no use."""
+    policy = POLICY.replace("[[trust]]", "dpop_nonce = true\n\n[[trust]]", 1)
+    world, other = World(policy), World(policy)
+    for nonce in ("", "guessed", 5):
+        given = {} if nonce == "" else {"nonce": nonce}
+        caught = refusal(world, dpop=[proof(**given)])
+        assert (caught.code, caught.reason) == ("use_dpop_nonce", Reason.PROOF_EXPIRED)
+    today = world.issuer.dpop_nonce()
+    assert today == other.issuer.dpop_nonce()  # another process with the same key
+    assert world.ask(dpop=[proof(nonce=today)]).grant == "reports"
+    world.now += 120
+    assert world.ask(dpop=[proof(nonce=today, iat=world.now, jti="k")]).grant == "reports"
+    world.now += 120
+    with pytest.raises(NotIssued) as late:
+        world.ask(dpop=[proof(nonce=today, iat=world.now, jti="l")])
+    assert late.value.code == "use_dpop_nonce"
+    assert World().issuer.dpop_nonce() == ""
+
+
 # --- Who an agent says it is, and what it asks for ---
 
 

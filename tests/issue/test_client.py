@@ -22,7 +22,7 @@ from delegate.issue import IssuerUnavailable, NotIssued, asgi
 from delegate.issue.client import Asking, Renewal, Wanted, metadata
 from delegate.issue.fetch import Answer, Unreachable
 from delegate.issue.sources import SubjectToken, TokenFile, TokenVariable, source_of
-from tests.issue.world import NOW, SALT, URL, World
+from tests.issue.world import NOW, POLICY, SALT, URL, World
 
 READ = Request("files.read", "/reports/q3.csv", {"size": 10})
 
@@ -50,7 +50,7 @@ class Wire:
                 return await client.request("GET" if form is None else "POST", url, data=form, headers=headers)
 
         found = asyncio.run(go())
-        return self.alter(Answer(status=found.status_code, body=found.content))
+        return self.alter(Answer(status=found.status_code, body=found.content, headers=dict(found.headers)))
 
 
 class Login:
@@ -73,9 +73,9 @@ class Login:
 class Agent:
     """An agent on a wire, with its renewals run when the test says."""
 
-    def __init__(self, *, jitter: float = 0.0, wanted: Wanted | None = None) -> None:
+    def __init__(self, *, jitter: float = 0.0, wanted: Wanted | None = None, policy: str = POLICY) -> None:
         """Get the first chain."""
-        self.world = World()
+        self.world = World(policy)
         self.wire = Wire(self.world)
         self.beside: list[Callable[[], None]] = []
         identity = Identity.generate("agent:planner")
@@ -297,6 +297,21 @@ def test_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert TokenVariable("CI_TOKEN").token(key).text == "a.b.c"
     with pytest.raises(IssuerUnavailable, match="CI_TOKEN: no token"):
         TokenVariable("CI_TOKEN", environ={}).token(key)
+
+
+def test_a_nonce_of_the_issuer_s_is_taken_up() -> None:
+    """RFC 9449 §8: the first proof is refused, and the second, with the answer's nonce, is good; but not a third."""
+    policy = POLICY.replace("[[trust]]", "dpop_nonce = true\n\n[[trust]]", 1)
+    agent = Agent(policy=policy)
+    assert agent.holder.token.expires == NOW + 900
+    assert agent.wire.sent == 3  # the issuer's own description, and two proofs
+    agent.world.now = NOW + 900
+    agent.wire.alter = lambda _: Answer(
+        status=400, body=b'{"error": "use_dpop_nonce"}', headers={"dpop-nonce": "another"}
+    )
+    with pytest.raises(NotIssued):
+        agent.holder.token  # noqa: B018 - a use
+    assert agent.wire.sent == 5
 
 
 def test_a_source_as_a_setting_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,10 +102,11 @@ def check(
 
 def _policy(path: str) -> Policy:
     """Read a policy; raises Failure, with the place of a mistake."""
-    from delegate.issue.policy import Policy
     from delegate.issue.refusals import PolicyError
 
     try:
+        from delegate.issue.policy import Policy
+
         return Policy.load(path)
     except PolicyError as error:
         data: dict[str, object] = {"where": error.where}

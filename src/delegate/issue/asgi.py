@@ -146,7 +146,7 @@ class _App:
             await _send_error(send, 503, error.code, error.told, error.reason)
         except NotIssued as error:
             _log.info("nothing issued: %s", error.detail)
-            await _send_error(send, error.http_status, error.code, error.told, error.reason)
+            await _send_error(send, error.http_status, error.code, error.told, error.reason, self._issuer.dpop_nonce())
         except DelegateError as error:
             _log.info("nothing issued: %s", error.detail)
             await _send_error(send, 400, "invalid_request", str(error.reason), error.reason)
@@ -154,7 +154,7 @@ class _App:
             _log.exception("nothing issued")
             await _send_error(send, 500, "server_error", "")
         else:
-            await _send_json(send, 200, said)
+            await _send_json(send, 200, said, more=_nonce(self._issuer.dpop_nonce()))
         finally:
             self._in_hand -= 1
 
@@ -285,13 +285,21 @@ def _certificates(scope: Scope) -> list[bytes]:
         raise NotIssued(Reason.MALFORMED, f"the server gives a certificate that is none: {error}") from None
 
 
-async def _send_error(send: Send, status: int, code: str, told: str, reason: Reason | None = None) -> None:
+def _nonce(text: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Tell the nonce for the next proof (RFC 9449 §8.2), where one is wanted."""
+    return ((b"dpop-nonce", text.encode("ascii")),) if text else ()
+
+
+async def _send_error(
+    send: Send, status: int, code: str, told: str, reason: Reason | None = None, nonce: str = ""
+) -> None:
     said: dict[str, object] = {"error": code}
     if told:
         said["error_description"] = told.encode("ascii", "replace").decode().translate(_DESCRIBED)
     if reason is not None:
         said["reason"] = str(reason)
-    await _send_json(send, status, said, more=((b"retry-after", b"1"),) if status == 503 else ())
+    later = ((b"retry-after", b"1"),) if status == 503 else ()
+    await _send_json(send, status, said, more=(*later, *_nonce(nonce)))
 
 
 async def _send_json(

@@ -26,7 +26,7 @@ from delegate.errors import AttenuationError, DelegateError, Reason
 from delegate.issue import dpop
 from delegate.issue.facts import read_object
 from delegate.issue.fetch import Answer, Fetch, fetch
-from delegate.issue.refusals import IssuerUnavailable, NotIssued
+from delegate.issue.refusals import USE_NONCE, IssuerUnavailable, NotIssued
 from delegate.issue.sources import Source
 
 ANSWER_BYTES: Final = 64 * 1024
@@ -107,9 +107,17 @@ def exchange(
         "audience": list(wanted.audience),
     }
     form |= {name: value for name, value in optional.items() if value}
-    proof = dpop.make(identity.signer, method="POST", url=endpoint, now=now)
-    answer = fetch(endpoint, most_bytes=ANSWER_BYTES, form=form, headers={"dpop": proof}, context=given.context)
-    return _token(answer, identity)
+    nonce = ""
+    while True:
+        proof = dpop.make(identity.signer, method="POST", url=endpoint, now=now, nonce=nonce)
+        answer = fetch(endpoint, most_bytes=ANSWER_BYTES, form=form, headers={"dpop": proof}, context=given.context)
+        try:
+            return _token(answer, identity)
+        except NotIssued as error:
+            wanted_nonce = answer.headers.get("dpop-nonce", "")
+            if error.code != USE_NONCE or not wanted_nonce or nonce:
+                raise
+            nonce = wanted_nonce  # once: RFC 9449 §8
 
 
 def _token(answer: Answer, identity: Identity) -> Token:

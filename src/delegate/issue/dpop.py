@@ -6,6 +6,8 @@ The rules of this file:
 - The checks are those of RFC 9449 §4.3, in its order. The address is the one that the issuer was configured with, never
   what the request's `Host` says.
 - A proof is good once: the issuer claims its id when everything else has been checked.
+- Where a nonce is wanted (RFC 9449 §8), it is this issuer's, of the last minutes: proofs that somebody made ahead,
+  while they had the key in hand, are of no use later.
 - The signature is checked by the code that checks chains: a key that could hold no chain proves nothing.
 """
 
@@ -24,13 +26,15 @@ from delegate.core.wire.armor import to_base64url
 from delegate.errors import DelegateError, Reason
 from delegate.issue.compact import ALGORITHMS, from_jwk, jkt, parse, sign, to_jwk
 from delegate.issue.facts import read_object
-from delegate.issue.refusals import INVALID_PROOF, NotIssued
+from delegate.issue.refusals import INVALID_PROOF, USE_NONCE, NotIssued
 
 TYPE: Final = "dpop+jwt"
 WINDOW_S: Final = 60  # how old a proof may be
 AHEAD_S: Final = 5  # how far ahead of ours the asker's clock may be
 _PROOF_CHARACTERS: Final = 4096
 _JTI_CHARACTERS: Final = 256
+NONCE_S: Final = 120
+_NONCE: Final = b"delegate/1 dpop nonce\0"
 _PREFIX: Final = b"delegate/1 dpop\0"
 
 
@@ -56,7 +60,38 @@ class Proven:
         return jkt(self.key)
 
 
-def check(proofs: Sequence[str], *, method: str, url: str, now: int) -> Proven:
+class Nonces:
+    """The nonces of one issuer: a new one every two minutes, the same in all processes that sign with its key.
+
+    They are made of the key's signature over the time, so nothing has to be kept or shared. With a signer whose
+    signatures differ each time, they are right for one process alone.
+    """
+
+    __slots__ = ("_made", "_signer")
+
+    def __init__(self, signer: Signer) -> None:
+        """Of the issuer's own key."""
+        self._signer = signer
+        self._made: dict[int, str] = {}
+
+    def current(self, now: int) -> str:
+        """Give the nonce to use from now on."""
+        return self._of(now // NONCE_S)
+
+    def accepts(self, nonce: object, now: int) -> bool:
+        """Say whether this is the newest nonce, or the one before."""
+        return isinstance(nonce, str) and nonce in {self._of(now // NONCE_S), self._of(now // NONCE_S - 1)}
+
+    def _of(self, slot: int) -> str:
+        found = self._made.get(slot)
+        if found is None:
+            signature = self._signer.sign(_NONCE + slot.to_bytes(8, "big", signed=True))
+            found = to_base64url(sha256(_NONCE + signature).digest())
+            self._made = {slot: found, **{each: text for each, text in self._made.items() if abs(each - slot) < 2}}
+        return found
+
+
+def check(proofs: Sequence[str], *, method: str, url: str, now: int, nonces: Nonces | None = None) -> Proven:
     """Check a proof for one request to the issuer.
 
     Args:
@@ -64,10 +99,11 @@ def check(proofs: Sequence[str], *, method: str, url: str, now: int) -> Proven:
         method: the request's, such as `POST`.
         url: the address of the endpoint, as it is configured.
         now: Unix seconds.
+        nonces: which of them a proof must hold; `None`: it needs none.
 
     Raises:
-        NotIssued: `invalid_dpop_proof`: PROOF_MISSING, MALFORMED, UNSUPPORTED_ALGORITHM, WEAK_KEY, BAD_SIGNATURE,
-            PROOF_WRONG_REQUEST, PROOF_EXPIRED.
+        NotIssued: `use_dpop_nonce`: PROOF_EXPIRED: another nonce is wanted. `invalid_dpop_proof`: PROOF_MISSING,
+            MALFORMED, UNSUPPORTED_ALGORITHM, WEAK_KEY, BAD_SIGNATURE, PROOF_WRONG_REQUEST, PROOF_EXPIRED.
 
     Cost: one signature check. Source: RFC 9449 §4.3.
     """
@@ -98,11 +134,14 @@ def check(proofs: Sequence[str], *, method: str, url: str, now: int) -> Proven:
         raise _no(Reason.PROOF_EXPIRED, f"it was made at {issued}, and it is {now} here")
     if "exp" in claims and (type(claims["exp"]) is not int or claims["exp"] <= now):
         raise _no(Reason.PROOF_EXPIRED, "its own `exp` is over")
+    if nonces is not None and not nonces.accepts(claims.get("nonce"), now):
+        told = "DPoP proof: make another one, with the nonce of this answer"
+        raise NotIssued(Reason.PROOF_EXPIRED, "the DPoP proof has not the newest nonce", code=USE_NONCE, told=told)
     name = sha256(_PREFIX + key.thumbprint + jti.encode()).digest()
     return Proven(key=key, id=name, issued=issued, until=issued + WINDOW_S + 1)
 
 
-def make(signer: Signer, *, method: str, url: str, now: int | None = None) -> str:
+def make(signer: Signer, *, method: str, url: str, now: int | None = None, nonce: str = "") -> str:
     """Make a proof for one request.
 
     Args:
@@ -110,13 +149,16 @@ def make(signer: Signer, *, method: str, url: str, now: int | None = None) -> st
         method: such as `POST`.
         url: without query and fragment.
         now: when; the system's clock if absent.
+        nonce: of the issuer's, where it wants one.
     """
-    claims = {
+    claims: dict[str, object] = {
         "jti": to_base64url(os.urandom(16)),
         "htm": method,
         "htu": url,
         "iat": int(time.time()) if now is None else now,
     }
+    if nonce:
+        claims["nonce"] = nonce
     return sign(signer, {"typ": TYPE, "jwk": to_jwk(signer.public_key)}, claims)
 
 

@@ -131,7 +131,7 @@ class Issuer:
         principal: name and public key under which chains are signed: the root to trust, with `speaks_for`.
     """
 
-    __slots__ = ("_audit", "_clock", "_directory", "_identity", "_replay", "_state", "policy")
+    __slots__ = ("_audit", "_clock", "_directory", "_identity", "_nonces", "_replay", "_state", "policy")
 
     def __init__(
         self,
@@ -177,6 +177,7 @@ class Issuer:
         sinks = () if audit is None else (audit,) if callable(audit) else tuple(audit)
         self._audit: tuple[Sink, ...] = sinks
         self._clock = clock
+        self._nonces = proofs.Nonces(identity.signer)
 
     @property
     def principal(self) -> Principal:
@@ -187,6 +188,10 @@ class Issuer:
     def token_url(self) -> str:
         """Where chains are asked for: what a proof names."""
         return self.policy.url + TOKEN_PATH
+
+    def dpop_nonce(self) -> str:
+        """Give the nonce that a proof must hold now; empty text where none is needed."""
+        return self._nonces.current(int(self._clock())) if self.policy.dpop_nonce else ""
 
     def close(self) -> None:
         """Close the store, where this opened it."""
@@ -285,7 +290,13 @@ class Issuer:
         """Do everything that only reads, and sign."""
         policy = self.policy
         ask = _Form(form)
-        proven = proofs.check(given, method="POST", url=policy.url + TOKEN_PATH, now=now)
+        proven = proofs.check(
+            given,
+            method="POST",
+            url=policy.url + TOKEN_PATH,
+            now=now,
+            nonces=self._nonces if policy.dpop_nonce else None,
+        )
         subject = self._subject(policy, ask, chain, now)
         facts["trust"], facts["subject"] = subject.trust, shown(str(subject.claims.get("sub", "")), 200)
         facts["subject_token"], facts["key"] = subject.id.hex(), proven.key.thumbprint.hex()

@@ -78,6 +78,7 @@ class Policy:
         grants: in the order in which they are tried.
         key: file with the issuer's private key; `None` where the program gives the key.
         state: URL of the store that remembers what was used; `None` where the program gives it.
+        dpop_nonce: whether a proof must hold a nonce of the issuer's (RFC 9449 §8).
         login: how `delegate login` logs in; `None`: it cannot.
         roots, revocations: files that are served as they are; `None`: none.
         warnings: what is probably not meant.
@@ -90,6 +91,7 @@ class Policy:
     grants: tuple[Grant, ...] = field(repr=False)
     key: Path | None = None
     state: str | None = None
+    dpop_nonce: bool = False
     login: LoginSettings | None = None
     roots: Path | None = None
     revocations: Path | None = None
@@ -293,6 +295,7 @@ class _Reader:
             raise issuer.fail("url", "the address has no query and does not end with a slash")
         key, state = (issuer.take(name, str, "a text", None) for name in ("key", "state"))
         roots, revocations = (issuer.take(name, str, "a file", None) for name in ("roots", "revocations"))
+        dpop_nonce = issuer.take("dpop_nonce", bool, "true or false", False)
         issuer.done()
         trusted: dict[str, Party] = {}
         for number, given in enumerate(trusts):
@@ -314,6 +317,7 @@ class _Reader:
             grants=tuple(found.values()),
             key=None if key is None else self.path(key),
             state=state,
+            dpop_nonce=dpop_nonce,
             login=None if login is None else self._login(login, trusted),
             roots=None if roots is None else self.path(roots),
             revocations=None if revocations is None else self.path(revocations),

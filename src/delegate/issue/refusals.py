@@ -17,6 +17,7 @@ INVALID_REQUEST: Final = "invalid_request"
 INVALID_TARGET: Final = "invalid_target"
 INVALID_SCOPE: Final = "invalid_scope"
 INVALID_PROOF: Final = "invalid_dpop_proof"
+USE_NONCE: Final = "use_dpop_nonce"
 UNSUPPORTED_GRANT: Final = "unsupported_grant_type"
 UNAVAILABLE: Final = "temporarily_unavailable"
 
