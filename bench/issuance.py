@@ -33,8 +33,7 @@ from tests.servers import postgres_server
 from delegate import Identity
 from delegate.core.wire.armor import to_base64url
 from delegate.issue import Issuer, Policy, dpop, nonce_of
-from delegate.issue.issuer import EXCHANGE
-from delegate.issue.subjects import ID_TOKEN
+from delegate.issue.words import EXCHANGE, ID_TOKEN
 from delegate.state import connect
 
 HOUR_S = 3600

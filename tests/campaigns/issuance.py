@@ -20,8 +20,7 @@ from typing import Any, NamedTuple
 from delegate.core.wire.armor import to_base64url
 from delegate.issue import NotIssued
 from delegate.issue.compact import jkt, sign, to_jwk
-from delegate.issue.issuer import EXCHANGE
-from delegate.issue.subjects import ACCESS_TOKEN, ID_TOKEN, JWT, X509_SVID
+from delegate.issue.words import ACCESS_TOKEN, EXCHANGE, ID_TOKEN, JWT, X509_SVID
 from tests.issue.world import AGENT, NOW, SALT, THIEF, URL, World, signed
 
 PEOPLE = (AGENT, THIEF)

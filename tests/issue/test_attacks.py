@@ -18,9 +18,8 @@ from delegate.issue import IssuerUnavailable, NotIssued, Policy, nonce_of
 from delegate.issue.compact import jkt, sign, to_jwk
 from delegate.issue.dpop import make
 from delegate.issue.fetch import Answer
-from delegate.issue.issuer import EXCHANGE
 from delegate.issue.jose import read_key_set
-from delegate.issue.subjects import ACCESS_TOKEN, JWT
+from delegate.issue.words import ACCESS_TOKEN, EXCHANGE, JWT
 from tests.issue.world import AGENT, KEY, NOW, POLICY, PROVIDER, SALT, THIEF, URL, World, encoded, signed
 
 RSA = RSAKey.generate_key(2048, {"kid": "k1"})

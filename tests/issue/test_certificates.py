@@ -16,7 +16,7 @@ from delegate.errors import Reason
 from delegate.issue import IssuerUnavailable, NotIssued
 from delegate.issue.certificates import read_bundle, x5t
 from delegate.issue.compact import jkt
-from delegate.issue.subjects import JWT, X509_SVID
+from delegate.issue.words import JWT, X509_SVID
 from tests.issue.authority import Authority, der, pem
 from tests.issue.world import AGENT, KEY, NOW, THIEF, World, signed
 

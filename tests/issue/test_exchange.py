@@ -8,7 +8,7 @@ from delegate import Request, Root, StateError, Verifier
 from delegate.core.decide.stores import Claim, Outcome
 from delegate.errors import Reason
 from delegate.issue import IssuerUnavailable, NotIssued
-from delegate.issue.issuer import CHAIN
+from delegate.issue.words import CHAIN
 from tests.issue.world import AGENT, ISSUER, NOW, POLICY, SALT, THIEF, World, signed
 
 READ = Request("files.read", "/reports/q3.csv", {"size": 10})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from delegate.issue.issuer import EXCHANGE
+from delegate.issue.words import EXCHANGE
 from tests.campaigns import issuance
 
 

@@ -218,7 +218,7 @@ def test_a_certificate_of_another_domain_ends_at_the_handshake(mesh: Mesh) -> No
 def test_a_stolen_thumbprint_without_its_key(mesh: Mesh, tmp_path: Path) -> None:
     """Whoever knows a certificate, and has not its key, has no connection with it."""
     from delegate.issue.certificates import x5t
-    from delegate.issue.sources import X509_SVID
+    from delegate.issue.words import X509_SVID
 
     leaf, _ = mesh.api.authority.leaf(ID)
     (tmp_path / "token").write_text(x5t(der(leaf)))

@@ -15,8 +15,8 @@ from delegate.core.wire.armor import to_base64url
 from delegate.issue import Issued, Issuer, Policy, nonce_of
 from delegate.issue import dpop as proofs
 from delegate.issue.fetch import Answer, Unreachable
-from delegate.issue.issuer import EXCHANGE, Issuance
-from delegate.issue.subjects import ID_TOKEN
+from delegate.issue.issuer import Issuance
+from delegate.issue.words import EXCHANGE, ID_TOKEN
 from delegate.state import MemoryReplay
 
 NOW = 1_790_000_000

@@ -122,7 +122,8 @@ def _asked(policy: Policy, claims_file: str, trust: str | None, agent: str, now:
     from delegate.authoring.identity import Identity
     from delegate.issue.facts import read_object
     from delegate.issue.grants import Asked
-    from delegate.issue.subjects import TYPES, X509_SVID, Subject, readable
+    from delegate.issue.subjects import TYPES, Subject, readable
+    from delegate.issue.words import X509_SVID
 
     try:
         claims = read_object(read_file(claims_file, _CLAIMS_BYTES), shown(claims_file), most_bytes=_CLAIMS_BYTES)

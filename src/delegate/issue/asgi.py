@@ -29,9 +29,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from delegate.errors import DelegateError, Reason
 from delegate.issue.compact import ALGORITHMS
-from delegate.issue.issuer import EXCHANGE, REVOKE_PATH, TOKEN_PATH, Issuer
+from delegate.issue.issuer import REVOKE_PATH, TOKEN_PATH, Issuer
 from delegate.issue.policy import Stamp, stamp_of
 from delegate.issue.refusals import UNAVAILABLE, IssuerUnavailable, NotIssued
+from delegate.issue.words import EXCHANGE
 
 BODY_BYTES: Final = 64 * 1024
 BODY_S: Final = 10.0

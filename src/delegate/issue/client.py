@@ -28,9 +28,9 @@ from delegate.issue.facts import read_object
 from delegate.issue.fetch import Answer, Fetch, fetch
 from delegate.issue.refusals import USE_NONCE, IssuerUnavailable, NotIssued
 from delegate.issue.sources import Source
+from delegate.issue.words import EXCHANGE
 
 ANSWER_BYTES: Final = 64 * 1024
-EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 METADATA: Final = "/.well-known/oauth-authorization-server"
 _PAUSES_S: Final = (1, 60)  # the first pause after a failure, and the longest
 _REASONS: Final = frozenset(map(str, Reason))

@@ -41,12 +41,11 @@ from delegate.issue.refusals import (
     NotIssued,
     PolicyError,
 )
-from delegate.issue.subjects import LEEWAY_S, TYPES, X509_SVID, Subject, check_token
+from delegate.issue.subjects import LEEWAY_S, TYPES, Subject, check_token
+from delegate.issue.words import CHAIN, EXCHANGE, X509_SVID
 from delegate.state.engines import State, connect
 from delegate.state.memory_replay import MemoryReplay
 
-EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
-CHAIN: Final = "urn:delegate-token:token-type:chain"
 TOKEN_PATH: Final = "/token"  # noqa: S105 - a path
 REVOKE_PATH: Final = "/revoke"
 _SEVERAL: Final = frozenset({"audience", "resource"})  # what RFC 8693 §2.1 lets a request repeat

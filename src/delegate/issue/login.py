@@ -30,7 +30,8 @@ from delegate.issue.binding import nonce_of
 from delegate.issue.facts import read_object
 from delegate.issue.fetch import Fetch, fetch
 from delegate.issue.refusals import IssuerUnavailable, NotIssued
-from delegate.issue.sources import ID_TOKEN, SubjectToken
+from delegate.issue.sources import SubjectToken
+from delegate.issue.words import ID_TOKEN
 
 WAIT_S: Final = 300.0
 DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"

@@ -20,16 +20,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from delegate.core.chain.printable import shown
 from delegate.core.keys.public import PublicKey
 from delegate.issue.refusals import IssuerUnavailable
+from delegate.issue.words import ID_TOKEN, JWT, X509_SVID
 
 if TYPE_CHECKING:
     from spiffe import WorkloadApiClient
 
 TOKEN_BYTES: Final = 16 * 1024
 WAIT_S: Final = 5.0
-ID_TOKEN: Final = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - the name of a type
-ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
-JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
-X509_SVID: Final = "urn:delegate-token:token-type:x509-svid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,13 +23,10 @@ from delegate.issue.facts import Unreadable, read_object
 from delegate.issue.jose import check_algorithm
 from delegate.issue.keysets import Keys
 from delegate.issue.refusals import NotIssued
+from delegate.issue.words import ACCESS_TOKEN, ID_TOKEN, JWT
 from delegate.limits import TIME_MAX
 from delegate.regular import regular
 
-ID_TOKEN: Final = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - the name of a type
-ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
-JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
-X509_SVID: Final = "urn:delegate-token:token-type:x509-svid"
 TYPES: Final = {"id_token": ID_TOKEN, "access_token": ACCESS_TOKEN, "jwt": JWT}
 # What a token of each kind may call itself (RFC 9068 §2.1, RFC 7519 §5.1); an ID token has no word of its own.
 _HEADER_TYPES: Final = {
