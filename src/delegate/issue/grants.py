@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from delegate.authoring.terms import Authority
 from delegate.core.chain.printable import shown
 from delegate.core.keys.names import is_name
 from delegate.core.keys.public import PublicKey
@@ -26,6 +25,9 @@ from delegate.issue.subjects import Subject
 from delegate.language.capability import Capability
 from delegate.language.conditions import when
 from delegate.language.needs import Need
+
+if TYPE_CHECKING:
+    from delegate.authoring.minted import Ending
 
 AGENT_SCHEME: Final = "agent:"
 
@@ -166,7 +168,7 @@ class Grant:
             raise NoValue(message)
         return asked.agent
 
-    def terms(self, asked: Asked, *, now: int, audience: Sequence[str] = (), ttl_s: int | None = None) -> Authority:
+    def terms(self, asked: Asked, *, now: int, audience: Sequence[str] = (), ttl_s: int | None = None) -> Ending:
         """Give what the chain's first block says.
 
         Args:
@@ -180,7 +182,7 @@ class Grant:
         """
         names = asked.names()
         life = self.ttl_s if ttl_s is None else min(ttl_s, self.ttl_s)
-        terms: Authority = {
+        terms: Ending = {
             "can": self.can,
             "expires": min(now + life, asked.subject.expires),
             "hops": self.hops,
