@@ -10,7 +10,7 @@ import pytest
 from delegate.cli import main
 from delegate.issue.events import EventFile
 from delegate.issue.issuer import Issuance
-from tests.issue.world import POLICY, Provider
+from tests.issue.world import ISSUER, POLICY, Provider
 
 AT = "files.example.com, mail.example.com"
 
@@ -21,6 +21,8 @@ def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DELEGATE_DATA", str(tmp_path / "data"))
     (tmp_path / "policy.toml").write_text(POLICY)
+    (tmp_path / "known.toml").write_text(POLICY.replace("hops = 1", "known = true"))
+    ISSUER.save(tmp_path / "issuer.key")
     (tmp_path / "alice.json").write_text(json.dumps(Provider().claims()))
     return tmp_path
 
@@ -84,6 +86,12 @@ def test_a_mistake_is_shown_with_a_mark(policy: Path, capsys: pytest.CaptureFixt
         (["issuer", "serve", "--policy", "policy.toml"], 2, "--key"),
         (["issuer", "serve", "--policy", "policy.toml", "--cert", "x"], 2, "give --cert and --tls-key"),
         (["issuer", "serve", "--policy", "policy.toml", "--clients", "x"], 2, "needs --cert"),
+        (["issuer", "serve", "--policy", "known.toml", "--key", "issuer.key"], 5, "give directory="),
+        (
+            ["issuer", "serve", "--policy", "known.toml", "--key", "issuer.key", "--directory", "sqlite:///no.db"],
+            5,
+            "no such directory file",
+        ),
         (["login"], 2, "say where"),
         (["login", "--issuer", "http://issuer.example.com"], 5, "https is needed"),
         (["login", "--issuer", "https://127.0.0.1:1"], 5, "does not answer"),

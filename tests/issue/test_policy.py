@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from delegate import Identity
+from delegate import Identity, Principal
+from delegate.directory import connect
 from delegate.issue import Issuer, NotIssued, Policy, PolicyError, nonce_of
 from tests.issue.world import AGENT, ISSUER, NOW, POLICY, SALT, THIEF, World
 
@@ -223,6 +224,25 @@ def test_a_grant_may_ask_the_directory() -> None:
         Issuer(Policy.parse(known), ISSUER)
     with pytest.raises(PolicyError, match="there is none"):
         World().issuer.replace(Policy.parse(known))
+
+
+def test_the_directory_is_the_verifiers_own(tmp_path: Path) -> None:
+    """One directory for both: who is disabled there, or has another key now, gets nothing here."""
+    sponsored = POLICY.replace("hops = 1", "sponsored = true")
+    with connect(f"sqlite:///{tmp_path}/directory.db", clock=lambda: NOW - 60) as directory:
+        directory.add(Identity.generate("user:alice@example.com").principal)
+        directory.add(AGENT.principal, sponsor="user:alice@example.com")
+        world = World(sponsored, directory=directory)
+        assert world.ask().grant == "reports"
+        directory.disable("agent:planner", why="misbehaved")
+        with pytest.raises(NotIssued) as caught:
+            world.ask()
+        assert "agent:planner is disabled" in caught.value.detail
+        directory.enable("agent:planner")
+        directory.rotate(Principal("agent:planner", THIEF.public_key))
+        with pytest.raises(NotIssued) as caught:
+            world.ask()
+        assert "another key now" in caught.value.detail
 
 
 def test_an_issuer_opens_what_its_policy_names(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from delegate.cli.directories import directory_option, known_by
 from delegate.cli.options import FILE, clock, example, json_option, key_option, now_option, passphrase_options
 from delegate.cli.output import Failure, Output
 from delegate.cli.sources import read_file, read_identity
@@ -194,6 +195,7 @@ def _given(grant: Grant, asked: Asked, now: int) -> tuple[list[str], dict[str, o
     help="Authorities whose client certificates are taken, as PEM: for X.509-SVIDs.",
 )
 @click.option("--events", type=FILE, metavar="FILE", help="Append each issuance to FILE, a JSON object a line.")
+@directory_option
 @key_option("Private key that signs, if the policy names none.")
 @passphrase_options
 def serve(
@@ -204,6 +206,7 @@ def serve(
     tls_key: str | None,
     clients: str | None,
     events: str | None,
+    directory_url: str | None,
     key_file: str | None,
     prompt: bool,  # noqa: FBT001
     passphrase_file: str | None,
@@ -227,14 +230,18 @@ def serve(
         out.warn("no store: used proofs are remembered by this process alone; see `state` in the policy")
     given = key_file or (str(policy.key) if policy.key else None)
     identity = read_identity(given, out, prompt=prompt, passphrase_file=passphrase_file)
-    _serve(out, policy, identity, events, host=host, port=port, certificate=certificate, key=tls_key, clients=clients)
+    from delegate.issue.events import EventFile
+
+    with known_by(directory_url, None) as directory:
+        given_to = {"audit": None if events is None else EventFile(events), "directory": directory}
+        at = {"host": host, "port": port, "certificate": certificate, "key": tls_key, "clients": clients}
+        _serve(out, policy, identity, given_to, **at)
 
 
-def _serve(out: Output, policy: Policy, identity: Any, events: str | None, **given: Any) -> None:  # noqa: ANN401 - as `configured`
+def _serve(out: Output, policy: Policy, identity: Any, given_to: dict[str, Any], **given: Any) -> None:  # noqa: ANN401 - as `configured`
     import logging
 
     from delegate.issue.asgi import app, reload
-    from delegate.issue.events import EventFile
     from delegate.issue.issuer import Issuer
 
     try:
@@ -243,7 +250,7 @@ def _serve(out: Output, policy: Policy, identity: Any, events: str | None, **giv
         raise Failure(Status.FILES, shown(str(error), 300)) from None
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        made = Issuer(policy, identity, audit=None if events is None else EventFile(events))
+        made = Issuer(policy, identity, **given_to)
     except (ValueError, ImportError) as error:
         raise Failure(Status.FILES, shown(str(error), 300)) from None
     with made:
