@@ -7,8 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo test lint docs bench bench-against vectors fuzz kill fork surroundings rotation matrix dist clean
-.PHONY: help demo login test lint docs bench bench-against vectors fuzz kill fork surroundings matrix dist clean
+.PHONY: help demo login test lint docs bench bench-against vectors fuzz kill fork surroundings rotation matrix dist clean
 .DELETE_ON_ERROR:
 
 help:

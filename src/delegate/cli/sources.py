@@ -33,8 +33,8 @@ from delegate.limits import PRESENTATION_BYTES, REQUEST_BYTES
 
 if TYPE_CHECKING:
     from delegate.authoring.identity import Identity
-    from delegate.trust.bundle import RootBundle
     from delegate.issue.logins import Login
+    from delegate.trust.bundle import RootBundle
     from delegate.verifier.roots import Root
 
 T = TypeVar("T")
