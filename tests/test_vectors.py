@@ -11,7 +11,7 @@ from pathlib import Path
 import cbor2
 import pytest
 
-from delegate import BearerToken, Presentation, Reason, Request, RevocationList, Token, Verifier
+from delegate import BearerToken, Presentation, Reason, Request, Token, Verifier
 from delegate.core.chain.binding import frame
 from delegate.core.wire import armor, envelope
 from delegate.errors import DelegateError
@@ -177,39 +177,14 @@ LISTS = vectors.load_lists()
 READABLE = [vector for vector in LISTS if vector.fields["expect"] in {"accept", "bad_signature"}]
 
 
-def read(source: str | bytes) -> tuple[str, dict[str, object] | None]:
-    """What comes of a revocation list, in the words of the vectors."""
-    try:
-        found = RevocationList.parse(source)
-    except DelegateError as error:
-        return f"{error.reason}{'' if error.hop is None else error.hop}", None
-    records = [
-        {
-            "key" if record.is_key else "block": record.subject.hex(),
-            **({"since": record.since} if record.is_key else {"until": record.until}),
-            **({"why": record.why} if record.why else {}),
-        }
-        for record in found.records
-    ]
-    said = {
-        "issuer": found.issuer,
-        "signer": found.signer.hex(),
-        "sequence": found.sequence,
-        "issued": found.issued,
-        "expires": found.expires,
-        "records": records,
-    }
-    return "accept", said
-
-
 @pytest.mark.parametrize("vector", LISTS, ids=lambda vector: vector.name)
 def test_every_vector_of_a_revocation_list_is_read_as_it_says(vector: vectors.ListVector) -> None:
     """Text and bytes get the verdict that the vector expects, and say what it says."""
     expected = (vector.fields["expect"], vector.fields["says"])
     source = vector.source
-    assert read(source) == expected
+    assert vectors.read_list(source) == expected
     if isinstance(source, str) and vector.fields["spec"] != "3.2":
-        assert read(armor.decode_revocations(source)) == expected
+        assert vectors.read_list(armor.decode_revocations(source)) == expected
 
 
 @pytest.mark.parametrize("vector", READABLE, ids=lambda vector: vector.name)
@@ -240,25 +215,15 @@ def test_the_counts_of_the_vectors_of_revocation_lists() -> None:
 REQUESTS = vectors.load_requests()
 
 
-def asked(vector: Vector) -> Request:
-    """The request that a vector is about."""
-    fields = vector.fields
-    if "request" in fields:
-        return vector.request
-    if "url" in fields:
-        return Request.http(fields["method"], fields["url"])
-    return Request.from_target(fields["origin"], fields["method"], fields["target"])
-
-
 @pytest.mark.parametrize("vector", REQUESTS, ids=lambda vector: vector.name)
 def test_every_vector_of_a_request_comes_to_what_it_says(vector: Vector) -> None:
     """Its digest and its description, or the refusal."""
     if vector.fields["expect"] != "accept":
         with pytest.raises(DelegateError) as caught:
-            asked(vector)
+            vectors.asked(vector)
         assert caught.value.reason == vector.fields["expect"]
     else:
-        found = asked(vector)
+        found = vectors.asked(vector)
         assert (found.digest.hex(), found.describe()) == (vector.fields["digest"], vector.fields["description"])
 
 

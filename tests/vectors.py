@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from delegate import DelegateError, Identity, Limits, Principal, PublicKey, Request, Root, Verifier
+from delegate import DelegateError, Identity, Limits, Principal, PublicKey, Request, RevocationList, Root, Verifier
 from delegate.core.chain.binding import frame
 from delegate.directory.known import Known
 from delegate.state import Charge, Claim, MemoryLedger, MemoryReplay, MemoryRevocations, Outcome, Refused
@@ -236,3 +236,47 @@ def outcome(attempt: Callable[[], object]) -> Verdict:
     except DelegateError as error:
         return str(error.reason), error.hop
     return "allow", None
+
+
+def read_list(source: str | bytes) -> tuple[str, dict[str, object] | None]:
+    """What comes of a revocation list, in the words of the vectors."""
+    try:
+        found = RevocationList.parse(source)
+    except DelegateError as error:
+        return f"{error.reason}{'' if error.hop is None else error.hop}", None
+    records = [
+        {
+            "key" if record.is_key else "block": record.subject.hex(),
+            **({"since": record.since} if record.is_key else {"until": record.until}),
+            **({"why": record.why} if record.why else {}),
+        }
+        for record in found.records
+    ]
+    said = {
+        "issuer": found.issuer,
+        "signer": found.signer.hex(),
+        "sequence": found.sequence,
+        "issued": found.issued,
+        "expires": found.expires,
+        "records": records,
+    }
+    return "accept", said
+
+
+def asked(vector: Vector) -> Request:
+    """The request that a vector of `requests.json` is about."""
+    fields = vector.fields
+    if "request" in fields:
+        return vector.request
+    if "url" in fields:
+        return Request.http(fields["method"], fields["url"])
+    return Request.from_target(fields["origin"], fields["method"], fields["target"])
+
+
+def request_is_right(vector: Vector) -> bool:
+    """Whether a vector of `requests.json` comes to what it says."""
+    try:
+        found = asked(vector)
+    except DelegateError as error:
+        return bool(error.reason == vector.fields["expect"])
+    return (found.digest.hex(), found.describe()) == (vector.fields.get("digest"), vector.fields.get("description"))
