@@ -28,7 +28,11 @@ from vectorkit import (
     revocation,
     revocation_lists,
     signatures,
+    steps,
+    texts,
     time_place,
+    values,
+    weights,
 )
 
 
@@ -57,6 +61,10 @@ FILES: dict[str, Callable[[], Made]] = {
     "discharges.json": discharges.make,
     "known.json": known.make,
     "requests.json": requests.make,
+    "values.json": values.make,
+    "steps.json": steps.make,
+    "texts.json": texts.make,
+    "weights.json": weights.make,
 }
 FOLDER = Path(__file__).parent / "vectors"
 
