@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from vectorkit import (
     bearer,
+    bounds,
     budgets,
     capabilities,
     caveats,
@@ -31,6 +32,7 @@ from vectorkit import (
     steps,
     texts,
     time_place,
+    trees,
     values,
     weights,
 )
@@ -61,10 +63,12 @@ FILES: dict[str, Callable[[], Made]] = {
     "discharges.json": discharges.make,
     "known.json": known.make,
     "requests.json": requests.make,
+    "trees.json": trees.make,
     "values.json": values.make,
     "steps.json": steps.make,
     "texts.json": texts.make,
     "weights.json": weights.make,
+    "bounds.json": bounds.make,
 }
 FOLDER = Path(__file__).parent / "vectors"
 

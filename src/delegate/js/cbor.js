@@ -141,12 +141,14 @@ export class Reader {
 
   entries(count, depth) {
     const entries = new Entries();
+    const seen = new Set();
     for (let i = 0; i < count; i++) {
       const start = this.at;
       const key = this.item(depth + 1);
       const middle = this.at;
       const value = this.item(depth + 1);
       const keyBytes = this.bytes.subarray(start, middle);
+      if (seen.size === seen.add(String(keyBytes)).size) refuse("not_canonical", "a map key twice");
       entries.list.push({ key, value, keyBytes, valueBytes: this.bytes.subarray(middle, this.at) });
     }
     return entries;

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.campaigns.mutants.mutations import KINDS, Mutant
-from tests.campaigns.mutants.running import Reached, all_mutants, judged, reached, vectors_of
+from tests.campaigns.mutants.running import all_mutants, judged, reached, vectors_of
 
 LISTED: Final = Path(__file__).with_name("equivalent.toml")
 
@@ -44,11 +44,9 @@ def listed() -> list[Same]:
     ]
 
 
-def report(survivors: list[Mutant], chosen: list[Mutant], same: list[Same], found: Reached) -> int:
-    """Print the table, and each survivor that is not listed; gives their number."""
+def report(survivors: list[Mutant], chosen: list[Mutant], same: list[Same]) -> int:
+    """Print the table; gives the number of survivors that are not listed."""
     gaps = [each for each in survivors if not any(entry.covers(each) for entry in same)]
-    for each in gaps:
-        print(f"{each.kind:8}{'' if vectors_of(each, found) else 'unreached '}{each.name}")
     counted, left, open_ = (Counter(each.kind for each in group) for group in (chosen, survivors, gaps))
     print(f"{'kind':10}{'mutants':>8}{'killed':>8}{'listed':>8}{'open':>8}")
     for kind in KINDS:
@@ -75,8 +73,13 @@ def main(arguments: list[str]) -> int:
     chosen = [
         each for each in all_mutants() if options.only in each.module and options.kind in {None, each.kind}
     ][part - 1 :: parts]
-    survivors = [mutant for mutant, killed in judged(chosen, found, options.jobs) if not killed]
-    gaps = report(sorted(survivors), chosen, listed(), found)
+    same, survivors = listed(), []
+    for mutant, killed in judged(chosen, found, options.jobs):
+        if not killed:
+            survivors.append(mutant)
+            if not any(entry.covers(mutant) for entry in same):
+                print(f"{mutant.kind:8}{'' if vectors_of(mutant, found) else 'unreached '}{mutant.name}", flush=True)
+    gaps = report(survivors, chosen, same)
     print(f"{found.count} vectors, {time.monotonic() - begun:.0f} s")
     return 1 if gaps else 0
 

@@ -155,9 +155,14 @@ def _caches() -> list[Any]:
 def vectors_of(mutant: Mutant, found: Reached) -> list[int]:
     """List the vectors that could notice a mutant: those that reach its lines; of a module's own level, all."""
     if not mutant.function:
-        return list(range(found.count))
+        return sorted(range(found.count), key=_mixed)
     lines = found.lines.get(mutant.module, {})
-    return sorted({each for line in range(mutant.first, mutant.last + 1) for each in lines.get(line, ())})
+    return sorted({each for line in range(mutant.first, mutant.last + 1) for each in lines.get(line, ())}, key=_mixed)
+
+
+def _mixed(place: int) -> int:
+    """An order in which vectors of one file do not follow each other: so one that notices comes early."""
+    return place * 2_654_435_761 % 2**32
 
 
 def judged(chosen: Sequence[Mutant], found: Reached, jobs: int) -> Iterator[tuple[Mutant, bool]]:
@@ -276,6 +281,9 @@ def _imported_anew(mutant: Mutant, cases: Sequence[int]) -> bool:
 
 
 def _forget() -> None:
+    """Unload the project; `from package import module` would find one that its package still has."""
     for name in list(sys.modules):
         if name.partition(".")[0] == "delegate" or name in {"tests.vectors", judging.__name__}:
+            package, _, module = name.rpartition(".")
+            vars(sys.modules.get(package, judging)).pop(module, None)
             del sys.modules[name]
