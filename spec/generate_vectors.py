@@ -20,6 +20,7 @@ from vectorkit import (
     caveats,
     claims,
     discharges,
+    faults,
     form,
     known,
     limits,
@@ -69,6 +70,7 @@ FILES: dict[str, Callable[[], Made]] = {
     "texts.json": texts.make,
     "weights.json": weights.make,
     "bounds.json": bounds.make,
+    "faults.json": faults.make,
 }
 FOLDER = Path(__file__).parent / "vectors"
 
