@@ -10,6 +10,7 @@ from vectorkit.build import (
     BEARER_1,
     BOB,
     CLOUD_AGENT,
+    CLOUD_ROOT,
     HELPER,
     LEFT_OUT,
     MALLORY,
@@ -50,6 +51,7 @@ def make() -> Maker:
     _needs(maker)
     _discharges(maker)
     _spending(maker)
+    _lone(maker)
     return maker
 
 
@@ -422,3 +424,63 @@ def _spending(maker: Maker) -> None:
     spent = say(BOB, needed.first, request=READ, last=needed.two)
     before = needed.two.present(prove(needed.two), [spent])
     maker.add("spend-both-replayed", "5.8", "a proof and a discharge that were used both: the proof", before, "replayed", 1, third_parties=party(BOB), before=[as_text(before)])
+
+
+def _lone(maker: Maker) -> None:
+    """What neither fault alone would tell apart, and rules that need two settings to be seen."""
+    one = chain(step())
+    for name, issued, reason in (("zero", 0, "proof_expired"), ("most", 253_402_300_799, "proof_expired"), ("beyond", 253_402_300_800, "malformed")):
+        maker.add(f"proof-iat-{name}", "7.3", f"a proof's `iat` of {issued}", one.present(prove(one, claims={6: issued})), reason, 0)
+    for issued, reason in ((65_535, "proof_expired"), (65_536, "proof_expired")):
+        maker.add(f"proof-iat-{issued}", "7.3", f"a proof's `iat` of {issued}", one.present(prove(one, claims={6: issued})), reason, 0)
+        long = Raw(b"\x1a" + issued.to_bytes(4, "big"))
+        reason = "not_canonical" if issued < 65_536 else reason
+        maker.add(f"proof-iat-{issued}-long", "7.3", "the same in five bytes", one.present(prove(one, claims={6: long})), reason, 0)
+    for name in ("exp", "nbf", "iat"):
+        long = Raw(b"\x1a\x00\x00\xff\xff")
+        maker.add(f"short-{name}-long", "3.6", f"`{name}` of 65,535 in five bytes", chain(step(**{name: long})), "not_canonical", 0)
+        maker.add(f"short-{name}-1-long", "3.6", "the same in block 1", chain(step(iat=0), step(WORKER, **{name: long})), "not_canonical", 1)
+    maker.add("short-hops-long", "3.6", "`hops` of 5 in two bytes", chain(step(hops=Raw(b"\x18\x05"))), "not_canonical", 0)
+    for name, size in (("why", 5), ("sub", 13)):
+        value: Any = Raw(bytes((0x78, size)) + (b"x" * size if name == "why" else PLANNER.name.encode()))
+        maker.add(f"short-{name}-long", "3.6", f"`{name}` under a head of two bytes", chain(step(**{name: value})), "not_canonical", 0)
+    maker.add("short-aud-long", "3.6", "`aud` under a head of two bytes", chain(step(aud=Raw(b"\x98\x01" + cbor("files.example.com")))), "not_canonical", 0)
+    maker.add("short-aud-name-long", "3.6", "a name in it under one", chain(step(aud=[Raw(b"\x78\x11files.example.com")])), "not_canonical", 0)
+    for name in ("can", "if"):
+        content = listed(["**", "**"]) if name == "can" else listed(True)
+        value = Raw(b"\x58" + bytes((len(content),)) + content)
+        claims: dict[str, Any] = {name if name == "can" else "if_": value}
+        maker.add(f"short-{name}-long", "3.6", f"`{name}` under a head of two bytes", chain(step(**claims)), "not_canonical", 0)
+    cloud = chain(step(CLOUD_AGENT), root=CLOUD_ROOT)
+    mixed = chain(step(WORKER), step(HELPER), root=CLOUD_ROOT)
+    taken = {"roots": [root(CLOUD_ROOT)], "algorithms": [-9]}
+    maker.add("algorithms-esp256", "5.2", "a verifier that takes ESP256 alone", cloud, **taken)
+    maker.add("algorithms-block", "5.2", "the same, and block 1 is signed by Ed25519", mixed, "unsupported_algorithm", 1, **taken)
+    short = chain(step(WORKER), root=CLOUD_ROOT)
+    maker.add("algorithms-proof", "5.5", "the same, and the proof is", short, "unsupported_algorithm", 0, **taken)
+    swapped = chain(step(CLOUD_AGENT), step(WORKER, cose={"protected": cbor({1: -19})}))
+    maker.add("algorithms-swapped", "5.2", "a block under a P-256 key that says Ed25519", swapped, "unsupported_algorithm", 1)
+    swapped = chain(step(CLOUD_AGENT))
+    maker.add("algorithms-swapped-proof", "5.5", "a proof under one", swapped.present(prove(swapped, cose={"protected": cbor({1: -19})})), "unsupported_algorithm", 0)
+    maker.add("tenants-none", "5.2", "a root for some tenants, and a verifier without", one, roots=[root(ALICE, tenants=["t"])])
+    maker.add("tenants-one", "5.2", "a root for this tenant among others", chain(step(tenant="t")), tenant="t", roots=[root(ALICE, tenants=["s", "t"])])
+    named = chain(step(fresh=100, need=listed(needing(DAN))))
+    what = named.present(prove(named), [say(DAN, named)])
+    maker.add("revoker-needed", "14.2", "a need names a revoker that is no third party, where freshness is bounded", what, "discharge_mismatch", 0, revokers=party(DAN))
+    asked = chain(step(fresh=100, need=listed(needing(BOB))))
+    what = asked.present(prove(asked), [say(CARA, asked)])
+    maker.add("party-unneeded", "14.2", "a third party that no need names, where freshness is bounded", what, "discharge_unexpected", None, revokers=party(DAN), third_parties=party(BOB, CARA))
+    fresh = chain(step(fresh=100))
+    staple = say(DAN, fresh, place="fresh", says={"revoked": False}, request=READ)
+    before = as_text(fresh.present(prove(fresh, claims={"n": b"\x01" * 16}), [staple]))
+    maker.add("staple-request", "14.4", "a staple for one request is no discharge for a need: it may come again", fresh.present(prove(fresh), [staple]), revokers=party(DAN), before=[before])
+    both = held(needing(BOB, age=100, standing=LEFT_OUT))
+    spent = say(BOB, both.first, request=READ, last=both.two)
+    maker.add("claimed-once", "5.8", "one that is for one request may come with one proof", both.two.present(prove(both.two), [spent]), third_parties=party(BOB))
+    for name, comment, directory, reason in (
+        ("name", "the holder's name, which the directory confirms", [root(PLANNER)], "allow"),
+        ("other-name", "a name that the directory has for another key", [{**root(WORKER), "name": PLANNER.name}], "caveat_error"),
+        ("other-key", "another name that it has for this key", [{**root(PLANNER), "name": "agent:other"}], "caveat_error"),
+    ):
+        held_by = chain(step(if_=listed(is_([OPS["PATH"], "holder", "name"], PLANNER.name))))
+        maker.add(f"holder-{name}", "6.2", comment, held_by, reason, None if reason == "allow" else 0, principals=directory)
