@@ -52,6 +52,8 @@ def make() -> Maker:
     _discharges(maker)
     _spending(maker)
     _lone(maker)
+    _fixed_bytes(maker)
+    _told_apart(maker)
     return maker
 
 
@@ -455,7 +457,7 @@ def _lone(maker: Maker) -> None:
     mixed = chain(step(WORKER), step(HELPER), root=CLOUD_ROOT)
     taken = {"roots": [root(CLOUD_ROOT)], "algorithms": [-9]}
     maker.add("algorithms-esp256", "5.2", "a verifier that takes ESP256 alone", cloud, **taken)
-    maker.add("algorithms-block", "5.2", "the same, and block 1 is signed by Ed25519", mixed, "unsupported_algorithm", 1, **taken)
+    maker.add("algorithms-block", "5.2", "the same, and block 1 is signed by Ed25519", mixed.token(), "unsupported_algorithm", 1, **taken)
     short = chain(step(WORKER), root=CLOUD_ROOT)
     maker.add("algorithms-proof", "5.5", "the same, and the proof is", short, "unsupported_algorithm", 0, **taken)
     swapped = chain(step(CLOUD_AGENT), step(WORKER, cose={"protected": cbor({1: -19})}))
@@ -484,3 +486,111 @@ def _lone(maker: Maker) -> None:
     ):
         held_by = chain(step(if_=listed(is_([OPS["PATH"], "holder", "name"], PLANNER.name))))
         maker.add(f"holder-{name}", "6.2", comment, held_by, reason, None if reason == "allow" else 0, principals=directory)
+
+
+def _fixed_bytes(maker: Maker) -> None:
+    """Bytes that no signature covers: what they are is part of the form (§3.1, §3.3, §3.6)."""
+
+    def heads(name: str, data: bytes, payload: bytes) -> list[tuple[str, str, bytes, str]]:
+        at = data.index(payload)
+        head = 3 if data[at - 3] == 0x59 else 2
+        unprotected, end = at - head - 1, at + len(payload)
+        longer = b"\x5a" + len(payload).to_bytes(4, "big") if head == 3 else b"\x59" + len(payload).to_bytes(2, "big")
+        return [
+            (f"{name}-array-5", "an array of five", b"\x85" + data[1:], "truncated"),
+            (f"{name}-array-3", "an array of three, and more behind it", b"\x83" + data[1:], "not_canonical"),
+            (f"{name}-array-long", "the array's head longer than it need be", b"\x98\x04" + data[1:], "not_canonical"),
+            (f"{name}-unprotected", "an array for the unprotected map", data[:unprotected] + b"\x80" + data[unprotected + 1 :], "malformed"),
+            (f"{name}-payload-head", "the payload's head longer than it need be", data[: at - head] + longer + data[at:], "not_canonical"),
+            (f"{name}-signature-65", "a signature that says it has 65 bytes", data[:end] + b"\x58\x41" + data[end + 2 :], "truncated"),
+            (f"{name}-signature-63", "one that says it has 63", data[:end] + b"\x58\x3f" + data[end + 2 :], "not_canonical"),
+            (f"{name}-signature-head", "its head longer than it need be", data[:end] + b"\x59\x00\x40" + data[end + 2 :], "not_canonical"),
+            (f"{name}-more", "a byte behind it", data + b"\0", "not_canonical"),
+        ]
+
+    for kind, above, below, keyed in (("ed25519", ALICE, WORKER, {}), ("esp256", CLOUD_ROOT, CLOUD_AGENT, {"roots": [root(CLOUD_ROOT)]})):
+        payloads: list[bytes] = []
+
+        def keep(said: dict[Any, Any], payloads: list[bytes] = payloads) -> bytes:
+            payloads.append(cbor(said))
+            return payloads[-1]
+
+        two = chain(step(below, payload=keep), step(below, if_=listed(True), payload=keep), root=above)
+        for hop in (0, 1):
+            for name, comment, data, reason in heads(f"{kind}-{hop}", two.blocks[hop], payloads[hop]):
+                blocks = [*two.blocks[:hop], data, *two.blocks[hop + 1 :]]
+                maker.add(f"bytes-{name}", "3.3", f"block {hop}: {comment}", cbor([1, blocks]), reason, hop, **keyed)
+        proof = prove(two, payload=keep)
+        for name, comment, data, reason in heads(f"{kind}-proof", proof, payloads[-1]):
+            maker.add(f"bytes-{name}", "3.3", f"a proof: {comment}", two.present(data), reason, 1, **keyed)
+    one = held(needing(BOB))
+    payload = cbor({1: BOB.name, 4: NOW + 600, 6: NOW - 60, "to": [one.first.id, 0], "says": {"approved": True}})
+    for name, comment, data, _ in heads("discharge", say(BOB, one.first, payload=payload), payload):
+        what = one.two.present(prove(one.two), [data])
+        maker.add(f"bytes-{name}", "3.3", f"a discharge: {comment}", what, "discharge_invalid", None, third_parties=party(BOB))
+    for name, header in (("label", b"\xa2\x01\x32\x05\x48"), ("first", b"\xa2\x03\x32\x04\x48"), ("map", b"\xa3\x01\x32\x04\x48")):
+        what = one.two.present(prove(one.two), [say(BOB, one.first, protected=header + BOB.thumbprint[:8])])
+        maker.add(f"bytes-discharge-header-{name}", "3.3", "a discharge with another header, signed rightly", what, "discharge_invalid", None, third_parties=party(BOB))
+    for name, header, reason in (("label", b"\xa2\x01\x32\x05\x58\x20", "malformed"), ("first", b"\xa2\x03\x32\x04\x58\x20", "malformed"), ("map", b"\xa3\x01\x32\x04\x58\x20", "truncated"), ("kid-text", b"\xa2\x01\x32\x04\x78\x20", "malformed")):
+        thumbprint = b"x" * 32 if name == "kid-text" else ALICE.thumbprint
+        maker.add(f"bytes-header-{name}", "3.3", "block 0 with another header, signed rightly", chain(step(cose={"protected": header + thumbprint})), reason, 0)
+    first = chain(step(), step(WORKER))
+    long, short, secret = first.blocks[0], first.blocks[1], chain(step(BEARER_1, aud=["files.example.com"]))
+
+    def envelope(name: str, comment: str, data: bytes, reason: str, **more: Any) -> None:
+        maker.add(f"bytes-envelope-{name}", "3.1", comment, "hex:" + data.hex(), reason, authorize=True, **more)
+
+    def item(data: bytes, size: int) -> bytes:
+        return {2: b"\x59", 4: b"\x5a"}[size] + len(data).to_bytes(size, "big") + data
+
+    envelope("block-head-3", "a block under a head of three bytes, where two would do", b"\x82\x01\x82" + cbor(long) + item(short, 2), "not_canonical")
+    envelope("block-head-5", "one under a head of five", b"\x82\x01\x82" + item(long, 4) + cbor(short), "not_canonical")
+    envelope("proof-head", "a proof under a head of three bytes", b"\x84\x03" + cbor(list(first.blocks)) + item(prove(first), 2) + b"\x80", "not_canonical")
+    envelope("secret-head", "a secret under a head of three bytes", b"\x83\x02" + cbor(list(secret.blocks)) + item(BEARER_1.seed, 2), "not_canonical", bearer=True)
+    envelope("short-head", "a block of 23 bytes under a head of two", b"\x82\x01\x81\x58\x17" + bytes(23), "not_canonical")
+    envelope("discharge-head", "a discharge of 5 bytes under a head of two", b"\x84\x03" + cbor(list(first.blocks)) + cbor(prove(first)) + b"\x81\x58\x05" + bytes(5), "not_canonical")
+    envelope("number-head", "the number under a head of two bytes", b"\x82\x18\x01" + cbor(list(first.blocks)), "not_canonical")
+    envelope("array-head", "the envelope under one", b"\x98\x02\x01" + cbor(list(first.blocks)), "not_canonical")
+    envelope("blocks-head", "the blocks under one", b"\x82\x01\x98\x02" + b"".join(map(cbor, first.blocks)), "not_canonical")
+    envelope("23-blocks", "23 blocks", cbor([1, [b"x"] * 23]), "limit_exceeded")
+    envelope("head-128", "128 blocks under a head of three bytes", b"\x82\x01\x99\x00\x80" + b"\x40" * 128, "not_canonical")
+    envelope("head-cut-4", "a head of five bytes that is cut off", b"\x82\x01\x9a\xff\xff\xff", "truncated")
+    for head in (0x9C, 0x9D, 0x9E):
+        envelope(f"head-{head:02x}", "a head that there is not", bytes((0x82, 1, head)) + bytes(9), "malformed")
+    envelope("3-of-two", "the number of a presentation in an array of two, with 17 blocks", cbor([3, [b"x"] * 17]), "malformed")
+    envelope("1-of-three", "that of a token in an array of three, with 17 blocks", cbor([1, [b"x"] * 17, b""]), "malformed")
+
+
+def _told_apart(maker: Maker) -> None:
+    """Rules that only one vector of its own tells from their neighbours."""
+    for name, key, reason in (("23", 23, "unknown_claim"), ("24", 24, "malformed"), ("minus-24", -24, "unknown_claim"), ("minus-25", -25, "malformed")):
+        one = chain(step())
+        proof = prove(one, payload=lambda said, key=key: cbor(in_order({**said, key: 1})))  # type: ignore[misc]
+        maker.add(f"key-proof-{name}", "3.6", f"{key} for a key, in a proof", one.present(proof), reason, 0)
+        need = in_order({**needing(BOB), key: 1})
+        maker.add(f"key-need-{name}", "3.6", f"{key} for a key, in a need", held(need=listed(need)).two.token(), reason, 0)
+    known = {"third_parties": party(BOB, CARA)}
+    one = held(needing(BOB))
+    asked = say(CARA, one.first, protected=cbor({1: -9, 4: CARA.thumbprint[:8]}))
+    maker.add("discharge-unasked-alg", "14.2", "a third party that no need names, by another `alg`", one.two.present(prove(one.two), [asked]), "discharge_unexpected", **known)
+    cloud = held(needing(CLOUD_ROOT))
+    what = cloud.two.present(prove(cloud.two), [say(CLOUD_ROOT, cloud.first)])
+    maker.add("discharge-algorithms", "14.2", "a discharge by an algorithm that is not taken", what, "discharge_invalid", third_parties=party(CLOUD_ROOT), algorithms=[-19])
+    both = chain(step(fresh=100, need=listed(needing(CARA))))
+    staple = say(CARA, one.first, place="fresh", says={"revoked": False})
+    maker.add("staple-unasked-other", "14.2", "a staple by whom nothing needs one, for another chain", both.present(prove(both), [staple]), "discharge_unexpected", revokers=party(DAN), **known)
+    lists = [revoking(PLANNER, keys=(PLANNER,), since=NOW - 300)]
+    what = one.two.present(prove(one.two), [say(BOB, one.first)])
+    maker.add("discharge-other-record", "14.2", "a record of another key, older than the discharge", what, revocations=lists, **known)
+    aged = held(needing(BOB, age=100, standing=LEFT_OUT))
+    what = aged.two.present(prove(aged.two), [say(BOB, aged.first, claims={6: NOW - 101})])
+    maker.add("discharge-old-unbound", "14.2", "older than the need takes, and bound to no request", what, "discharge_expired", 0, **known)
+    what = one.two.present(prove(one.two), [say(BOB, one.first)])
+    for steps, reason in ((4, "allow"), (3, "limit_exceeded")):
+        maker.add(f"need-steps-{steps}", "5.6", "a need's condition of four steps", what, reason, None if steps == 4 else 0, limits={"evaluation_steps": steps}, **known)
+    later = chain(step(), step(WORKER, cose={"protected": cbor({1: -9, 4: PLANNER.thumbprint})}))
+    maker.add("later-kid-alg", "5.2", "a `kid` in a later block, and another `alg`", later, "malformed", 1)
+    maker.add("early-hop", "5.3", "block 0 is ahead by just the leeway, and block 1 by more", chain(step(nbf=NOW + 30), step(WORKER, nbf=NOW + 31)), "not_yet_valid", 1)
+    maker.add("late-hop", "5.3", "block 0 is in its last second, and block 1 over", chain(step(exp=NOW + 1), step(WORKER, exp=NOW)), "expired", 1)
+    origin = chain(step(if_=listed(is_([OPS["PATH"], "origin"], ALICE.name))))
+    maker.add("origin", "6.2", "the originator is the issuer where nobody else is named", origin)

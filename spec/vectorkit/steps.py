@@ -267,12 +267,13 @@ def _functions(made: Conditions) -> None:
     for op in ACCESSORS:
         condition = call("GE", call(op, TIME, "UTC"), 0)
         made.costs(f"zone-{op.lower().replace('_', '-')}", "with a zone: 4", condition, nodes(condition) + 4)
-    flat: dict[str, Any] = {"s": "/abc/efg/hij", "t": "abc", "i": "9.9.9.9", "long": long}
+    flat: dict[str, Any] = {"s": "/abc/efg/hij", "t": "abc", "i": "9.9.9.9", "long": long, "x127": "x" * 127}
     for name, comment, condition, extra in (
         ("flat-path-within", "flat", call("PATH_WITHIN", path("s"), "/abc"), 1 + 8),
         ("flat-net-within", "flat", call("NET_WITHIN", path("i"), "0.0.0.0/0"), 1 + 24),
         ("flat-glob-match", "flat", call("GLOB_MATCH", path("t"), "a*"), 2),
         ("flat-matches", "flat", call("MATCHES", path("t"), "b"), matching("b", 1, 3)),
+        ("flat-matches-127", "flat, over 127 characters", call("MATCHES", path("x127"), "x"), matching("x", 1, 127)),
         ("flat-contains-long", "flat", call("CONTAINS", path("long"), "x" * 50), 3),
         ("flat-starts-with-long", "flat", call("STARTS_WITH", path("long"), "x" * 64), 1),
         ("flat-ends-with-long", "flat", call("ENDS_WITH", path("long"), "x" * 64), 1),

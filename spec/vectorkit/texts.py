@@ -145,7 +145,7 @@ def _urls(made: Conditions) -> None:
         host("https://files.example.com/a?b#c", "files.example.com"), host("HTTPS://Files.Example.COM", "files.example.com"),
         host("a://b", "b"), host("a+b-c.d1://x", "x"), host("a://b?c", "b"), host("a://b#c", "b"), host("a://b:8080/", "b"), host("a://b:0", "b"),
         host("a://b:65535", "b"), host("a://b:00080", "b"), host("a://1.2.3.4", "1.2.3.4"), host("a://[::1]", "::1"), host("a://[2001:DB8::1]:80/", "2001:db8::1"),
-        host("a://[::ffff:1.2.3.4]", "1.2.3.4"), host("a://[0:0:0:0:0:0:0:1]", "::1"), host("a://[1:0:0:2:0:0:0:3]", "1:0:0:2::3"), host("a://_b_.c-d", "_b_.c-d"),
+        host("a://[::ffff:1.2.3.4]", "1.2.3.4"), host("a://[0:0:0:0:0:0:0:1]", "::1"), host("a://[1:0:0:2:0:0:0:3]", "1:0:0:2::3"), host("a://_b_.c-d", "_b_.c-d"), host("a://x9.b", "x9.b"), host("a://9.b", "9.b"), host("a://zaz.b", "zaz.b"),
         host(f"a://{label}", label), host(f"a://{longest}", longest), host("a://1.2.3.com", "1.2.3.com"), host("a://0x.com", "0x.com"), host("a://b/[]{}|", "b"),
         host("a://b/é", "b"), host("a://0xg", "0xg"), host("a://a.0x1g", "a.0x1g"), host("a://[64:ff9b::102:304]", "64:ff9b::102:304"),
     )  # fmt: skip
@@ -197,7 +197,7 @@ def _addresses(made: Conditions) -> None:
         made.errs(f"address-{name}", "6.6", f"the address {address!r}", within(address, "0.0.0.0/0"))
     for name, address in (
         ("compatible", "::1.2.3.4"), ("compatible-2", "::2"), ("translated", "::ffff:0:1.2.3.4"), ("nat64", "64:ff9b::1.2.3.4"), ("nat64-local", "64:ff9b:1::1"), ("nat64-local-last", "64:ff9b:1:ffff::1"), ("teredo", "2001::1"),
-        ("teredo-last", "2001:0:ffff::1"), ("6to4", "2002::1"), ("6to4-last", "2002:ffff::1"), ("isatap", "fe80::5efe:1.2.3.4"), ("isatap-global", "2003::200:5efe:1.2.3.4"), ("isatap-first", "1::5efe:0:0"),
+        ("teredo-last", "2001:0:ffff::1"), ("6to4", "2002::1"), ("6to4-last", "2002:ffff::1"), ("isatap", "fe80::5efe:1.2.3.4"), ("isatap-global", "2003::200:5efe:1.2.3.4"), ("isatap-first", "1::5efe:0:0"), ("isatap-least", "0:0:0:1:0:5efe:1.2.3.4"),
         ("compatible-last", "::fffe:fffe"),
     ):  # fmt: skip
         made.errs(f"carrier-{name}", "6.6", f"{address}, which carries an IPv4 address", within(address, "::/0"))

@@ -63,24 +63,29 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--only", default="", help="modules with this in their name")
     parser.add_argument("--kind", choices=KINDS, help="one kind alone")
     parser.add_argument("--share", default="1/1", help="2/8: the second of eight shares")
+    parser.add_argument("--files", nargs="*", default=[], help="the vectors of these files alone")
+    parser.add_argument("--unlisted", action="store_true", help="leave out what the list says no vector can notice")
     options = parser.parse_args(arguments)
     part, parts = map(int, options.share.split("/"))
     begun = time.monotonic()
-    found = reached()
+    found = reached(options.files)
     if found.wrong:
         print("without any change, these vectors do not get what they expect:", *found.wrong, sep="\n  ")
         return 2
     chosen = [
         each for each in all_mutants() if options.only in each.module and options.kind in {None, each.kind}
     ][part - 1 :: parts]
-    same, survivors = listed(), []
+    same: list[Same] = listed()
+    survivors: list[Mutant] = []
+    if options.unlisted:
+        chosen = [each for each in chosen if not any(entry.covers(each) for entry in same)]
     for mutant, killed in judged(chosen, found, options.jobs):
         if not killed:
             survivors.append(mutant)
             if not any(entry.covers(mutant) for entry in same):
                 print(f"{mutant.kind:8}{'' if vectors_of(mutant, found) else 'unreached '}{mutant.name}", flush=True)
     gaps = report(survivors, chosen, same)
-    print(f"{found.count} vectors, {time.monotonic() - begun:.0f} s")
+    print(f"{len(found.cases)} vectors, {time.monotonic() - begun:.0f} s")
     return 1 if gaps else 0
 
 

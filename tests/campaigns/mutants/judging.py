@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
 from typing import TypeAlias
 
 from delegate import RevocationList, Verifier
@@ -11,12 +11,12 @@ from tests.vectors import ListVector, Vector, Verdict
 
 Case: TypeAlias = Vector | ListVector
 
+FILES = {
+    each["name"]: path.name
+    for path in vectors.FOLDER.glob("*.json")
+    for each in json.loads(path.read_text(encoding="utf-8"))
+}
 ALL: tuple[Case, ...] = (*vectors.load(), *vectors.load_lists(), *vectors.load_requests())
-
-
-def name_of(case: Case) -> str:
-    """The name of a vector of any kind."""
-    return case.name
 
 
 def is_right(case: Case) -> bool:

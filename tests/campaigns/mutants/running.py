@@ -50,13 +50,13 @@ class Reached(NamedTuple):
     Attributes:
         lines: of each module: line → the vectors that reach it.
         imported: lines that run when the project is imported.
-        count: how many vectors there are.
+        cases: the vectors, by their places.
         wrong: those that do not get what they expect, though nothing is changed.
     """
 
     lines: dict[str, dict[int, list[int]]]
     imported: dict[str, set[int]]
-    count: int
+    cases: list[int]
     wrong: list[str]
 
 
@@ -75,16 +75,18 @@ def all_mutants() -> list[Mutant]:
     return [each for name, path in modules() for each in mutants(name, path.read_bytes())]
 
 
-def reached() -> Reached:
-    """Find out which lines each vector reaches."""
+def reached(files: Sequence[str] = ()) -> Reached:
+    """Find out which lines each vector reaches: all of them, or those of some files."""
     names = {str(path): name for name, path in modules()}
-    for case in judging.ALL:  # everything that is loaded late is loaded now
+    for case in judging.ALL[:: 1 if not files else 20]:  # everything that is loaded late is loaded now
         judging.is_right(case)
     caches = _caches()
     lines: dict[str, dict[int, list[int]]] = {name: {} for name in names.values()}
     tracer = _Tracer(names)
     wrong = []
-    for place, case in enumerate(judging.ALL):
+    cases = [place for place, case in enumerate(judging.ALL) if not files or judging.FILES[case.name] in files]
+    for place in cases:
+        case = judging.ALL[place]
         for cache in caches:
             cache.cache_clear()
         with tracer:
@@ -96,7 +98,7 @@ def reached() -> Reached:
     imported: dict[str, set[int]] = {name: set() for name in names.values()}
     for name, line in _in_child(lambda: _import_lines(names)):
         imported[name].add(line)
-    return Reached(lines, imported, len(judging.ALL), wrong)
+    return Reached(lines, imported, cases, wrong)
 
 
 class _Tracer:
@@ -155,7 +157,7 @@ def _caches() -> list[Any]:
 def vectors_of(mutant: Mutant, found: Reached) -> list[int]:
     """List the vectors that could notice a mutant: those that reach its lines; of a module's own level, all."""
     if not mutant.function:
-        return sorted(range(found.count), key=_mixed)
+        return sorted(found.cases, key=_mixed)
     lines = found.lines.get(mutant.module, {})
     return sorted({each for line in range(mutant.first, mutant.last + 1) for each in lines.get(line, ())}, key=_mixed)
 

@@ -213,8 +213,4 @@ def _say_what_is_wrong(data: bytes) -> NoReturn:
     match cbor.decode(data):
         case [int() as number, *_] if type(number) is int and number not in set(Kind):
             raise TokenError(Reason.UNSUPPORTED_VERSION, f"envelope {number}")
-        case [_, list() as blocks, *_] if len(blocks) > BLOCKS:
-            raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(blocks)} blocks")
-        case [3, _, _, list() as discharges] if len(discharges) > DISCHARGES:
-            raise TokenError(Reason.LIMIT_EXCEEDED, f"{len(discharges)} discharges")
     raise TokenError(Reason.MALFORMED, "not an envelope of this format")
