@@ -111,7 +111,9 @@ def test_every_point_that_could_be_read_in_two_ways_has_its_vectors() -> None:
     """The README's table names sections and vectors that there are."""
     text = (vectors.FOLDER / "README.md").read_text(encoding="utf-8")
     table = text.partition("<!-- points -->")[2].partition("<!-- /points -->")[0]
-    names = {vector.name for group in (vectors.load(), vectors.load_lists(), vectors.load_requests()) for vector in group}
+    names = {
+        vector.name for group in (vectors.load(), vectors.load_lists(), vectors.load_requests()) for vector in group
+    }
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.strip().splitlines()[2:]]
     assert len(rows) >= 30
     for _, section, written in rows:

@@ -14,17 +14,15 @@ from typing import Any
 
 from vectorkit.build import READ, Maker, chain, listed, step
 
-OPS = {
-    name: number
-    for number, name in enumerate(
-        "PATH AND OR NOT EQ_FLAT NE_FLAT LT_FLAT LE_FLAT GT_FLAT GE_FLAT IN_FLAT STARTS_WITH_FLAT ENDS_WITH_FLAT "
-        "CONTAINS_FLAT MATCHES_FLAT GLOB_MATCH_FLAT PATH_WITHIN_FLAT NET_WITHIN_FLAT HAS ALL EXISTS CONDITION LIST "
-        "SIZE EQ NE LT LE GT GE IN STARTS_WITH ENDS_WITH CONTAINS MATCHES GLOB_MATCH PATH_WITHIN NET_WITHIN ADD "
-        "SUBTRACT MULTIPLY DIVIDE MODULO NEGATE INDEX SELECT HAS_FIELD MAP EXISTS_ONE MAP_EACH MAP_SOME FILTER INT "
-        "DOUBLE STRING BYTES BOOL TIMESTAMP DURATION DYN URL_HOST URL_SCHEME GET_FULL_YEAR GET_MONTH GET_DATE "
-        "GET_DAY_OF_MONTH GET_DAY_OF_WEEK GET_DAY_OF_YEAR GET_HOURS GET_MINUTES GET_SECONDS GET_MILLISECONDS".split()
-    )
-}
+_NAMES = (
+    "PATH AND OR NOT EQ_FLAT NE_FLAT LT_FLAT LE_FLAT GT_FLAT GE_FLAT IN_FLAT STARTS_WITH_FLAT ENDS_WITH_FLAT "
+    "CONTAINS_FLAT MATCHES_FLAT GLOB_MATCH_FLAT PATH_WITHIN_FLAT NET_WITHIN_FLAT HAS ALL EXISTS CONDITION LIST "
+    "SIZE EQ NE LT LE GT GE IN STARTS_WITH ENDS_WITH CONTAINS MATCHES GLOB_MATCH PATH_WITHIN NET_WITHIN ADD "
+    "SUBTRACT MULTIPLY DIVIDE MODULO NEGATE INDEX SELECT HAS_FIELD MAP EXISTS_ONE MAP_EACH MAP_SOME FILTER INT "
+    "DOUBLE STRING BYTES BOOL TIMESTAMP DURATION DYN URL_HOST URL_SCHEME GET_FULL_YEAR GET_MONTH GET_DATE "
+    "GET_DAY_OF_MONTH GET_DAY_OF_WEEK GET_DAY_OF_YEAR GET_HOURS GET_MINUTES GET_SECONDS GET_MILLISECONDS"
+)
+OPS = {name: number for number, name in enumerate(_NAMES.split())}
 GENERAL = OPS["EQ"] - OPS["EQ_FLAT"]
 ACCESSORS = tuple(name for name in OPS if name.startswith("GET_"))
 MISSING: Any = [OPS["PATH"], "args", "missing"]  # an error: no such argument
@@ -136,9 +134,7 @@ class Conditions:
         """No expression of the language."""
         self.add(name, spec, comment, condition, reason)
 
-    def costs(
-        self, name: str, comment: str, condition: Any, steps: int, expect: str = "allow", **args: Any
-    ) -> None:
+    def costs(self, name: str, comment: str, condition: Any, steps: int, expect: str = "allow", **args: Any) -> None:
         """The condition takes just so many steps: with them it comes to what is expected, one short runs out."""
         for suffix, limit, answer in (("", steps, expect), ("-less", steps - 1, "limit_exceeded")):
             words = f"{comment}: {steps} steps" if not suffix else f"{comment}: a step short"

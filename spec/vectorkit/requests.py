@@ -169,7 +169,23 @@ def _bounds(maker: Maker) -> None:
     maker.request("action-256", "an action of 256 characters", "é" * 256)
     refused("action-257", "an action of 257 characters", "limit_exceeded", "a" * 257)
     refused("action-empty", "no action", "malformed", "")
-    for code in (0x20, 0xA0, 0x1680, 0x2000, 0x200A, 0x202F, 0x205F, 0x3000, 0x0A, 0x7F, 0x85, 0xAD, 0x200B, 0x2028, 0xFEFF):
+    for code in (
+        0x20,
+        0xA0,
+        0x1680,
+        0x2000,
+        0x200A,
+        0x202F,
+        0x205F,
+        0x3000,
+        0x0A,
+        0x7F,
+        0x85,
+        0xAD,
+        0x200B,
+        0x2028,
+        0xFEFF,
+    ):
         refused(f"action-{code:04x}", f"U+{code:04X} in an action", "malformed", f"a{chr(code)}b")
     for code in (0x21, 0xA1, 0x167F, 0x1681, 0x1FFF, 0x2010, 0x2030, 0x205E, 0x2FFF, 0x3001, 0x1F600):
         maker.request(f"action-{code:04x}", f"U+{code:04X} in an action", f"a{chr(code)}b")
@@ -183,9 +199,35 @@ def _bounds(maker: Maker) -> None:
     maker.request("integers", "the least and the greatest integer", "x", None, a=-(2**63), b=2**63 - 1)
     refused("integer-more", "one more", "malformed", "x", None, a=2**63)
     refused("integer-less", "one less", "malformed", "x", None, a=-(2**63) - 1)
-    maker.request("exact", "2^53 and its negative are integers, beyond them doubles stay", "x", None, a=2.0**53, b=-(2.0**53), c=2.0**53 + 2, d=-(2.0**53) - 2)
-    maker.request("doubles", "doubles that stay", "x", None, a=0.1, b=5e-324, c=1.7976931348623157e308, d=-1.5, e=1e16, f=123456.789)
-    maker.request("keys", "keys by the length of their bytes, then by these", "x", None, **{"é": 1, "zz": 2, "a": 3, "": 4, "aa": 5, "\uffff": 6, "😀": 7})
+    maker.request(
+        "exact",
+        "2^53 and its negative are integers, beyond them doubles stay",
+        "x",
+        None,
+        a=2.0**53,
+        b=-(2.0**53),
+        c=2.0**53 + 2,
+        d=-(2.0**53) - 2,
+    )
+    maker.request(
+        "doubles",
+        "doubles that stay",
+        "x",
+        None,
+        a=0.1,
+        b=5e-324,
+        c=1.7976931348623157e308,
+        d=-1.5,
+        e=1e16,
+        f=123456.789,
+    )
+    maker.request(
+        "keys",
+        "keys by the length of their bytes, then by these",
+        "x",
+        None,
+        **{"é": 1, "zz": 2, "a": 3, "": 4, "aa": 5, "\uffff": 6, "😀": 7},
+    )
     whole = len(cbor(["x", None, {"a": ""}]))
     maker.request("bytes-65536", "65,536 bytes", "x", None, a="y" * (65_536 - whole - 4 + 2))
     refused("bytes-65537", "65,537 bytes", "limit_exceeded", "x", None, a="y" * (65_537 - whole - 4 + 2))
@@ -230,7 +272,15 @@ def _urls(maker: Maker) -> None:
         ("path-dots-first", "https://x/.."), ("path-dot-semicolon", "https://x/a/.;b"), ("separator", "https://x/\u2028"), ("soft-hyphen", "https://x/\xad"), ("ideographic", "https://x/\u3000"), ("empty", ""),
     ):  # fmt: skip
         maker.refused(f"url-no-{name}", f"no URL: {url!a}", url=url)
-    for name, method in (("empty", ""), ("blank", "GE T"), ("letter", "GÉT"), ("colon", "GET:"), ("brackets", "(GET)"), ("slash", "a/b"), ("line-end", "GET\n")):
+    for name, method in (
+        ("empty", ""),
+        ("blank", "GE T"),
+        ("letter", "GÉT"),
+        ("colon", "GET:"),
+        ("brackets", "(GET)"),
+        ("slash", "a/b"),
+        ("line-end", "GET\n"),
+    ):
         maker.refused(f"method-{name}", f"no method: {method!r}", method=method, url=ORIGIN)
     maker.made.append(
         {
@@ -239,5 +289,12 @@ def _urls(maker: Maker) -> None:
             "description": described(_request("http.!#$%&'*+-.^_`|~09az", ORIGIN + "/", {})),
         }
     )  # fmt: skip
-    for name, target in (("star", "*"), ("absolute", "https://files.example.com/a"), ("authority", "files.example.com:443"), ("letter", "/é"), ("empty", ""), ("relative", "a")):
+    for name, target in (
+        ("star", "*"),
+        ("absolute", "https://files.example.com/a"),
+        ("authority", "files.example.com:443"),
+        ("letter", "/é"),
+        ("empty", ""),
+        ("relative", "a"),
+    ):
         maker.refused(f"target-no-{name}", f"no path: {target!r}", origin=ORIGIN, target=target)

@@ -80,13 +80,25 @@ def _nodes(made: Conditions) -> None:
         made.costs(f"flat-{name}", f"{name}, flat", condition, 4, **args)
     for op, text in (("STARTS_WITH", "a"), ("ENDS_WITH", "c"), ("CONTAINS", "b")):
         made.costs(f"flat-{op.lower().replace('_', '-')}", "flat", call(op, path("s"), text), 4, **args)
-    made.costs("flat-in", "a flat `in` of three literals: six nodes and three", call("IN", path("n"), items(3, 2, 1)), 10, **args)
+    made.costs(
+        "flat-in",
+        "a flat `in` of three literals: six nodes and three",
+        call("IN", path("n"), items(3, 2, 1)),
+        10,
+        **args,
+    )
     made.costs("flat-in-text", "the same of texts", call("IN", path("s"), items("a", "b", "abc")), 10, **args)
     made.costs("flat-in-empty", "of none", no(call("IN", path("n"), items())), 5, **args)
     made.costs("flat-in-error", "where the path errs", call("IN", MISSING, items(3, 2, 1)), 10, "caveat_error")
     made.costs("flat-in-error-text", "the same of texts", call("IN", MISSING, items("a", "b")), 8, "caveat_error")
     long = items("y" * 64, "x" * 64, "x" * 64)
-    made.costs("flat-in-long", "of texts of 64, up to the first that is equal: one each", call("IN", path("x"), long), 10 + 2, x="x" * 64)
+    made.costs(
+        "flat-in-long",
+        "of texts of 64, up to the first that is equal: one each",
+        call("IN", path("x"), long),
+        10 + 2,
+        x="x" * 64,
+    )
 
 
 def _junctions(made: Conditions) -> None:
@@ -154,7 +166,14 @@ def _folds(made: Conditions) -> None:
             f"fold-{op.lower().replace('_', '-')}-over-map", "over a map of three: its keys are paid for first",
             no(is_(fold(op, entries, *body), 9)), 6 + 3 + 3 * 4, **args,
         )  # fmt: skip
-    made.costs("fold-map-short-keys", "the keys alone", is_(fold("FILTER", path("big"), False), 9), 5 + 40 + 40 * 2, "caveat_failed", big={f"k{n:02}": 1 for n in range(40)})
+    made.costs(
+        "fold-map-short-keys",
+        "the keys alone",
+        is_(fold("FILTER", path("big"), False), 9),
+        5 + 40 + 40 * 2,
+        "caveat_failed",
+        big={f"k{n:02}": 1 for n in range(40)},
+    )
 
 
 def _comparing(made: Conditions) -> None:
@@ -163,16 +182,41 @@ def _comparing(made: Conditions) -> None:
 
     for name, size, steps in (("63", 63, 0), ("64", 64, 1), ("127", 127, 1), ("128", 128, 2), ("1000", 1000, 15)):
         same, less = text(size), text(size, "a")
-        for op, one, other in (("EQ", same, same), ("NE", same, less), ("LT", less, same), ("LE", less, same), ("GT", same, less), ("GE", same, less)):
+        for op, one, other in (
+            ("EQ", same, same),
+            ("NE", same, less),
+            ("LT", less, same),
+            ("LE", less, same),
+            ("GT", same, less),
+            ("GE", same, less),
+        ):
             low = op.lower()
             made.costs(f"{low}-text-{name}", f"texts of {size}", call(op, one, other), 3 + steps)
             if size in {63, 64, 128}:
-                made.costs(f"{low}-flat-{name}", f"an argument and a text of {size}, flat", call(op, path("s"), other), 4 + steps, s=one)
+                made.costs(
+                    f"{low}-flat-{name}",
+                    f"an argument and a text of {size}, flat",
+                    call(op, path("s"), other),
+                    4 + steps,
+                    s=one,
+                )
         if size in {63, 64}:
             made.costs(f"eq-bytes-{name}", f"bytes of {size}", is_(same.encode(), same.encode()), 3 + steps)
             made.costs(f"lt-bytes-{name}", f"bytes of {size}", call("LT", less.encode(), same.encode()), 3 + steps)
-            made.costs(f"eq-flat-bytes-{name}", f"bytes of {size}, flat", is_(path("b"), same.encode()), 4 + steps, b={"base16": same.encode().hex()})
-            made.costs(f"lt-flat-bytes-{name}", f"bytes of {size}, flat", call("LT", path("b"), same.encode()), 4 + steps, b={"base16": less.encode().hex()})
+            made.costs(
+                f"eq-flat-bytes-{name}",
+                f"bytes of {size}, flat",
+                is_(path("b"), same.encode()),
+                4 + steps,
+                b={"base16": same.encode().hex()},
+            )
+            made.costs(
+                f"lt-flat-bytes-{name}",
+                f"bytes of {size}, flat",
+                call("LT", path("b"), same.encode()),
+                4 + steps,
+                b={"base16": less.encode().hex()},
+            )
     made.costs("eq-text-lesser", "a text of 640 and one of 64: the lesser counts", no(is_("x" * 640, "x" * 64)), 4 + 1)
     made.costs("eq-text-lesser-first", "the other way round", no(is_("x" * 64, "x" * 640)), 4 + 1)
     made.costs("lt-text-lesser", "a text of 640 and one of 64", call("LT", "x" * 64, "x" * 640), 3 + 1)
@@ -187,7 +231,13 @@ def _comparing(made: Conditions) -> None:
         ("lists-sizes", "lists of two lengths: nothing", items(long, long), items(long), 0),
         ("lists-nested", "lists in lists", items(items(1, 2), items(3)), items(items(1, 2), items(3)), 2 + 2 + 1),
         ("maps", "maps of two texts of 64", pairs(("a", long), ("b", long)), pairs(("a", long), ("b", long)), 2 + 2),
-        ("maps-all", "… all of them, whatever differs", pairs(("a", "a" * 64), ("b", long)), pairs(("a", "b" * 64), ("b", long)), 2 + 2),
+        (
+            "maps-all",
+            "… all of them, whatever differs",
+            pairs(("a", "a" * 64), ("b", long)),
+            pairs(("a", "b" * 64), ("b", long)),
+            2 + 2,
+        ),
         ("maps-keys", "maps of other keys", pairs(("a", long), ("b", long)), pairs(("a", long), ("c", long)), 2),
         ("maps-sizes", "maps of two sizes: nothing", pairs(("a", long), ("b", long)), pairs(("a", long)), 0),
         ("lists-empty", "two empty lists", items(), items(), 0),
@@ -200,8 +250,18 @@ def _comparing(made: Conditions) -> None:
         made.costs(f"ne-{name}", comment, negated, nodes(negated) + extra, expect)
     for name, comment, condition, extra in (
         ("three", "in a list of three", call("IN", call("DYN", 3), items(1, 2, 3)), 3),
-        ("texts", "texts of 64, up to the first that is equal", call("IN", call("DYN", long), items("y" * 64, long, long)), 3 + 2),
-        ("texts-none", "texts of 64, and none is equal", no(call("IN", call("DYN", long), items("y" * 64, "z" * 64))), 2 + 2),
+        (
+            "texts",
+            "texts of 64, up to the first that is equal",
+            call("IN", call("DYN", long), items("y" * 64, long, long)),
+            3 + 2,
+        ),
+        (
+            "texts-none",
+            "texts of 64, and none is equal",
+            no(call("IN", call("DYN", long), items("y" * 64, "z" * 64))),
+            2 + 2,
+        ),
         ("empty", "in an empty list", no(call("IN", call("DYN", 1), items())), 0),
         ("argument", "in an argument of three", call("IN", 2, path("l")), 3),
         ("lists", "a list in a list of lists", call("IN", items(1, 2), items(items(2, 1), items(1, 2))), 2 + 2 + 2),
@@ -293,15 +353,40 @@ def _refused_texts(made: Conditions) -> None:
         ("double", "`double` of 128 characters", call("DOUBLE", "x" * 128), 2),
         ("string", "`string` of 128 bytes", call("STRING", b"\xff" * 128), 2),
         ("zone", "a zone that there is not", call("GET_HOURS", TIME, "Nowhere"), 4),
-        ("path-within", "`path.within` of 16 characters", call("PATH_WITHIN", call("DYN", "/../abcdefg/"), "/abc"), 1 + 8),
+        (
+            "path-within",
+            "`path.within` of 16 characters",
+            call("PATH_WITHIN", call("DYN", "/../abcdefg/"), "/abc"),
+            1 + 8,
+        ),
         ("url-host", "`url.host` of 16 characters", call("URL_HOST", "x" * 16), 1 + 8),
         ("url-scheme", "`url.scheme` of 16 characters", call("URL_SCHEME", "x" * 16), 1 + 8),
         ("net-within", "`net.within` of 16 characters", call("NET_WITHIN", call("DYN", "x" * 8), "x" * 8), 1 + 24),
         ("glob-match", "`glob.match` with a pattern that is none", call("GLOB_MATCH", call("DYN", "abc"), "a?"), 2),
-        ("glob-match-text", "`glob.match` of a text not in plain form", call("GLOB_MATCH", call("DYN", "/.."), "/*"), 2),
-        ("matches-refused", "`matches` with a pattern that RE2 refuses", call("MATCHES", call("DYN", "abc"), "("), matching("(", 1, 3)),
-        ("matches-long", "with one of 2,001 characters: 32 and 1,000", call("MATCHES", call("DYN", "abc"), "a?" * 1000 + "a"), 32 + 1000),
-        ("matches-heavy", "with one that weighs 1,001: 32 and 5", call("MATCHES", call("DYN", "abc"), "a{1,1001}x"), 32 + 5),
+        (
+            "glob-match-text",
+            "`glob.match` of a text not in plain form",
+            call("GLOB_MATCH", call("DYN", "/.."), "/*"),
+            2,
+        ),
+        (
+            "matches-refused",
+            "`matches` with a pattern that RE2 refuses",
+            call("MATCHES", call("DYN", "abc"), "("),
+            matching("(", 1, 3),
+        ),
+        (
+            "matches-long",
+            "with one of 2,001 characters: 32 and 1,000",
+            call("MATCHES", call("DYN", "abc"), "a?" * 1000 + "a"),
+            32 + 1000,
+        ),
+        (
+            "matches-heavy",
+            "with one that weighs 1,001: 32 and 5",
+            call("MATCHES", call("DYN", "abc"), "a{1,1001}x"),
+            32 + 5,
+        ),
     ):
         condition = call("EQ", call("DYN", expression), 7)
         made.costs(f"refused-{name}", comment, condition, nodes(condition) + extra, "caveat_error")
@@ -344,7 +429,12 @@ def _ended(made: Conditions) -> None:
     binary = [name for name in OPS if OPS["EQ"] <= OPS[name] <= OPS["MODULO"]]
     for op in binary:
         condition = [OPS["OR"], call("EQ", [OPS[op], BAD, DEAR], 7), True]
-        made.costs(f"ended-{op.lower().replace('_', '-')}", "the left operand errs", condition, 1 + nodes([OPS[op], BAD, DEAR]) + 2 + 1)
+        made.costs(
+            f"ended-{op.lower().replace('_', '-')}",
+            "the left operand errs",
+            condition,
+            1 + nodes([OPS[op], BAD, DEAR]) + 2 + 1,
+        )
     for name, expression in (
         ("index", call("INDEX", BAD, DEAR)),
         ("list", items(BAD, DEAR)),
@@ -357,7 +447,9 @@ def _ended(made: Conditions) -> None:
         ("has-field", [OPS["HAS_FIELD"], items(BAD, DEAR), "a"]),
     ):
         condition = [OPS["OR"], call("EQ", call("DYN", expression), 7), True]
-        made.costs(f"ended-{name}", "what is right of an error is not evaluated", condition, 1 + nodes(expression) + 3 + 1)
+        made.costs(
+            f"ended-{name}", "what is right of an error is not evaluated", condition, 1 + nodes(expression) + 3 + 1
+        )
     for name, expression in (
         ("index", call("INDEX", DEAR, BAD)),
         ("list", items(DEAR, BAD)),
@@ -375,23 +467,82 @@ def _decision(made: Conditions) -> None:
     reports = ["files.read", "/reports/**"]
 
     def both(name: str, comment: str, what: Any, steps: int, hop: int, **more: Any) -> None:
-        maker.add(name, "5.6", f"{comment}: {steps} steps", what, request=asked, limits={"evaluation_steps": steps}, **more)
-        maker.add(f"{name}-less", "5.6", f"{comment}: a step short", what, "limit_exceeded", hop, request=asked, limits={"evaluation_steps": steps - 1}, **more)
+        maker.add(
+            name, "5.6", f"{comment}: {steps} steps", what, request=asked, limits={"evaluation_steps": steps}, **more
+        )
+        maker.add(
+            f"{name}-less",
+            "5.6",
+            f"{comment}: a step short",
+            what,
+            "limit_exceeded",
+            hop,
+            request=asked,
+            limits={"evaluation_steps": steps - 1},
+            **more,
+        )
 
     both("caveats", "two caveats", chain(step(if_=listed(four, four))), 8, 0)
     both("blocks", "two blocks", chain(step(if_=listed(four)), step(WORKER, if_=listed(four, four))), 12, 1)
     conditioned = [["files.read", "/reports/**", is_(path("n"), 2)], ["files.read", "/reports/**", four]]
-    both("capabilities", "a capability whose condition is false is paid for", chain(step(can=listed(*conditioned))), 8, 0)
+    both(
+        "capabilities", "a capability whose condition is false is paid for", chain(step(can=listed(*conditioned))), 8, 0
+    )
     erring = [["files.read", "/reports/**", is_(MISSING, 2)], reports]
     both("capability-error", "and one whose condition errs", chain(step(can=listed(*erring))), 4, 0)
-    passed = [["files.write", "/reports/**", four], ["files.read", "/other/**", four], ["files.read", "/reports/**", four]]
+    passed = [
+        ["files.write", "/reports/**", four],
+        ["files.read", "/other/**", four],
+        ["files.read", "/reports/**", four],
+    ]
     both("capability-passed", "one that does not match is not", chain(step(can=listed(*passed))), 4, 0)
     behind = [["files.read", "/reports/**", four], ["files.read", "/reports/**", four]]
     both("capability-first", "nor one behind the first that permits", chain(step(can=listed(*behind))), 4, 0)
     then = chain(step(can=listed(["files.read", "/reports/**", four]), if_=listed(four)))
     both("capability-caveat", "a capability's condition, then a caveat", then, 8, 0)
-    both("root", "the root's own `can`, then a caveat", chain(step(if_=listed(four))), 8, 0, roots=[root(ALICE, can=["files.read /reports/** if args.n == 1"])])
-    maker.add("policy-own", "5.7", "the policy has a count of its own", chain(step(if_=listed(four))), request=asked, policy=["args.n == 1"], limits={"evaluation_steps": 4})
-    maker.add("policy-short", "5.7", "a policy that runs out", chain(step()), "policy_failed", request=asked, policy=["args.n == 1"], limits={"evaluation_steps": 3})
-    maker.add("policy-two", "5.7", "two conditions of the policy draw on one count", chain(step()), "policy_failed", request=asked, policy=["args.n == 1", "args.n == 1"], limits={"evaluation_steps": 7})
-    maker.add("policy-eight", "5.7", "two conditions of four steps each", chain(step()), request=asked, policy=["args.n == 1", "args.n == 1"], limits={"evaluation_steps": 8})
+    both(
+        "root",
+        "the root's own `can`, then a caveat",
+        chain(step(if_=listed(four))),
+        8,
+        0,
+        roots=[root(ALICE, can=["files.read /reports/** if args.n == 1"])],
+    )
+    maker.add(
+        "policy-own",
+        "5.7",
+        "the policy has a count of its own",
+        chain(step(if_=listed(four))),
+        request=asked,
+        policy=["args.n == 1"],
+        limits={"evaluation_steps": 4},
+    )
+    maker.add(
+        "policy-short",
+        "5.7",
+        "a policy that runs out",
+        chain(step()),
+        "policy_failed",
+        request=asked,
+        policy=["args.n == 1"],
+        limits={"evaluation_steps": 3},
+    )
+    maker.add(
+        "policy-two",
+        "5.7",
+        "two conditions of the policy draw on one count",
+        chain(step()),
+        "policy_failed",
+        request=asked,
+        policy=["args.n == 1", "args.n == 1"],
+        limits={"evaluation_steps": 7},
+    )
+    maker.add(
+        "policy-eight",
+        "5.7",
+        "two conditions of four steps each",
+        chain(step()),
+        request=asked,
+        policy=["args.n == 1", "args.n == 1"],
+        limits={"evaluation_steps": 8},
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from vectorkit.build import ALICE, READ, Maker, chain, listed, prove, root, step
-from vectorkit.conditions import OPS, Conditions, call, is_, path
+from vectorkit.conditions import Conditions, call, is_
 
 MAX = 2**63 - 1
 UNIX = 1_801_396_800  # 2027-01-31T12:00:00Z
@@ -215,7 +215,9 @@ def _networks(made: Conditions) -> None:
         ("sign", "10.0.0.0/+8"), ("blank", "10.0.0.0 /8"), ("blank-behind", "10.0.0.0/8 "), ("two", "10.0.0.0/8/8"), ("short", "10/8"), ("zone", "fe80::%1/64"), ("host-mask", "10.0.0.0/0.255.255.255"), ("words", "private"), ("line-end", "10.0.0.0/8\n"), ("arabic", "10.0.0.0/\u0668"),
         ("00", "0.0.0.0/00"), ("000", "::/000"), ("bits-32", "10.0.0.128/24"), ("mapped-bits", "::ffff:10.0.0.1/104"),
     ):  # fmt: skip
-        made.errs(f"network-{name}", "6.6", f"the network {network!r}", call("NET_WITHIN", call("DYN", "10.0.0.1"), network))
+        made.errs(
+            f"network-{name}", "6.6", f"the network {network!r}", call("NET_WITHIN", call("DYN", "10.0.0.1"), network)
+        )
 
 
 def _globs(made: Conditions) -> None:
@@ -234,11 +236,31 @@ def _globs(made: Conditions) -> None:
         ("question", "/a?"), ("set", "/[a]"), ("set-end", "/a]"), ("brace", "/{a"), ("brace-end", "/a}"), ("stars-word", "**.csv"), ("word-stars", "/a**"), ("three", "/***"), ("stars-stars", "/****/a"), ("backslash-end", "/a\\"), ("backslash-letter", "/\\a"), ("backslash-slash", "\\/a"),
         ("stars-dot", "/**.x/y"), ("1025", "a" * 1025),
     ):  # fmt: skip
-        made.errs(f"glob-{name}", "6.1", f"the pattern {pattern[:20]!r}", call("GLOB_MATCH", call("DYN", "/a"), pattern))
+        made.errs(
+            f"glob-{name}", "6.1", f"the pattern {pattern[:20]!r}", call("GLOB_MATCH", call("DYN", "/a"), pattern)
+        )
     made.holds("glob-1024", "6.1", "a pattern of 1,024 characters", no(fits("/a", "a" * 1024)))
-    for name, text in (("dot-dot", "/a/../b"), ("two-slashes", "/a//b"), ("percent", "/a%2Fb"), ("empty", ""), ("query", "/a?b")):
-        made.errs(f"glob-text-{name}", "6.6", "a text that is not in plain form, under a pattern with a slash", fits(text, "/**"))
-    made.holds("glob-text-words", "6.6", "under a pattern without a slash any text may be", fits("a..b?", "a*"), fits("..", "*"), fits("a//b", "**"))
+    for name, text in (
+        ("dot-dot", "/a/../b"),
+        ("two-slashes", "/a//b"),
+        ("percent", "/a%2Fb"),
+        ("empty", ""),
+        ("query", "/a?b"),
+    ):
+        made.errs(
+            f"glob-text-{name}",
+            "6.6",
+            "a text that is not in plain form, under a pattern with a slash",
+            fits(text, "/**"),
+        )
+    made.holds(
+        "glob-text-words",
+        "6.6",
+        "under a pattern without a slash any text may be",
+        fits("a..b?", "a*"),
+        fits("..", "*"),
+        fits("a//b", "**"),
+    )
 
 
 def _paths(made: Conditions) -> None:
@@ -302,17 +324,40 @@ def _names(made: Conditions) -> None:
         what = held.present(prove(held, claims={3: audience}))
         maker.add(f"audience-{name}", "2.1", f"a service's name: {audience[:20]}", what, audience=audience)
     maker.add("tenant-200", "2.1", "a tenant of 200 characters", chain(step(tenant="t" * 200)), tenant="t" * 200)
-    for name, tenant in (("201", "t" * 201), ("letter", "é"), ("blank", "a b"), ("empty", ""), ("control", "a\x01"), ("delete", "a\x7f")):
+    for name, tenant in (
+        ("201", "t" * 201),
+        ("letter", "é"),
+        ("blank", "a b"),
+        ("empty", ""),
+        ("control", "a\x01"),
+        ("delete", "a\x7f"),
+    ):
         maker.add(f"tenant-{name}", "2.1", "no tenant", chain(step(tenant=tenant)), "malformed", 0)
     for name, unit in (("64", "u" * 64), ("signs", "a_.-9"), ("one", "a")):
         maker.add(f"unit-{name}", "4.1", "a unit", chain(step(budget={unit: 9})), cost={unit: 1}, ledger=True)
-    for name, unit in (("65", "u" * 65), ("digit", "1a"), ("capital", "aB"), ("sign", "_a"), ("blank", "a b"), ("plus", "a+"), ("letter", "é"), ("line-end", "a\n")):
+    for name, unit in (
+        ("65", "u" * 65),
+        ("digit", "1a"),
+        ("capital", "aB"),
+        ("sign", "_a"),
+        ("blank", "a b"),
+        ("plus", "a+"),
+        ("letter", "é"),
+        ("line-end", "a\n"),
+    ):
         maker.add(f"unit-{name}", "4.1", f"no unit: {unit[:20]!r}", chain(step(budget={unit: 9})), "malformed", 0)
     controls = (0x00, 0x1F, 0x7F, 0x9F, 0xAD, 0x600, 0x605, 0x61C, 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x180E, 0x200B, 0x200F, 0x2028, 0x202E, 0x2060, 0x206F, 0xFEFF, 0xFFF9, 0xFFFB, 0x110BD, 0x110CD, 0x13430, 0x1343F, 0x1BCA0, 0x1BCA3, 0x1D173, 0x1D17A, 0xE0000, 0xE0FFF)  # fmt: skip
     for code in controls:
-        maker.add(f"plain-text-{code:04x}", "4.2", f"U+{code:04X} in `why`", chain(step(why=f"a{chr(code)}")), "malformed", 0)
+        maker.add(
+            f"plain-text-{code:04x}", "4.2", f"U+{code:04X} in `why`", chain(step(why=f"a{chr(code)}")), "malformed", 0
+        )
     beside = (0x20, 0x7E, 0xA0, 0xAC, 0xAE, 0x5FF, 0x606, 0x61B, 0x61D, 0x6DC, 0x6DE, 0x70E, 0x710, 0x88F, 0x892, 0x8E1, 0x8E3, 0x180D, 0x180F, 0x200A, 0x2010, 0x2027, 0x202F, 0x205F, 0x2070, 0xD7FF, 0xE000, 0xFEFE, 0xFF00, 0xFFF8, 0xFFFC, 0x110BC, 0x110BE, 0x110CC, 0x110CE, 0x1342F, 0x13440, 0x1BC9F, 0x1BCA4, 0x1D172, 0x1D17B, 0xDFFFF, 0xE1000, 0x10FFFF)  # fmt: skip
-    maker.add("plain-text-beside", "4.2", "what is next to each of the ranges", chain(step(why="".join(map(chr, beside)), who={"".join(map(chr, beside)): "x"})))
+    maker.add(
+        "plain-text-beside",
+        "4.2",
+        "what is next to each of the ranges",
+        chain(step(why="".join(map(chr, beside)), who={"".join(map(chr, beside)): "x"})),
+    )
 
 
 def _patterns(made: Conditions) -> None:
@@ -324,15 +369,51 @@ def _patterns(made: Conditions) -> None:
     ):  # fmt: skip
         request = {"action": asked, "resource": None, "args": {}}
         held = chain(step(can=listed([action])))
-        maker.add(f"action-{name}", "6.1", f"`{action}` and `{asked}`", held, "allow" if permitted else "capability_missing", None if permitted else 0, request=request)
+        maker.add(
+            f"action-{name}",
+            "6.1",
+            f"`{action}` and `{asked}`",
+            held,
+            "allow" if permitted else "capability_missing",
+            None if permitted else 0,
+            request=request,
+        )
     for name, pattern, reason in (
         ("empty", "", "malformed"), ("question", "a?", "malformed"), ("set", "[a]", "malformed"), ("set-end", "a]", "malformed"), ("brace", "{a", "malformed"), ("brace-end", "a}", "malformed"), ("stars-word", "**a", "malformed"), ("word-stars", "a**", "malformed"), ("three", "***", "malformed"), ("backslash", "a\\", "malformed"), ("backslash-letter", "\\a", "malformed"),
         ("1025", "a" * 1025, "limit_exceeded"),
     ):  # fmt: skip
-        maker.add(f"action-pattern-{name}", "6.1", f"the action pattern {pattern[:20]!r}", chain(step(can=listed([pattern]))), reason, 0)
-        maker.add(f"resource-pattern-{name}", "6.1", f"the resource pattern {pattern[:20]!r}", chain(step(can=listed(["files.read", pattern]))), reason, 0)
-    maker.add("action-pattern-slash", "6.1", "`**` beside a slash, in an action pattern", chain(step(can=listed(["a/**"]))), "malformed", 0)
-    maker.add("resource-pattern-dot", "6.1", "`**` beside a dot, in a resource pattern", chain(step(can=listed(["files.read", "a.**"]))), "malformed", 0)
+        maker.add(
+            f"action-pattern-{name}",
+            "6.1",
+            f"the action pattern {pattern[:20]!r}",
+            chain(step(can=listed([pattern]))),
+            reason,
+            0,
+        )
+        maker.add(
+            f"resource-pattern-{name}",
+            "6.1",
+            f"the resource pattern {pattern[:20]!r}",
+            chain(step(can=listed(["files.read", pattern]))),
+            reason,
+            0,
+        )
+    maker.add(
+        "action-pattern-slash",
+        "6.1",
+        "`**` beside a slash, in an action pattern",
+        chain(step(can=listed(["a/**"]))),
+        "malformed",
+        0,
+    )
+    maker.add(
+        "resource-pattern-dot",
+        "6.1",
+        "`**` beside a dot, in a resource pattern",
+        chain(step(can=listed(["files.read", "a.**"]))),
+        "malformed",
+        0,
+    )
     longest = chain(step(can=listed(["a" * 1024], ["files.read", "a" * 1024], ["files.read", "/reports/**"])))
     maker.add("pattern-1024", "6.1", "patterns of 1,024 characters", longest)
     held = chain(step(can=listed(["files.read", "a\0b*"], ["files.read", "/reports/**"])))
@@ -346,15 +427,55 @@ def _capabilities(made: Conditions) -> None:
     def can(name: str, comment: str, text: str, expect: str = "allow", **request: Any) -> None:
         asked = {**READ, **request}
         held = chain(step(can=listed(["**", [asked["resource"]]])))
-        maker.add(f"can-{name}", "6.7", comment, held.present(prove(held, asked)), expect, None if expect == "allow" else 0, request=asked, roots=[root(ALICE, can=[text])])
+        maker.add(
+            f"can-{name}",
+            "6.7",
+            comment,
+            held.present(prove(held, asked)),
+            expect,
+            None if expect == "allow" else 0,
+            request=asked,
+            roots=[root(ALICE, can=[text])],
+        )
 
     for name, blank in (("tab", "\t"), ("line", "\n"), ("page", "\f"), ("return", "\r"), ("several", " \t ")):
         can(f"blank-{name}", "a blank of the five, between action and target", f"files.read{blank}/reports/**")
     other = "".join(map(chr, (0xA0, 0x1680, 0x2000, 0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)))
     for place, blank in enumerate(other):
-        can(f"no-blank-{place}", "in quotes it is a character like any other", f'files.read exactly "a{blank}b"', resource=f"a{blank}b")
-    beside = "".join(map(chr, (0x0E, 0x1B, 0x84, 0x86, 0x9F, 0xA1, 0x167F, 0x1681, 0x1FFF, 0x200B, 0x2027, 0x202A, 0x202E, 0x2030, 0x205E, 0x2060, 0x2FFF, 0x3001)))
-    can("bare", "what is next to the blanks of Unicode needs no quotes", f"files.read exactly {beside}", resource=beside)
+        can(
+            f"no-blank-{place}",
+            "in quotes it is a character like any other",
+            f'files.read exactly "a{blank}b"',
+            resource=f"a{blank}b",
+        )
+    beside = "".join(
+        map(
+            chr,
+            (
+                0x0E,
+                0x1B,
+                0x84,
+                0x86,
+                0x9F,
+                0xA1,
+                0x167F,
+                0x1681,
+                0x1FFF,
+                0x200B,
+                0x2027,
+                0x202A,
+                0x202E,
+                0x2030,
+                0x205E,
+                0x2060,
+                0x2FFF,
+                0x3001,
+            ),
+        )
+    )
+    can(
+        "bare", "what is next to the blanks of Unicode needs no quotes", f"files.read exactly {beside}", resource=beside
+    )
     can("quoted", "words in quotes", '"files.read" "/reports/**"')
     can("escape", "an escape in quotes", r'"files.re\u0061d" /reports/**')
     can("exactly", "a literal", "files.read exactly /reports/q3.csv")
@@ -362,7 +483,13 @@ def _capabilities(made: Conditions) -> None:
     can("exactly-quoted", "the word in quotes is a pattern", 'files.read "exactly"', resource="exactly")
     can("if-quoted", "the word `if` in quotes too", 'files.read "if"', resource="if")
     can("condition", "a condition", "files.read /reports/** if args.n == 1", args={"n": 1})
-    can("condition-false", "one that does not hold", "files.read /reports/** if args.n == 1", "capability_missing", args={"n": 2})
+    can(
+        "condition-false",
+        "one that does not hold",
+        "files.read /reports/** if args.n == 1",
+        "capability_missing",
+        args={"n": 2},
+    )
     can("arguments", "a list of names closes the arguments", "files.read(n, m) /reports/**", args={"n": 1})
     can("arguments-other", "another name", "files.read(n, m) /reports/**", "capability_missing", args={"n": 1, "x": 2})
     can("arguments-empty", "no name at all", "files.read() /reports/**")

@@ -9,8 +9,22 @@ from vectorkit.build import READ, Maker, chain, listed, step
 from vectorkit.conditions import ACCESSORS, OPS, Conditions, call, is_, items, pairs, path
 from vectorkit.encode import Raw, cbor
 
-ONE = ("NOT", "SIZE", "NEGATE", "INT", "DOUBLE", "STRING", "BYTES", "BOOL", "TIMESTAMP", "DURATION", "DYN", "URL_HOST", "URL_SCHEME")
-TWO = tuple(name for name, number in OPS.items() if OPS["EQ"] <= number <= OPS["MODULO"]) + ("INDEX",)
+ONE = (
+    "NOT",
+    "SIZE",
+    "NEGATE",
+    "INT",
+    "DOUBLE",
+    "STRING",
+    "BYTES",
+    "BOOL",
+    "TIMESTAMP",
+    "DURATION",
+    "DYN",
+    "URL_HOST",
+    "URL_SCHEME",
+)
+TWO = (*(name for name, number in OPS.items() if OPS["EQ"] <= number <= OPS["MODULO"]), "INDEX")
 FLAT = tuple(name for name, number in OPS.items() if OPS["EQ_FLAT"] <= number <= OPS["NET_WITHIN_FLAT"])
 FOLDS = ("ALL", "EXISTS", "EXISTS_ONE", "MAP_EACH", "FILTER")
 RESERVED = "in true false null as break const continue else for function if import let loop package namespace return var void while"
@@ -106,7 +120,14 @@ def _counts(made: Conditions) -> None:
     refuse("has-1", "`has` of a name alone", [OPS["HAS"], "args"])
     refuse("has-0", "`has` of nothing", [OPS["HAS"]])
     refuse("path-0", "a path of nothing", [OPS["PATH"]])
-    for name, entry in (("key", ["a"]), ("three", ["a", 1, 1]), ("none", []), ("text", "ab"), ("null", None), ("map", {"a": 1})):
+    for name, entry in (
+        ("key", ["a"]),
+        ("three", ["a", 1, 1]),
+        ("none", []),
+        ("text", "ab"),
+        ("null", None),
+        ("map", {"a": 1}),
+    ):
         refuse(f"map-entry-{name}", "an entry of a map that is no pair", call("SIZE", [OPS["MAP"], entry]))
 
 
@@ -114,7 +135,19 @@ def _paths(made: Conditions) -> None:
     def refuse(name: str, comment: str, condition: Any) -> None:
         made.refused(name, "6.4", comment, condition, "malformed")
 
-    for name, first in (("unknown", "arguments"), ("said", "said"), ("empty", ""), ("capital", "Args"), ("number", 1), ("null", None), ("bytes", b"args"), ("true", True), ("array", ["args"]), ("holder-key", "holder.key"), ("prefix", "arg")):
+    for name, first in (
+        ("unknown", "arguments"),
+        ("said", "said"),
+        ("empty", ""),
+        ("capital", "Args"),
+        ("number", 1),
+        ("null", None),
+        ("bytes", b"args"),
+        ("true", True),
+        ("array", ["args"]),
+        ("holder-key", "holder.key"),
+        ("prefix", "arg"),
+    ):
         refuse(f"path-{name}", f"a path from {first!r}", is_(call("SIZE", [OPS["PATH"], first, "a"]), 1))
         refuse(f"has-{name}", f"`has` from {first!r}", [OPS["HAS"], first, "a"])
         refuse(f"flat-{name}", f"a flat operator from {first!r}", [OPS["EQ_FLAT"], first, "a", 1])
@@ -124,48 +157,133 @@ def _paths(made: Conditions) -> None:
         refuse(f"field-has-{name}", f"a field of `has` that is {name}", [OPS["HAS"], "args", "a", field])
         refuse(f"field-has-first-{name}", f"a field before it that is {name}", [OPS["HAS"], "args", field, "a"])
         refuse(f"field-flat-{name}", f"a field of a flat operator that is {name}", [OPS["EQ_FLAT"], "args", field, 1])
-    for name, field in (("empty", ""), ("letter", "é"), ("quote", '"'), ("backtick", "`"), ("tab", "\t"), ("plus", "a+b"), ("line-end", "a\n"), ("colon", "a:b"), ("arabic", "\u0661"), ("bracket", "a[0]")):
+    for name, field in (
+        ("empty", ""),
+        ("letter", "é"),
+        ("quote", '"'),
+        ("backtick", "`"),
+        ("tab", "\t"),
+        ("plus", "a+b"),
+        ("line-end", "a\n"),
+        ("colon", "a:b"),
+        ("arabic", "\u0661"),
+        ("bracket", "a[0]"),
+    ):
         refuse(f"quotable-{name}", "`has` of a field that has no text", [OPS["HAS"], "args", field])
         refuse(f"quotable-has-field-{name}", "HAS_FIELD of one", [OPS["HAS_FIELD"], items(), field])
-    made.holds("quotable-before", "6.4", "the fields before may be any", call("NOT", [OPS["HAS"], "args", "é", "a"]), **{"é": {}})
+    made.holds(
+        "quotable-before",
+        "6.4",
+        "the fields before may be any",
+        call("NOT", [OPS["HAS"], "args", "é", "a"]),
+        é={},
+    )
 
 
 def _literals(made: Conditions) -> None:
     def refuse(name: str, comment: str, condition: Any, reason: str = "malformed") -> None:
         made.refused(name, "6.4", comment, condition, reason)
 
-    for name, value in (("nan", Raw(b"\xf9\x7e\x00")), ("infinite", Raw(b"\xf9\x7c\x00")), ("undefined", Raw(b"\xf7")), ("simple", Raw(b"\xf0")), ("map", {}), ("tag", Raw(b"\xc1\x01")), ("65-bits", 2**63), ("65-bits-negative", -(2**63) - 1), ("64-bits", 2**64 - 1), ("bignum", Raw(b"\xc2\x41\x01"))):
+    for name, value in (
+        ("nan", Raw(b"\xf9\x7e\x00")),
+        ("infinite", Raw(b"\xf9\x7c\x00")),
+        ("undefined", Raw(b"\xf7")),
+        ("simple", Raw(b"\xf0")),
+        ("map", {}),
+        ("tag", Raw(b"\xc1\x01")),
+        ("65-bits", 2**63),
+        ("65-bits-negative", -(2**63) - 1),
+        ("64-bits", 2**64 - 1),
+        ("bignum", Raw(b"\xc2\x41\x01")),
+    ):
         refuse(f"literal-{name}", f"{name} for a literal", call("NOT", value))
-        refuse(f"literal-flat-{name}", f"{name} for the literal of a flat operator", [OPS["EQ_FLAT"], "args", "a", value])
+        refuse(
+            f"literal-flat-{name}", f"{name} for the literal of a flat operator", [OPS["EQ_FLAT"], "args", "a", value]
+        )
         refuse(f"literal-in-{name}", f"{name} in the list of a flat `in`", [OPS["IN_FLAT"], "args", "a", [value]])
         refuse(f"literal-list-{name}", f"{name} in a list", is_(call("SIZE", items(value)), 1))
     for op in FLAT:
         if op != "IN_FLAT":
-            refuse(f"literal-array-{low(op)}", "a node for the literal of a flat operator", [OPS[op], "args", "a", [OPS["PATH"], "args"]])
+            refuse(
+                f"literal-array-{low(op)}",
+                "a node for the literal of a flat operator",
+                [OPS[op], "args", "a", [OPS["PATH"], "args"]],
+            )
             refuse(f"literal-list-{low(op)}", "a list for it", [OPS[op], "args", "a", items(1)])
     for name, value in (("text", "ab"), ("number", 1), ("null", None), ("map", {}), ("bytes", b"a")):
         refuse(f"in-{name}", "no list behind a flat `in`", [OPS["IN_FLAT"], "args", "a", value])
-    refuse("in-node", "a list node behind a flat `in`: its opcode counts as a literal, its items are", [OPS["IN_FLAT"], "args", "a", [OPS["LIST"], [1]]])
+    refuse(
+        "in-node",
+        "a list node behind a flat `in`: its opcode counts as a literal, its items are",
+        [OPS["IN_FLAT"], "args", "a", [OPS["LIST"], [1]]],
+    )
     refuse("in-path", "a path within it", [OPS["IN_FLAT"], "args", "a", [1, [OPS["PATH"], "args"]]])
-    made.add("in-opcode", "6.4", "22 within the list of a flat `in` is the number", call("IN", path("a"), items(22, 1)), "allow", {"a": 22})
+    made.add(
+        "in-opcode",
+        "6.4",
+        "22 within the list of a flat `in` is the number",
+        call("IN", path("a"), items(22, 1)),
+        "allow",
+        {"a": 22},
+    )
 
 
 def _variables(made: Conditions) -> None:
     for op in (*FOLDS, "MAP_SOME"):
         bodies = (True, 1) if op == "MAP_SOME" else (True,)
         for name, variable in (("number", 1), ("null", None), ("empty", ""), ("digit", "1a"), ("dot", "a.b")):
-            made.refused(f"variable-{low(op)}-{name}", "6.4", f"a variable that is {variable!r}", [OPS[op], items(), variable, *bodies], "malformed")
+            made.refused(
+                f"variable-{low(op)}-{name}",
+                "6.4",
+                f"a variable that is {variable!r}",
+                [OPS[op], items(), variable, *bodies],
+                "malformed",
+            )
     for word in RESERVED.split():
-        made.refused(f"variable-word-{word}", "6.4", f"the word `{word}` for a variable", [OPS["ALL"], items(), word, True], "malformed")
-    for name, variable in (("blank", "a b"), ("hyphen", "a-b"), ("letter", "é"), ("line-end", "a\n"), ("bytes", b"a"), ("path", [OPS["PATH"], "a"]), ("true", True), ("dollar", "$a")):
-        made.refused(f"variable-{name}", "6.4", f"a variable that is {variable!r}", [OPS["ALL"], items(), variable, True], "malformed")
+        made.refused(
+            f"variable-word-{word}",
+            "6.4",
+            f"the word `{word}` for a variable",
+            [OPS["ALL"], items(), word, True],
+            "malformed",
+        )
+    for name, variable in (
+        ("blank", "a b"),
+        ("hyphen", "a-b"),
+        ("letter", "é"),
+        ("line-end", "a\n"),
+        ("bytes", b"a"),
+        ("path", [OPS["PATH"], "a"]),
+        ("true", True),
+        ("dollar", "$a"),
+    ):
+        made.refused(
+            f"variable-{name}",
+            "6.4",
+            f"a variable that is {variable!r}",
+            [OPS["ALL"], items(), variable, True],
+            "malformed",
+        )
     x = [OPS["PATH"], "x"]
     for op in (*FOLDS, "MAP_SOME"):
         bodies = (True, 1) if op == "MAP_SOME" else (True,)
-        made.refused(f"scope-range-{low(op)}", "6.4", "a variable in its own range", [OPS[op], x, "x", *bodies], "malformed")
-        made.refused(f"scope-beside-{low(op)}", "6.4", "a variable behind its comprehension", is_(items([OPS[op], items(), "x", *bodies], x), 1), "malformed")
+        made.refused(
+            f"scope-range-{low(op)}", "6.4", "a variable in its own range", [OPS[op], x, "x", *bodies], "malformed"
+        )
+        made.refused(
+            f"scope-beside-{low(op)}",
+            "6.4",
+            "a variable behind its comprehension",
+            is_(items([OPS[op], items(), "x", *bodies], x), 1),
+            "malformed",
+        )
     for bodies, name in (((is_(x, 1), x), "both"), ((True, x), "result"), ((is_(x, 1), 1), "filter")):
-        made.add(f"scope-map-some-{name}", "6.4", "in either body of `map`", [OPS["GE"], call("SIZE", [OPS["MAP_SOME"], items(1), "x", *bodies]), 0])
+        made.add(
+            f"scope-map-some-{name}",
+            "6.4",
+            "in either body of `map`",
+            [OPS["GE"], call("SIZE", [OPS["MAP_SOME"], items(1), "x", *bodies]), 0],
+        )
     inner = [OPS["ALL"], items(1), "x", [OPS["ALL"], items(x), "y", is_(call("ADD", x, [OPS["PATH"], "y"]), 2)]]
     made.add("scope-nested", "6.4", "one within the other, in its range too", inner)
 
@@ -204,6 +322,7 @@ def _canonical(made: Conditions) -> None:
 
 def _bytes(made: Conditions) -> None:
     """The list of caveats is read by the strictest of decoders (§3.6)."""
+
     def refuse(name: str, comment: str, content: bytes, reason: str) -> None:
         made.maker.add(f"bytes-{name}", "3.6", comment, chain(step(if_=content)), reason, 0)
 
@@ -218,12 +337,16 @@ def _bytes(made: Conditions) -> None:
     refuse("number-9", "a number in nine bytes", b"\x81" + flat[:-1] + b"\x1b" + bytes(7) + b"\x01", "not_canonical")
     refuse("number-23", "23 in two bytes", b"\x81" + flat[:-1] + b"\x18\x17", "not_canonical")
     refuse("number-255", "255 in three bytes", b"\x81" + flat[:-1] + b"\x19\x00\xff", "not_canonical")
-    refuse("text", "a text whose head is longer than it need be", b"\x81\x84\x04\x78\x04args" + flat[7:], "not_canonical")
+    refuse(
+        "text", "a text whose head is longer than it need be", b"\x81\x84\x04\x78\x04args" + flat[7:], "not_canonical"
+    )
     refuse("text-field", "the same of a field", b"\x81\x84\x04\x64args\x78\x01a\x01", "not_canonical")
     refuse("text-literal", "the same of a literal", b"\x81\x84\x04\x64args\x61a\x78\x01x", "not_canonical")
     refuse("text-pieces", "a text in pieces", b"\x81\x84\x04\x64args\x7f\x61a\xff\x01", "not_canonical")
     refuse("indefinite", "an expression without a length", b"\x81\x9f" + flat[1:] + b"\xff", "not_canonical")
-    refuse("double", "a double that a shorter one equals", b"\x81" + flat[:-1] + b"\xfa\x3f\xc0\x00\x00", "not_canonical")
+    refuse(
+        "double", "a double that a shorter one equals", b"\x81" + flat[:-1] + b"\xfa\x3f\xc0\x00\x00", "not_canonical"
+    )
     refuse("double-8", "the same in eight bytes", b"\x81" + flat[:-1] + b"\xfb\x3f\xf8" + bytes(6), "not_canonical")
     refuse("more", "a byte behind the list", b"\x81" + flat + b"\x00", "not_canonical")
     refuse("cut", "a list that is cut off", (b"\x81" + flat)[:-1], "truncated")
@@ -233,9 +356,23 @@ def _bytes(made: Conditions) -> None:
     refuse("seventeen", "33 short conditions", b"\x98\x21" + flat * 33, "limit_exceeded")
     seventeen = [is_(path("a"), 1)] * 17
     made.add("bytes-17-flat", "6.1", "17 short conditions", tuple(seventeen), "allow", {"a": 1})
-    made.add("bytes-two-parts", "6.4", "flat operators over a name, a field and two", (is_([OPS["PATH"], "action"], "files.read"), is_(path("args", "m", "b"), 1)), "allow", {"m": {"b": 1}})
+    made.add(
+        "bytes-two-parts",
+        "6.4",
+        "flat operators over a name, a field and two",
+        (is_([OPS["PATH"], "action"], "files.read"), is_(path("args", "m", "b"), 1)),
+        "allow",
+        {"m": {"b": 1}},
+    )
     for size in (23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32):
-        made.add(f"bytes-flat-number-{size}", "3.6", f"the number {size}, flat and alone", is_(path("a"), size), "allow", {"a": size})
+        made.add(
+            f"bytes-flat-number-{size}",
+            "3.6",
+            f"the number {size}, flat and alone",
+            is_(path("a"), size),
+            "allow",
+            {"a": size},
+        )
 
 
 def _capabilities(made: Conditions) -> None:
@@ -266,7 +403,12 @@ def _capabilities(made: Conditions) -> None:
     refuse("condition-tree", "a condition that is none", ["files.read", "/a", []])
     refuse("condition-tree-null", "the same without a resource", ["files.read", None, [72]])
     refuse("condition-tree-literal", "the same with a literal", ["files.read", ["/a"], [72]])
-    refuse("condition-canonical", "a condition in another encoding", ["files.read", "/a", [OPS["EQ"], path("a"), 1]], reason="not_canonical")
+    refuse(
+        "condition-canonical",
+        "a condition in another encoding",
+        ["files.read", "/a", [OPS["EQ"], path("a"), 1]],
+        reason="not_canonical",
+    )
     refuse("condition-deep", "a condition too deep", ["files.read", "/a", _not(16)], reason="limit_exceeded")
     refuse("second", "the second of two", ["files.read", "/reports/**"], ["files.read", ""])
     for name, can, request, expect in (
@@ -288,7 +430,15 @@ def _capabilities(made: Conditions) -> None:
         ("empty-asked", ["a", "**"], {"resource": ""}, "capability_missing"),
     ):
         asked = {**READ, "action": "a", **request}
-        maker.add(f"capability-{name}", "6.1", "which request it permits", chain(step(can=listed(can))), expect, None if expect == "allow" else 0, request=asked)
+        maker.add(
+            f"capability-{name}",
+            "6.1",
+            "which request it permits",
+            chain(step(can=listed(can))),
+            expect,
+            None if expect == "allow" else 0,
+            request=asked,
+        )
 
 
 def _not(depth: int) -> Any:

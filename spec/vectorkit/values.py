@@ -152,7 +152,9 @@ def _order(made: Conditions) -> None:
     for op in ("LT", "LE", "GT", "GE"):
         for name, left, right in mixed:
             made.errs(f"{op.lower()}-{name}", "6.2", "two types that have no order", call(op, left, right))
-        made.errs(f"{op.lower()}-flat", "6.4", "an argument and a literal of another type", call(op, path("n"), "2"), **one)
+        made.errs(
+            f"{op.lower()}-flat", "6.4", "an argument and a literal of another type", call(op, path("n"), "2"), **one
+        )
         made.errs(f"{op.lower()}-flat-null", "6.4", "nothing is less than null", call(op, path("n"), None), **one)
 
 
@@ -182,7 +184,14 @@ def _membership(made: Conditions) -> None:
         no(call("IN", 0, pairs((False, 1)))), no(call("IN", False, pairs((0, 1)))),
         is_(call("INDEX", pairs((False, 2)), False), 2), call("IN", float(2**53), pairs((2**53, 1))),
     )  # fmt: skip
-    for name, key in (("bytes", b"a"), ("null", None), ("list", items(1)), ("map", pairs()), ("timestamp", TIME), ("duration", SPAN)):
+    for name, key in (
+        ("bytes", b"a"),
+        ("null", None),
+        ("list", items(1)),
+        ("map", pairs()),
+        ("timestamp", TIME),
+        ("duration", SPAN),
+    ):
         made.errs(f"in-key-{name}", "6.2", f"no map has a {name} for a key", call("IN", key, numbers))
         made.errs(f"index-key-{name}", "6.2", f"no map has a {name} for a key", call("INDEX", numbers, key))
         made.errs(f"map-key-{name}", "6.5", f"a map with a {name} for a key", pairs((key, 1)))
@@ -191,7 +200,7 @@ def _membership(made: Conditions) -> None:
     made.errs("in-text-in-text", "6.2", "a text in a text", call("IN", "a", "abc"))
     made.errs("map-key-double", "6.5", "a map with a double for a key, though it is whole", pairs((1.0, 1)))
     made.errs("map-key-twice", "6.5", "a key twice", pairs(("a", 1), ("a", 1)))
-    made.holds("map-keys-three", "6.2", "`true`, `1` and `\"1\"` are three keys", is_(call("SIZE", numbers), 3))
+    made.holds("map-keys-three", "6.2", '`true`, `1` and `"1"` are three keys', is_(call("SIZE", numbers), 3))
 
 
 def _numbers(made: Conditions) -> None:
@@ -379,7 +388,13 @@ def _conversions(made: Conditions) -> None:
         made.errs(f"double-text-{name}", "6.6", f"`double` of {value[:20]!r}", call("DOUBLE", value))
     for value in ("yes", "tRUE", "2", "", " true", "on", "tr", "00"):
         made.errs(f"bool-text-{value.strip() or 'empty'}", "6.6", f"`bool` of {value!r}", call("BOOL", value))
-    for name, value in (("ff", b"\xff"), ("cut", b"\xc3"), ("surrogate", b"\xed\xa0\x80"), ("long-form", b"\xc0\x80"), ("beyond", b"\xf4\x90\x80\x80")):
+    for name, value in (
+        ("ff", b"\xff"),
+        ("cut", b"\xc3"),
+        ("surrogate", b"\xed\xa0\x80"),
+        ("long-form", b"\xc0\x80"),
+        ("beyond", b"\xf4\x90\x80\x80"),
+    ):
         made.errs(f"string-bytes-{name}", "6.6", "bytes that are no UTF-8", call("STRING", value))
     taken = {
         "INT": {"bool", "int", "double", "string", "timestamp"},
@@ -422,7 +437,14 @@ def _accessors(made: Conditions) -> None:
         "GET_FULL_YEAR": 2024, "GET_MONTH": 1, "GET_DATE": 29, "GET_DAY_OF_MONTH": 28, "GET_DAY_OF_WEEK": 4,
         "GET_DAY_OF_YEAR": 59, "GET_HOURS": 23, "GET_MINUTES": 59, "GET_SECONDS": 58, "GET_MILLISECONDS": 123,
     }  # fmt: skip
-    ahead = {**expected, "GET_MONTH": 2, "GET_DATE": 1, "GET_DAY_OF_MONTH": 0, "GET_DAY_OF_WEEK": 5, "GET_DAY_OF_YEAR": 60}
+    ahead = {
+        **expected,
+        "GET_MONTH": 2,
+        "GET_DATE": 1,
+        "GET_DAY_OF_MONTH": 0,
+        "GET_DAY_OF_WEEK": 5,
+        "GET_DAY_OF_YEAR": 60,
+    }
     ahead |= {"GET_HOURS": 5, "GET_MINUTES": 29}
     made.holds(
         "accessors", "6.6", "a leap day, in UTC and half past five hours ahead",
@@ -592,17 +614,44 @@ def _folds(made: Conditions) -> None:
     for op in ("ALL", "EXISTS", "EXISTS_ONE", "MAP_EACH", "FILTER", "MAP_SOME"):
         low = op.lower().replace("_", "-")
         bodies = (True, 1) if op == "MAP_SOME" else (True,)
-        for name, source in (("int", 1), ("null", None), ("text", "abc"), ("bytes", b"abc"), ("missing", MISSING), ("timestamp", TIME)):
+        for name, source in (
+            ("int", 1),
+            ("null", None),
+            ("text", "abc"),
+            ("bytes", b"abc"),
+            ("missing", MISSING),
+            ("timestamp", TIME),
+        ):
             made.errs(f"{low}-over-{name}", "6.5", f"over what is {name}", fold(op, source, *bodies))
         if op != "MAP_EACH":
             for name, body in (("int", 1), ("null", None), ("text", "true"), ("error", is_(MISSING, 1))):
                 rest = (1,) if op == "MAP_SOME" else ()
                 made.errs(f"{low}-body-{name}", "6.5", f"a body that is {name}", fold(op, numbers, body, *rest), **args)
     made.errs("map-each-error", "6.5", "a result that errs", fold("MAP_EACH", numbers, call("DIVIDE", 1, 0)), **args)
-    made.errs("map-some-result-error", "6.5", "a result that errs", fold("MAP_SOME", numbers, True, call("DIVIDE", 1, 0)), **args)
-    made.errs("all-error-true", "6.5", "an error, then `true`: the error", fold("ALL", numbers, [OPS["OR"], error, False]), l=[1, 2])
-    made.errs("exists-error-false", "6.5", "an error, then `false`: the error", fold("EXISTS", numbers, error), l=[1, 4])
-    made.errs("exists-one-error", "6.5", "an error, though another item is the one", fold("EXISTS_ONE", numbers, [OPS["OR"], error, same]), l=[2, 1])
+    made.errs(
+        "map-some-result-error",
+        "6.5",
+        "a result that errs",
+        fold("MAP_SOME", numbers, True, call("DIVIDE", 1, 0)),
+        **args,
+    )
+    made.errs(
+        "all-error-true",
+        "6.5",
+        "an error, then `true`: the error",
+        fold("ALL", numbers, [OPS["OR"], error, False]),
+        l=[1, 2],
+    )
+    made.errs(
+        "exists-error-false", "6.5", "an error, then `false`: the error", fold("EXISTS", numbers, error), l=[1, 4]
+    )
+    made.errs(
+        "exists-one-error",
+        "6.5",
+        "an error, though another item is the one",
+        fold("EXISTS_ONE", numbers, [OPS["OR"], error, same]),
+        l=[2, 1],
+    )
 
 
 def _wrong_types(made: Conditions) -> None:
@@ -627,7 +676,9 @@ def _wrong_types(made: Conditions) -> None:
                 continue
             if op == "SUBTRACT" and both_times and (one, other) != ("duration", "timestamp"):
                 continue
-            made.errs(f"{op.lower()}-{one}-{other}", "6.6", f"a {one} and a {other}", call(op, TYPES[one], TYPES[other]))
+            made.errs(
+                f"{op.lower()}-{one}-{other}", "6.6", f"a {one} and a {other}", call(op, TYPES[one], TYPES[other])
+            )
 
 
 def _first_operand(made: Conditions) -> None:

@@ -1,4 +1,4 @@
-"""The kit of mutants: the verifier with one check, charge, bound or error changed at a time, and the vectors against it.
+"""The kit of mutants: the verifier with one check, charge, bound or error changed at a time, against the vectors.
 
     python -m tests.campaigns.mutants [--jobs 2] [--only cose] [--kind bounds] [--share 1/4]
 

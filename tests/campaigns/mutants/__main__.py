@@ -1,5 +1,6 @@
 """Run the mutants against the vectors, and tell by kind which survive."""
 
+# ruff: noqa: T201 - a campaign prints
 from __future__ import annotations
 
 import argparse
@@ -56,6 +57,13 @@ def report(survivors: list[Mutant], chosen: list[Mutant], same: list[Same]) -> i
     return len(gaps)
 
 
+def _without_line(line: str) -> str:
+    """A line of a report without the number of the line that it is about, which any edit moves."""
+    place, _, what = " ".join(line.split()).replace(" unreached ", " ").partition(" ")
+    where, _, change = what.partition(" ")
+    return f"{place} {where.rpartition(':')[0]} {change}"
+
+
 def main(arguments: list[str]) -> int:
     """Run; the exit status is 0 if every survivor is listed."""
     parser = argparse.ArgumentParser(prog="tests.campaigns.mutants", description=__doc__)
@@ -63,6 +71,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--only", default="", help="modules with this in their name")
     parser.add_argument("--kind", choices=KINDS, help="one kind alone")
     parser.add_argument("--share", default="1/1", help="2/8: the second of eight shares")
+    parser.add_argument("--again", type=Path, help="those alone that an earlier report, in this file, says survived")
     parser.add_argument("--files", nargs="*", default=[], help="the vectors of these files alone")
     parser.add_argument("--unlisted", action="store_true", help="leave out what the list says no vector can notice")
     options = parser.parse_args(arguments)
@@ -72,11 +81,14 @@ def main(arguments: list[str]) -> int:
     if found.wrong:
         print("without any change, these vectors do not get what they expect:", *found.wrong, sep="\n  ")
         return 2
-    chosen = [
-        each for each in all_mutants() if options.only in each.module and options.kind in {None, each.kind}
-    ][part - 1 :: parts]
+    chosen = [each for each in all_mutants() if options.only in each.module and options.kind in {None, each.kind}][
+        part - 1 :: parts
+    ]
     same: list[Same] = listed()
     survivors: list[Mutant] = []
+    if options.again:
+        told = {_without_line(line) for line in options.again.read_text(encoding="utf-8").splitlines()}
+        chosen = [each for each in chosen if _without_line(f"{each.kind} {each.name}") in told]
     if options.unlisted:
         chosen = [each for each in chosen if not any(entry.covers(each) for entry in same)]
     for mutant, killed in judged(chosen, found, options.jobs):

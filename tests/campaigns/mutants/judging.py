@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TypeAlias
 
-from delegate import RevocationList, Verifier
+from delegate import Verifier
 from tests import vectors
 from tests.vectors import ListVector, Vector, Verdict
 

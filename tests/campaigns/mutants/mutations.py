@@ -230,7 +230,9 @@ class _Finder:
                             self._add(CHECKS, each, _OTHER_PLACE[each.id])
                 case ast.Set(elts=items) | ast.Tuple(elts=items) if not self.function and len(items) > 1:
                     for item in items:
-                        if isinstance(item, ast.Constant) or (isinstance(item, ast.Tuple) and isinstance(node, ast.Tuple)):
+                        if isinstance(item, ast.Constant) or (
+                            isinstance(item, ast.Tuple) and isinstance(node, ast.Tuple)
+                        ):
                             self._without(node, item)
                 case ast.Slice(lower=lower, upper=upper):
                     for end in (lower, upper):

@@ -214,7 +214,7 @@ def _child(mutant: Mutant, cases: Sequence[int], found: Reached) -> None:
         else:
             survives = all(judging.is_right(judging.ALL[case]) for case in cases)
         status = _SURVIVED if survives else _KILLED
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - told by the status; a child never returns
         traceback.print_exc()
         status = _FAILED
     finally:
