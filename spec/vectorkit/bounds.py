@@ -12,6 +12,7 @@ from vectorkit.build import (
     BEARER_1,
     BOB,
     HELPER,
+    LEFT_OUT,
     NOW,
     PLANNER,
     READ,
@@ -267,8 +268,8 @@ def _hops(maker: Maker) -> None:
 
     def hops(name: str, comment: str, counts: tuple[int | None, ...], hop: int | None = None) -> None:
         steps = [
-            step(holder.holder, **({} if count is None else {"hops": count}))
-            for holder, count in zip(three, counts, strict=False)
+            step(each.holder, hops=LEFT_OUT if count is None else count)
+            for each, count in zip(three, counts, strict=False)
         ]
         maker.add(f"hops-{name}", "4.4", comment, chain(*steps), "allow" if hop is None else "too_many_hops", hop)
 
@@ -289,7 +290,7 @@ def _hops(maker: Maker) -> None:
 def _needs(maker: Maker) -> None:
     keys = [*(bytes((n,)) * 32 for n in range(15)), BOB.thumbprint]
     sixteen = held(need=listed({"by": sorted(keys), "if": APPROVED, "of": 1, "standing": True}))
-    known = {"third_parties": party(BOB)}
+    known: dict[str, Any] = {"third_parties": party(BOB)}
 
     def shown(
         name: str, comment: str, made: Any, discharge: bytes, expect: str = "allow", hop: int | None = None, **more: Any
@@ -596,13 +597,13 @@ def _heads(maker: Maker) -> None:
             request={**READ, "args": texts},
         )
     floats = [1.5, 100000.5, 1.1, 65504.5, 5.960464477539063e-08, 3.4028234663852886e38, 1e300, -0.5]
-    args = {f"d{n}": value for n, value in enumerate(floats)}
+    doubles = {f"d{n}": value for n, value in enumerate(floats)}
     maker.add(
         "heads-floats",
         "3.6",
         "doubles of two, four and eight bytes",
-        chain(step(if_=listed(*[is_(path(name), value) for name, value in args.items()]))),
-        request={**READ, "args": args},
+        chain(step(if_=listed(*[is_(path(name), value) for name, value in doubles.items()]))),
+        request={**READ, "args": doubles},
     )
     for size in (255, 256):
         held = chain(step(), step(WORKER, can=listed(REPORTS, ["x", ["y" * (size - _payload_bytes(100) + 100)]])))

@@ -285,14 +285,11 @@ def _payload(maker: Maker) -> None:
         ("nan", NAN, "malformed"),
         ("huge", 2**64 - 1, "malformed"),
     ):
-        held = chain(
-            step(
-                payload=lambda said, key=key: cbor(
-                    Pairs(tuple(sorted((*said.items(), (key, 1)), key=lambda pair: cbor(pair[0]))))
-                )
-            )
-        )  # type: ignore[misc]
-        maker.add(f"payload-key-{name}", "4.1", f"{name} for a key", held, reason, 0)
+
+        def keyed(said: dict[Any, Any], key: Any = key) -> bytes:
+            return cbor(Pairs(tuple(sorted((*said.items(), (key, 1)), key=lambda pair: cbor(pair[0])))))
+
+        maker.add(f"payload-key-{name}", "4.1", f"{name} for a key", chain(step(payload=keyed)), reason, 0)
 
 
 def _claims(maker: Maker) -> None:
@@ -494,7 +491,7 @@ def _claims(maker: Maker) -> None:
 
 
 def _blocks(maker: Maker) -> None:
-    bad = {"sign": lambda _key, _message: bytes(64)}
+    bad: dict[str, Any] = {"sign": lambda _key, _message: bytes(64)}
 
     def add(name: str, comment: str, what: Chain, reason: str, hop: int, **more: Any) -> None:
         maker.add(f"block-{name}", "5.2", comment, what, reason, hop, **more)
@@ -631,7 +628,8 @@ def _clock_and_place(maker: Maker) -> None:
     def add(name: str, comment: str, what: Chain, reason: str, hop: int | None, spec: str = "5.3", **more: Any) -> None:
         maker.add(f"order-{name}", spec, comment, what, reason, hop, **more)
 
-    late, over = {"nbf": NOW + 60}, {"exp": NOW - 1}
+    late: dict[str, Any] = {"nbf": NOW + 60}
+    over: dict[str, Any] = {"exp": NOW - 1}
     add(
         "root-nbf",
         "a root whose time is over, and a chain that has not begun",
@@ -753,7 +751,7 @@ def _possession(maker: Maker) -> None:
         maker.add(f"proof-{name}", "5.5", comment, what, reason, hop, **more)
 
     two = chain(step(can=listed(["nothing"])), step(WORKER))
-    bad = {"sign": lambda _key, _message: bytes(64)}
+    bad: dict[str, Any] = {"sign": lambda _key, _message: bytes(64)}
     add("missing-can", "no proof, and nothing is permitted", two.token(), "proof_missing", 1, authorize=True)
     budget = chain(step(BEARER_1, aud=["files.example.com"], budget={"calls": 1}))
     add(
@@ -1030,7 +1028,8 @@ def _needs(maker: Maker) -> None:
 
 def _discharges(maker: Maker) -> None:
     """Each is judged up to its own first fault; of several, the order of §14.2 decides, then the hop."""
-    one, known = held(needing(BOB)), {"third_parties": party(BOB, CARA, DAN)}
+    one = held(needing(BOB))
+    known: dict[str, Any] = {"third_parties": party(BOB, CARA, DAN)}
     two = held(needing(BOB), needing(CARA))
     first = two.first
 
@@ -1367,12 +1366,12 @@ def _lone(maker: Maker) -> None:
             0,
         )
     for name in ("exp", "nbf", "iat"):
-        long = Raw(b"\x1a\x00\x00\xff\xff")
+        said: dict[str, Any] = {name: Raw(b"\x1a\x00\x00\xff\xff")}
         maker.add(
             f"short-{name}-long",
             "3.6",
             f"`{name}` of 65,535 in five bytes",
-            chain(step(**{name: long})),
+            chain(step(**said)),
             "not_canonical",
             0,
         )
@@ -1380,7 +1379,7 @@ def _lone(maker: Maker) -> None:
             f"short-{name}-1-long",
             "3.6",
             "the same in block 1",
-            chain(step(iat=0), step(WORKER, **{name: long})),
+            chain(step(iat=0), step(WORKER, **said)),
             "not_canonical",
             1,
         )
@@ -1427,7 +1426,7 @@ def _lone(maker: Maker) -> None:
         )
     cloud = chain(step(CLOUD_AGENT), root=CLOUD_ROOT)
     mixed = chain(step(WORKER), step(HELPER), root=CLOUD_ROOT)
-    taken = {"roots": [root(CLOUD_ROOT)], "algorithms": [-9]}
+    taken: dict[str, Any] = {"roots": [root(CLOUD_ROOT)], "algorithms": [-9]}
     maker.add("algorithms-esp256", "5.2", "a verifier that takes ESP256 alone", cloud, **taken)
     maker.add(
         "algorithms-block",
@@ -1577,10 +1576,7 @@ def _fixed_bytes(maker: Maker) -> None:
             (f"{name}-more", "a byte behind it", data + b"\0", "not_canonical"),
         ]
 
-    for kind, above, below, keyed in (
-        ("ed25519", ALICE, WORKER, {}),
-        ("esp256", CLOUD_ROOT, CLOUD_AGENT, {"roots": [root(CLOUD_ROOT)]}),
-    ):
+    for kind, above, below in (("ed25519", ALICE, WORKER), ("esp256", CLOUD_ROOT, CLOUD_AGENT)):
         payloads: list[bytes] = []
 
         def keep(said: dict[Any, Any], payloads: list[bytes] = payloads) -> bytes:
@@ -1591,10 +1587,18 @@ def _fixed_bytes(maker: Maker) -> None:
         for hop in (0, 1):
             for name, comment, data, reason in heads(f"{kind}-{hop}", two.blocks[hop], payloads[hop]):
                 blocks = [*two.blocks[:hop], data, *two.blocks[hop + 1 :]]
-                maker.add(f"bytes-{name}", "3.3", f"block {hop}: {comment}", cbor([1, blocks]), reason, hop, **keyed)
+                maker.add(
+                    f"bytes-{name}",
+                    "3.3",
+                    f"block {hop}: {comment}",
+                    cbor([1, blocks]),
+                    reason,
+                    hop,
+                    roots=[root(above)],
+                )
         proof = prove(two, payload=keep)
         for name, comment, data, reason in heads(f"{kind}-proof", proof, payloads[-1]):
-            maker.add(f"bytes-{name}", "3.3", f"a proof: {comment}", two.present(data), reason, 1, **keyed)
+            maker.add(f"bytes-{name}", "3.3", f"a proof: {comment}", two.present(data), reason, 1, roots=[root(above)])
     one = held(needing(BOB))
     payload = cbor({1: BOB.name, 4: NOW + 600, 6: NOW - 60, "to": [one.first.id, 0], "says": {"approved": True}})
     for name, comment, data, _ in heads("discharge", say(BOB, one.first, payload=payload), payload):
@@ -1706,14 +1710,14 @@ def _told_apart(maker: Maker) -> None:
         ("minus-24", -24, "unknown_claim"),
         ("minus-25", -25, "malformed"),
     ):
-        one = chain(step())
-        proof = prove(one, payload=lambda said, key=key: cbor(in_order({**said, key: 1})))  # type: ignore[misc]
-        maker.add(f"key-proof-{name}", "3.6", f"{key} for a key, in a proof", one.present(proof), reason, 0)
+        alone = chain(step())
+        proof = prove(alone, payload=lambda said, key=key: cbor(in_order({**said, key: 1})))  # type: ignore[misc]
+        maker.add(f"key-proof-{name}", "3.6", f"{key} for a key, in a proof", alone.present(proof), reason, 0)
         need = in_order({**needing(BOB), key: 1})
         maker.add(
             f"key-need-{name}", "3.6", f"{key} for a key, in a need", held(need=listed(need)).two.token(), reason, 0
         )
-    known = {"third_parties": party(BOB, CARA)}
+    known: dict[str, Any] = {"third_parties": party(BOB, CARA)}
     one = held(needing(BOB))
     asked = say(CARA, one.first, protected=cbor({1: -9, 4: CARA.thumbprint[:8]}))
     maker.add(

@@ -39,6 +39,7 @@ def no(condition: Any) -> Any:
 
 
 def _nodes(made: Conditions) -> None:
+    condition: Any
     args: dict[str, Any] = {"n": 1, "s": "abc", "m": {"a": {"b": 1}}, "l": [1, 2]}
     made_map = pairs(("a", 1), ("b", 2))
     for name, comment, condition in (
@@ -76,7 +77,7 @@ def _nodes(made: Conditions) -> None:
         made.costs(name, comment, condition, nodes(condition), **args)
     for op in ("EQ", "NE", "LT", "LE", "GT", "GE"):
         name = op.lower()
-        condition: Any = call(op, path("n"), 1 if op in {"EQ", "LE", "GE"} else 2 if op in {"LT", "NE"} else 0)
+        condition = call(op, path("n"), 1 if op in {"EQ", "LE", "GE"} else 2 if op in {"LT", "NE"} else 0)
         made.costs(f"flat-{name}", f"{name}, flat", condition, 4, **args)
     for op, text in (("STARTS_WITH", "a"), ("ENDS_WITH", "c"), ("CONTAINS", "b")):
         made.costs(f"flat-{op.lower().replace('_', '-')}", "flat", call(op, path("s"), text), 4, **args)
@@ -177,6 +178,9 @@ def _folds(made: Conditions) -> None:
 
 
 def _comparing(made: Conditions) -> None:
+    one: Any
+    other: Any
+
     def text(size: int, end: str = "x") -> str:
         return "x" * (size - 1) + end
 

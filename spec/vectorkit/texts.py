@@ -367,7 +367,7 @@ def _patterns(made: Conditions) -> None:
         ("one", "files.*", "files.read", True), ("one-two", "files.*", "files.read.admin", False), ("one-none", "files.*", "files", False), ("within", "*.read", "files.read", True), ("slash", "a/b", "a/b", True), ("slash-star", "a*", "a/b", True), ("escaped", "a\\*", "a*", True), ("escaped-not", "a\\*", "ab", False), ("case", "Files", "files", False),
         ("middle", "a.**.z", "a.z", True), ("middle-two", "a.**.z", "a.b.c.z", True), ("middle-not", "a.**.z", "a.bz", False), ("part", "files.re*", "files.read", True), ("part-two", "f*s.re*d", "files.read", True), ("end-dot", "files.*", "files.", True), ("dots", "a.*.b", "a..b", True),
     ):  # fmt: skip
-        request = {"action": asked, "resource": None, "args": {}}
+        request: dict[str, Any] = {"action": asked, "resource": None, "args": {}}
         held = chain(step(can=listed([action])))
         maker.add(
             f"action-{name}",

@@ -132,6 +132,8 @@ def _counts(made: Conditions) -> None:
 
 
 def _paths(made: Conditions) -> None:
+    field: Any
+
     def refuse(name: str, comment: str, condition: Any) -> None:
         made.refused(name, "6.4", comment, condition, "malformed")
 
@@ -181,6 +183,8 @@ def _paths(made: Conditions) -> None:
 
 
 def _literals(made: Conditions) -> None:
+    value: Any
+
     def refuse(name: str, comment: str, condition: Any, reason: str = "malformed") -> None:
         made.refused(name, "6.4", comment, condition, reason)
 
@@ -229,6 +233,8 @@ def _literals(made: Conditions) -> None:
 
 
 def _variables(made: Conditions) -> None:
+    variable: Any
+    bodies: Any
     for op in (*FOLDS, "MAP_SOME"):
         bodies = (True, 1) if op == "MAP_SOME" else (True,)
         for name, variable in (("number", 1), ("null", None), ("empty", ""), ("digit", "1a"), ("dot", "a.b")):

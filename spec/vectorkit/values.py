@@ -328,6 +328,7 @@ def _texts(made: Conditions) -> None:
 
 
 def _conversions(made: Conditions) -> None:
+    value: Any
     below = 9223372036854774784.0  # the greatest double below 2^63
     made.holds(
         "to-int", "6.6", "int",
