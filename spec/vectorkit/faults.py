@@ -1803,3 +1803,9 @@ def _told_apart(maker: Maker) -> None:
     )
     origin = chain(step(if_=listed(is_([OPS["PATH"], "origin"], ALICE.name))))
     maker.add("origin", "6.2", "the originator is the issuer where nobody else is named", origin)
+    names = [f"s{number:02}" for number in range(15)]
+    sixteen = chain(step(aud=[*names, "files.example.com"], who={"run": "17"}))
+    maker.add("aud-16-who", "4.1", "16 names in `aud`, beside facts about the holder", sixteen)
+    young = held(needing(BOB, age=1))
+    what = young.two.present(prove(young.two), [say(BOB, young.first, claims={6: NOW - 1})])
+    maker.add("need-age-1", "14.1", "a need that takes discharges of one second", what, **known)
