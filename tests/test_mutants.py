@@ -59,7 +59,7 @@ def test_each_mutant_changes_one_place_and_can_be_compiled() -> None:
     """None is the source, none is there twice, and Python takes each."""
     made = [apply(SOURCE, mutant) for mutant in changes()]
     assert SOURCE not in made
-    assert len(set(made)) == len(made) > 20
+    assert len(set(made)) == len(made) > 15
     for text in made:
         compile(text, "example", "exec")
 
