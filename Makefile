@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo login test lint docs bench bench-integrations bench-against vectors fuzz kill fork surroundings rotation matrix dist clean
+.PHONY: help demo login test lint docs bench bench-integrations bench-against vectors mutants fuzz kill fork surroundings rotation matrix dist clean
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-against OTHER=../before"
 	@echo "              what this checkout costs next to another one, in that folder"
 	@echo "make vectors  write spec/vectors anew"
+	@echo "make mutants  the verifier with one check, charge or bound changed at a time, and the vectors against it"
 	@echo "make fuzz     200,000 mutated inputs, and the property tests with many more examples"
 	@echo "make kill     200 killed writers, and 20 restarts of Redis and PostgreSQL under load"
 	@echo "make fork     1,000 children of a service that decides in threads, on each of four engines"
@@ -88,6 +89,9 @@ bench-against: $(VENV)/.installed
 
 vectors: $(VENV)/.tools
 	$(BIN)/python spec/generate_vectors.py
+
+mutants: $(VENV)/.tools
+	$(BIN)/python -m tests.campaigns.mutants --jobs $(WORKERS)
 
 fuzz: $(VENV)/.tools
 	$(BIN)/python -m tests.campaigns.fuzz --count 200000

@@ -14,11 +14,13 @@ from typing import Any, Protocol
 
 from vectorkit import (
     bearer,
+    bounds,
     budgets,
     capabilities,
     caveats,
     claims,
     discharges,
+    faults,
     form,
     known,
     limits,
@@ -29,7 +31,12 @@ from vectorkit import (
     revocation_lists,
     root_bundles,
     signatures,
+    steps,
+    texts,
     time_place,
+    trees,
+    values,
+    weights,
 )
 
 
@@ -59,6 +66,13 @@ FILES: dict[str, Callable[[], Made]] = {
     "discharges.json": discharges.make,
     "known.json": known.make,
     "requests.json": requests.make,
+    "trees.json": trees.make,
+    "values.json": values.make,
+    "steps.json": steps.make,
+    "texts.json": texts.make,
+    "weights.json": weights.make,
+    "bounds.json": bounds.make,
+    "faults.json": faults.make,
 }
 FOLDER = Path(__file__).parent / "vectors"
 

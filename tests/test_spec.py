@@ -232,7 +232,12 @@ WELL_FORMED = {
     "unknown_root",
     "too_many_hops",
 }
-JUDGED = [vector for vector in vectors.load() if vector.fields["expect"] in WELL_FORMED]
+# Of two faults the second may be one of form.
+JUDGED = [
+    vector
+    for vector in vectors.load()
+    if vector.fields["expect"] in WELL_FORMED and not vector.name.startswith("fault-")
+]
 
 
 @pytest.mark.parametrize("vector", JUDGED, ids=lambda vector: vector.name)

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import cbor2
@@ -17,7 +18,6 @@ from delegate import (
     PublicKey,
     Reason,
     Request,
-    RevocationList,
     RootBundle,
     Token,
     Verifier,
@@ -26,7 +26,6 @@ from delegate.core.chain.binding import frame
 from delegate.core.wire import armor, envelope
 from delegate.errors import DelegateError
 from delegate.explain.unverified import parse
-from delegate.integrations import http
 from delegate.limits import TIME_MAX
 from tests import cddl, specification, vectors
 from tests.vectors import Vector, Verdict
@@ -74,64 +73,93 @@ def forms(vector: Vector) -> dict[str, Presented]:
     return {**found, "bytes": data, "text": armor.encode(framed.kind, data), "object": parse(source)}
 
 
-@pytest.mark.parametrize("vector", ALL, ids=lambda vector: vector.name)
-def test_every_vector_gets_its_verdict_in_every_form(vector: Vector) -> None:
-    """Text, bytes and objects get the verdict that the vector expects, with its hop, from both verifiers."""
-    expected = (vector.fields["expect"], vector.fields["hop"])
-    for form, source in forms(vector).items():
+# The files about conditions: many vectors of one shape, whose envelopes are those of all others.
+CONDITIONS = ("value-", "steps-", "text-", "tree-", "weight-")
+
+
+def parts(chosen: Sequence[Vector], size: int = 60) -> list[tuple[Vector, ...]]:
+    """Vectors in parts, each of which is one test: a test has its price, and there are thousands of vectors."""
+    return [tuple(chosen[place : place + size]) for place in range(0, len(chosen), size)]
+
+
+def named(part: tuple[Vector, ...]) -> str:
+    """The name of a part: that of its first vector."""
+    return part[0].name
+
+
+def verdicts(vector: Vector) -> dict[str, Verdict]:
+    """What both doors of the verifier say of a vector, in every form; of those about conditions as they are written."""
+    said: dict[str, Verdict] = {}
+    found = {"as written": vector.source} if vector.name.startswith(CONDITIONS) else forms(vector)
+    for form, source in found.items():
         verifier = vector.verifier()
         for _ in range(vector.times - 1):
             judge(verifier, vector, source)
-        assert judge(verifier, vector, source) == expected, form
+        said[form] = judge(verifier, vector, source)
         if not vector.judged_as_chain:
             again = vector.verifier()
             for _ in range(vector.times - 1):
                 again.decide(source, vector.request, **vector.facts)
             decision = again.decide(source, vector.request, **vector.facts)
-            assert ("allow" if decision.allowed else decision.reason, decision.hop) == expected, form
+            said[f"decided, {form}"] = ("allow" if decision.allowed else str(decision.reason), decision.hop)
+    return said
 
 
-@pytest.mark.parametrize("vector", ALL, ids=lambda vector: vector.name)
-def test_the_asynchronous_verifier_gives_the_same_verdict(vector: Vector) -> None:
+@pytest.mark.parametrize("part", parts(ALL), ids=named)
+def test_every_vector_gets_its_verdict_in_every_form(part: tuple[Vector, ...]) -> None:
+    """Text, bytes and objects get the verdict that the vector expects, with its hop, from `authorize` and `decide`."""
+    for vector in part:
+        expected = (vector.fields["expect"], vector.fields["hop"])
+        assert set(verdicts(vector).values()) == {expected}, vector.name
+
+
+async def asked_asynchronously(vector: Vector) -> Verdict:
+    """What the asynchronous verifier says of a vector."""
+    verifier = vector.async_verifier()
+    if vector.judged_as_chain:
+        try:
+            await verifier.verify_chain(vector.source)
+        except DelegateError as error:
+            return str(error.reason), error.hop
+        return "allow", None
+    last: Verdict = ("", None)
+    for _ in range(vector.times):
+        try:
+            await verifier.authorize(vector.source, vector.request, **vector.facts)
+            last = ("allow", None)
+        except DelegateError as error:
+            last = (str(error.reason), error.hop)
+    return last
+
+
+@pytest.mark.parametrize("part", parts(ALL), ids=named)
+def test_the_asynchronous_verifier_gives_the_same_verdict(part: tuple[Vector, ...]) -> None:
     """`AsyncVerifier` drives the same decision."""
 
-    async def run() -> Verdict:
-        verifier = vector.async_verifier()
-        if vector.judged_as_chain:
-            try:
-                await verifier.verify_chain(vector.source)
-            except DelegateError as error:
-                return str(error.reason), error.hop
-            return "allow", None
-        last: Verdict = ("", None)
-        for _ in range(vector.times):
-            try:
-                await verifier.authorize(vector.source, vector.request, **vector.facts)
-                last = ("allow", None)
-            except DelegateError as error:
-                last = (str(error.reason), error.hop)
-        return last
+    async def run() -> dict[str, Verdict]:
+        return {vector.name: await asked_asynchronously(vector) for vector in part}
 
-    assert asyncio.run(run()) == (vector.fields["expect"], vector.fields["hop"])
+    assert asyncio.run(run()) == {vector.name: (vector.fields["expect"], vector.fields["hop"]) for vector in part}
 
 
-@pytest.mark.parametrize("vector", vectors.accepted(), ids=lambda vector: vector.name)
-def test_an_allowed_vector_is_allowed_by_preview_and_again_from_a_warm_cache(vector: Vector) -> None:
+@pytest.mark.parametrize("part", parts(vectors.accepted()), ids=named)
+def test_an_allowed_vector_is_allowed_by_preview_and_again_from_a_warm_cache(part: tuple[Vector, ...]) -> None:
     """The same verifier says the same twice: what it remembers of a chain changes no verdict."""
-    verifier = vector.verifier()
-    request = vector.request
-    if vector.judged_as_chain:
-        assert verifier.verify_chain(vector.source).block_ids == verifier.verify_chain(vector.source).block_ids
-    else:
-        for _ in range(2):
-            assert verifier.preview(vector.source, request, env=vector.env).allowed
-        assert verifier.authorize(vector.source, request, **vector.facts).allows(request)
+    for vector in part:
+        verifier = vector.verifier()
+        request = vector.request
+        if vector.judged_as_chain:
+            assert verifier.verify_chain(vector.source).block_ids == verifier.verify_chain(vector.source).block_ids
+        else:
+            for _ in range(2):
+                assert verifier.preview(vector.source, request, env=vector.env).allowed, vector.name
+            assert verifier.authorize(vector.source, request, **vector.facts).allows(request)
 
 
-@pytest.mark.parametrize("vector", vectors.accepted(), ids=lambda vector: vector.name)
-def test_an_allowed_vector_fits_the_schema(vector: Vector) -> None:
+@pytest.mark.parametrize("part", parts(vectors.accepted()), ids=named)
+def test_an_allowed_vector_fits_the_schema(part: tuple[Vector, ...]) -> None:
     """What is accepted has the shape that `spec/delegate.cddl` says."""
-    assert fits(frame(vector.source))
+    assert [vector.name for vector in part if not fits(frame(vector.source))] == []
 
 
 # What is refused for what it means, and not for how it is written, is well-formed too.
@@ -149,13 +177,17 @@ ODD_INSIDE = frozenset(
         "proof-audience-empty",
     }
 )
-MEANT = [v for v in ALL if v.fields["expect"] in MEANING and v.name not in ODD_INSIDE]
+# Two faults, of which one may be of form; discharges that nothing asks for, of any bytes.
+ODD_GROUPS = ("fault-", "bound-presentation-", "bound-discharges-", "bound-discharge-1")
+MEANT = [
+    v for v in ALL if v.fields["expect"] in MEANING and v.name not in ODD_INSIDE and not v.name.startswith(ODD_GROUPS)
+]
 
 
-@pytest.mark.parametrize("vector", MEANT, ids=lambda vector: vector.name)
-def test_a_vector_refused_for_what_it_means_fits_the_schema(vector: Vector) -> None:
+@pytest.mark.parametrize("part", parts(MEANT), ids=named)
+def test_a_vector_refused_for_what_it_means_fits_the_schema(part: tuple[Vector, ...]) -> None:
     """A refusal for a signature, a clock or a condition is about a well-formed envelope: no other fault is in it."""
-    assert fits(frame(vector.source))
+    assert [vector.name for vector in part if not fits(frame(vector.source))] == []
 
 
 def test_the_counts_of_the_vectors() -> None:
@@ -189,39 +221,14 @@ LISTS = vectors.load_lists()
 READABLE = [vector for vector in LISTS if vector.fields["expect"] in {"accept", "bad_signature"}]
 
 
-def read(source: str | bytes) -> tuple[str, dict[str, object] | None]:
-    """What comes of a revocation list, in the words of the vectors."""
-    try:
-        found = RevocationList.parse(source)
-    except DelegateError as error:
-        return f"{error.reason}{'' if error.hop is None else error.hop}", None
-    records = [
-        {
-            "key" if record.is_key else "block": record.subject.hex(),
-            **({"since": record.since} if record.is_key else {"until": record.until}),
-            **({"why": record.why} if record.why else {}),
-        }
-        for record in found.records
-    ]
-    said = {
-        "issuer": found.issuer,
-        "signer": found.signer.hex(),
-        "sequence": found.sequence,
-        "issued": found.issued,
-        "expires": found.expires,
-        "records": records,
-    }
-    return "accept", said
-
-
 @pytest.mark.parametrize("vector", LISTS, ids=lambda vector: vector.name)
 def test_every_vector_of_a_revocation_list_is_read_as_it_says(vector: vectors.ListVector) -> None:
     """Text and bytes get the verdict that the vector expects, and say what it says."""
     expected = (vector.fields["expect"], vector.fields["says"])
     source = vector.source
-    assert read(source) == expected
+    assert vectors.read_list(source) == expected
     if isinstance(source, str) and vector.fields["spec"] != "3.2":
-        assert read(armor.decode_revocations(source)) == expected
+        assert vectors.read_list(armor.decode_revocations(source)) == expected
 
 
 @pytest.mark.parametrize("vector", READABLE, ids=lambda vector: vector.name)
@@ -324,28 +331,15 @@ def test_the_counts_of_the_vectors_of_root_bundles() -> None:
 REQUESTS = vectors.load_requests()
 
 
-def asked(vector: Vector) -> Request:
-    """The request that a vector is about."""
-    fields = vector.fields
-    if "request" in fields:
-        return vector.request
-    if "url" in fields:
-        return Request.http(fields["method"], fields["url"])
-    names = ("content_type", "content_encoding")
-    head = http.read_head([(name.replace("_", "-"), fields[name]) for name in names if name in fields])
-    upgrade, body = fields.get("upgrade"), bytes.fromhex(fields.get("body", ""))
-    return http.service_request(fields["origin"], fields["method"], fields["target"], head, body, upgrade=upgrade)
-
-
 @pytest.mark.parametrize("vector", REQUESTS, ids=lambda vector: vector.name)
 def test_every_vector_of_a_request_comes_to_what_it_says(vector: Vector) -> None:
     """Its digest and its description, or the refusal."""
     if vector.fields["expect"] != "accept":
         with pytest.raises(DelegateError) as caught:
-            asked(vector)
+            vectors.asked(vector)
         assert caught.value.reason == vector.fields["expect"]
     else:
-        found = asked(vector)
+        found = vectors.asked(vector)
         assert (found.digest.hex(), found.describe()) == (vector.fields["digest"], vector.fields["description"])
 
 

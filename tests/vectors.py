@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from delegate import DelegateError, Identity, Limits, Principal, PublicKey, Request, Root, Verifier
+from delegate import DelegateError, Identity, Limits, Principal, PublicKey, Request, RevocationList, Root, Verifier
 from delegate.core.chain.binding import frame
 from delegate.directory.known import Known
+from delegate.integrations import http
 from delegate.state import Charge, Claim, MemoryLedger, MemoryReplay, MemoryRevocations, Outcome, Refused
 from delegate.verifier.verifier import AsyncVerifier
 
@@ -256,3 +257,50 @@ def outcome(attempt: Callable[[], object]) -> Verdict:
     except DelegateError as error:
         return str(error.reason), error.hop
     return "allow", None
+
+
+def read_list(source: str | bytes) -> tuple[str, dict[str, object] | None]:
+    """What comes of a revocation list, in the words of the vectors."""
+    try:
+        found = RevocationList.parse(source)
+    except DelegateError as error:
+        return f"{error.reason}{'' if error.hop is None else error.hop}", None
+    records = [
+        {
+            "key" if record.is_key else "block": record.subject.hex(),
+            **({"since": record.since} if record.is_key else {"until": record.until}),
+            **({"why": record.why} if record.why else {}),
+        }
+        for record in found.records
+    ]
+    said = {
+        "issuer": found.issuer,
+        "signer": found.signer.hex(),
+        "sequence": found.sequence,
+        "issued": found.issued,
+        "expires": found.expires,
+        "records": records,
+    }
+    return "accept", said
+
+
+def asked(vector: Vector) -> Request:
+    """Make the request that a vector is about; raises as what makes it does."""
+    fields = vector.fields
+    if "request" in fields:
+        return vector.request
+    if "url" in fields:
+        return Request.http(fields["method"], fields["url"])
+    names = ("content_type", "content_encoding")
+    head = http.read_head([(name.replace("_", "-"), fields[name]) for name in names if name in fields])
+    upgrade, body = fields.get("upgrade"), bytes.fromhex(fields.get("body", ""))
+    return http.service_request(fields["origin"], fields["method"], fields["target"], head, body, upgrade=upgrade)
+
+
+def request_is_right(vector: Vector) -> bool:
+    """Whether a vector of `requests.json` comes to what it says."""
+    try:
+        found = asked(vector)
+    except DelegateError as error:
+        return bool(error.reason == vector.fields["expect"])
+    return (found.digest.hex(), found.describe()) == (vector.fields.get("digest"), vector.fields.get("description"))

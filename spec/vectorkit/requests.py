@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vectorkit.build import described, digest
+from vectorkit.encode import cbor
 
 ORIGIN = "https://files.example.com"
 
@@ -161,6 +162,8 @@ def make() -> Maker:
         ("beyond-ascii", "a letter beyond ASCII", "/é"),
     ):
         maker.refused(f"target-{name}", comment, origin=ORIGIN, target=target)
+    _bounds(maker)
+    _urls(maker)
     _bodies(maker)
     return maker
 
@@ -219,3 +222,150 @@ def _nested(depth: int) -> Any:
     for _ in range(depth - 1):
         value = [value]
     return value
+
+
+def _bounds(maker: Maker) -> None:
+    """Each bound of a request, and one beyond it; it is refused before anything that was presented is looked at."""
+
+    def refused(name: str, comment: str, reason: str, action: str, resource: str | None = None, **args: Any) -> None:
+        asked = {"request": _request(action, resource, args)}
+        maker.made.append({"name": f"request-{name}", "comment": comment, "spec": "7.1", **asked, "expect": reason})
+
+    def lists(depth: int) -> Any:
+        return [lists(depth - 1)] if depth else 1
+
+    def maps(depth: int) -> Any:
+        return {"a": maps(depth - 1)} if depth else 1
+
+    maker.request("action-256", "an action of 256 characters", "é" * 256)
+    refused("action-257", "an action of 257 characters", "limit_exceeded", "a" * 257)
+    refused("action-empty", "no action", "malformed", "")
+    for code in (
+        0x20,
+        0xA0,
+        0x1680,
+        0x2000,
+        0x200A,
+        0x202F,
+        0x205F,
+        0x3000,
+        0x0A,
+        0x7F,
+        0x85,
+        0xAD,
+        0x200B,
+        0x2028,
+        0xFEFF,
+    ):
+        refused(f"action-{code:04x}", f"U+{code:04X} in an action", "malformed", f"a{chr(code)}b")
+    for code in (0x21, 0xA1, 0x167F, 0x1681, 0x1FFF, 0x2010, 0x2030, 0x205E, 0x2FFF, 0x3001, 0x1F600):
+        maker.request(f"action-{code:04x}", f"U+{code:04X} in an action", f"a{chr(code)}b")
+    maker.request("resource-8192", "a resource of 8,192 characters", "x", "é" * 8192)
+    refused("resource-8193", "a resource of 8,193 characters", "limit_exceeded", "x", "a" * 8193)
+    maker.request("resource-odd", "a resource may hold what it likes", "x", "\0\n\u202e ")
+    maker.request("depth-16", "lists nested 16 deep, the arguments counting 1", "x", None, a=lists(15))
+    refused("depth-17", "17 deep", "limit_exceeded", "x", None, a=lists(16))
+    maker.request("depth-16-maps", "maps nested 16 deep", "x", None, a=maps(15))
+    refused("depth-17-maps", "17 deep", "limit_exceeded", "x", None, a=maps(16))
+    maker.request("integers", "the least and the greatest integer", "x", None, a=-(2**63), b=2**63 - 1)
+    refused("integer-more", "one more", "malformed", "x", None, a=2**63)
+    refused("integer-less", "one less", "malformed", "x", None, a=-(2**63) - 1)
+    maker.request(
+        "exact",
+        "2^53 and its negative are integers, beyond them doubles stay",
+        "x",
+        None,
+        a=2.0**53,
+        b=-(2.0**53),
+        c=2.0**53 + 2,
+        d=-(2.0**53) - 2,
+    )
+    maker.request(
+        "doubles",
+        "doubles that stay",
+        "x",
+        None,
+        a=0.1,
+        b=5e-324,
+        c=1.7976931348623157e308,
+        d=-1.5,
+        e=1e16,
+        f=123456.789,
+    )
+    maker.request(
+        "keys",
+        "keys by the length of their bytes, then by these",
+        "x",
+        None,
+        **{"é": 1, "zz": 2, "a": 3, "": 4, "aa": 5, "\uffff": 6, "😀": 7},
+    )
+    whole = len(cbor(["x", None, {"a": ""}]))
+    maker.request("bytes-65536", "65,536 bytes", "x", None, a="y" * (65_536 - whole - 4 + 2))
+    refused("bytes-65537", "65,537 bytes", "limit_exceeded", "x", None, a="y" * (65_537 - whole - 4 + 2))
+
+
+def _urls(maker: Maker) -> None:
+    """Which schemes, hosts and queries there are (§7.4)."""
+    for name, comment, url, resource, query in (
+        ("query-none", "a bare question mark", "/?", "/", {}),
+        ("query-and", "nothing but `&`: no argument", "/?&", "/", {}),
+        ("query-and-more", "`&` between, before and behind", "/?&&a=1&&b=2&", "/", {"a": ["1"], "b": ["2"]}),
+        ("query-equals", "no name and no value", "/?=", "/", {"": [""]}),
+        ("query-no-name", "no name", "/?=1", "/", {"": ["1"]}),
+        ("query-no-value", "no value", "/?a", "/", {"a": [""]}),
+        ("query-two-equals", "two signs", "/?a=b=c", "/", {"a": ["b=c"]}),
+        ("query-semicolon", "a semicolon is a character", "/?a=1;b=2", "/", {"a": ["1;b=2"]}),
+        ("query-question", "a second question mark", "/??/", "/", {"?/": [""]}),
+        ("query-plus", "`+` is a space in a query, and not in a path", "/a+b?c+d=e+f", "/a+b", {"c d": ["e f"]}),
+        ("query-path-none", "a query, and no path", "?a=1", "/", {"a": ["1"]}),
+        ("query-letters", "letters beyond ASCII", "/?é=ü", "/", {"é": ["ü"]}),
+        ("segments", "an empty segment within, dots that are none", "/a//b/.../.a", "/a//b/.../.a", {}),
+        ("blank", "a blank in percent signs", "/a%20b", "/a%20b", {}),
+    ):
+        maker.url(name, comment, ORIGIN + url, ORIGIN + resource, **query)
+    for name, comment, url, resource in (
+        ("scheme", "any scheme", "a+b-c.1://x/y", "a+b-c.1://x/y"),
+        ("scheme-port", "80 and 443 are own ports of http and https alone", "ws://x:80/", "ws://x:80/"),
+        ("scheme-port-ftp", "so are those of others none", "ftp://x:21/a", "ftp://x:21/a"),
+        ("port-http", "the own port of http", "http://x:80/", "http://x/"),
+        ("port-other", "443 behind http", "http://x:443/", "http://x:443/"),
+        ("port-zero", "port 0", "https://x:0/", "https://x:0/"),
+        ("port-most", "the greatest port", "https://x:65535/", "https://x:65535/"),
+        ("ipv4", "four decimal numbers", "https://1.2.3.4/", "https://1.2.3.4/"),
+        ("underscore", "an underscore in a host", "https://a_b/", "https://a_b/"),
+    ):
+        maker.url(name, comment, url, resource)
+    for name, url in (
+        ("scheme-none", "//x/a"), ("scheme-digit", "1a://x/"), ("scheme-opaque", "mailto:a@b"), ("scheme-one-slash", "https:/x"), ("relative", "/a"), ("host-none", "file:///x"),
+        ("port-empty", "https://x:/"), ("port-more", "https://x:65536/"), ("port-zeros", "https://x:080/"), ("port-sign", "https://x:+80/"), ("host-dot", "https://x./"), ("host-hyphen", "https://-x/"),
+        ("host-kelvin", "https://\u212a/"), ("host-percent", "https://%41/"), ("ipv4-three", "https://1.2.3/"), ("ipv6-zeros", "https://[0:0::1]/"), ("ipv6-mapped", "https://[::ffff:1.2.3.4]/"), ("ipv6-zone", "https://[fe80::1%25a]/"), ("ipv4-brackets", "https://[1.2.3.4]/"),
+        ("query-not-utf8", "https://x/?a=%ff"), ("query-percent", "https://x/?a=%"), ("query-hash", "https://x/?a#"), ("path-byte", "https://x/%E9"), ("path-80", "https://x/%80"), ("path-nul", "https://x/%00"), ("path-1f", "https://x/%1f"), ("path-delete", "https://x/%7F"), ("path-tilde", "https://x/%7e"), ("path-dot", "https://x/%2e"), ("path-hyphen", "https://x/%2D"), ("path-digit", "https://x/%39"), ("path-underscore", "https://x/%5f"), ("path-z", "https://x/%7A"), ("path-capital", "https://x/%5A"),
+        ("path-dots-first", "https://x/.."), ("path-dot-semicolon", "https://x/a/.;b"), ("separator", "https://x/\u2028"), ("soft-hyphen", "https://x/\xad"), ("ideographic", "https://x/\u3000"), ("empty", ""),
+    ):  # fmt: skip
+        maker.refused(f"url-no-{name}", f"no URL: {url!a}", url=url)
+    for name, method in (
+        ("empty", ""),
+        ("blank", "GE T"),
+        ("letter", "GÉT"),
+        ("colon", "GET:"),
+        ("brackets", "(GET)"),
+        ("slash", "a/b"),
+        ("line-end", "GET\n"),
+    ):
+        maker.refused(f"method-{name}", f"no method: {method!r}", method=method, url=ORIGIN)
+    maker.made.append(
+        {
+            "name": "method-signs", "comment": "a method of signs, in small letters", "spec": "7.4", "method": "!#$%&'*+-.^_`|~09Az", "url": ORIGIN, "expect": "accept",
+            "digest": digest(_request("http.!#$%&'*+-.^_`|~09az", ORIGIN + "/", {})).hex(),
+            "description": described(_request("http.!#$%&'*+-.^_`|~09az", ORIGIN + "/", {})),
+        }
+    )  # fmt: skip
+    for name, target in (
+        ("star", "*"),
+        ("absolute", "https://files.example.com/a"),
+        ("authority", "files.example.com:443"),
+        ("letter", "/é"),
+        ("empty", ""),
+        ("relative", "a"),
+    ):
+        maker.refused(f"target-no-{name}", f"no path: {target!r}", origin=ORIGIN, target=target)

@@ -239,6 +239,11 @@ def _claims(maker: Maker) -> None:
     maker.add("iat-negative", "iat below 0", build(iat=-1), "malformed")
     maker.add("iat-float", "iat a float", build(iat=float(NOW)), "malformed")
     maker.add("exp-late", "exp in the year 10000", build(exp=253_402_300_800), "malformed")
+    unknown: dict[str, Any] = {"zzzz": 1}
+    maker.add(
+        "seq-true-unknown", "true for seq, and a word that is no claim", build(seq=True, **unknown), "unknown_claim"
+    )
+    maker.add("no-seq-unknown", "without seq, and with that word", build(seq=LEFT_OUT, **unknown), "unknown_claim")
     maker.add("seq-0", "seq 0", build(seq=0), "malformed")
     maker.add("seq-negative", "seq below 0", build(seq=-1), "malformed")
     maker.add("seq-true", "true for seq 1", build(seq=True), "malformed")

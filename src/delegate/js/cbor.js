@@ -93,6 +93,7 @@ export class Reader {
 
   item(depth) {
     if (--this.itemsLeft < 0) refuse("malformed", "too many items");
+    if (depth > limits.CBOR_DEPTH + 1) refuse("malformed", "nested too deep");
     const initial = this.bytes[this.take(1)];
     const major = initial >> 5;
     const additional = initial & 31;
@@ -113,7 +114,6 @@ export class Reader {
       if (text === null) refuse("malformed", "text that is not UTF-8");
       return text;
     }
-    if (depth > limits.CBOR_DEPTH + 1) refuse("malformed", "nested too deep");
     if (major === 4) {
       const items = [];
       for (let i = 0; i < argument; i++) items.push(this.item(depth + 1));
@@ -141,12 +141,14 @@ export class Reader {
 
   entries(count, depth) {
     const entries = new Entries();
+    const seen = new Set();
     for (let i = 0; i < count; i++) {
       const start = this.at;
       const key = this.item(depth + 1);
       const middle = this.at;
       const value = this.item(depth + 1);
       const keyBytes = this.bytes.subarray(start, middle);
+      if (seen.size === seen.add(String(keyBytes)).size) refuse("not_canonical", "a map key twice");
       entries.list.push({ key, value, keyBytes, valueBytes: this.bytes.subarray(middle, this.at) });
     }
     return entries;

@@ -31,12 +31,15 @@ function readBytes(bytes) {
   const number = bytes[0] >= 0x82 && bytes[0] <= 0x84 && bytes[0] - 0x81 === bytes[1] ? bytes[1] : 0;
   if (!number) return other(bytes);
   if (itemsOfArray(bytes, 2) > limits.BLOCKS) refuse("limit_exceeded", "too many blocks");
-  const [, blocks, third, discharges = []] = decode(bytes);
   const reader = new Reader(bytes);
   reader.at = 2;
   reader.item(2);
   if (presentation && reader.at - 2 > limits.TOKEN_BYTES) refuse("limit_exceeded", "the blocks are too large");
-  if (Array.isArray(discharges) && discharges.length > limits.DISCHARGES) refuse("limit_exceeded", "too many discharges");
+  if (presentation) {
+    reader.item(2);
+    if (itemsOfArray(bytes, reader.at) > limits.DISCHARGES) refuse("limit_exceeded", "too many discharges");
+  }
+  const [, blocks, third, discharges = []] = decode(bytes);
   if (!isSigneds(blocks) || !blocks.length) wrong("no blocks");
   const envelope = { number, blocks, secret: null, proof: null, discharges: [] };
   if (number === BEARER_TOKEN) {
@@ -58,10 +61,13 @@ function other(bytes) {
   wrong("no envelope");
 }
 
-// How many items the head of an array announces; 0 where there is no such head.
+// How many items the head of an array announces; 0 where there is no such head, or not the shortest.
 function itemsOfArray(bytes, at) {
   const head = bytes[at];
   if (head >= 0x80 && head < 0x98) return head - 0x80;
-  if (head === 0x98) return bytes[at + 1] >= 24 ? bytes[at + 1] : 0;
-  return head > 0x98 && head <= 0x9b ? Infinity : 0;
+  if (!(head >= 0x98 && head <= 0x9b)) return 0;
+  const size = 1 << (head - 0x98);
+  if (at + size >= bytes.length) return 0;
+  const count = bytes.subarray(at + 1, at + 1 + size).reduce((sum, byte) => sum * 256 + byte, 0);
+  return count < (size === 1 ? 24 : 2 ** (size * 4)) ? 0 : count;
 }

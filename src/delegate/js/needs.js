@@ -23,16 +23,15 @@ export function decodeNeeds(bytes) {
 }
 
 function decodeNeed(item) {
-  if (!(item instanceof Map)) wrong("no need");
+  if (!(item instanceof Map) || !["by", "if", "of"].every((name) => item.has(name))) wrong("no need");
   for (const key of item.keys()) if (!ENTRIES.includes(key)) refuse("unknown_claim", "an entry that needs do not have");
   const [by, condition, of, age = null, standing = false] = ENTRIES.map((name) => item.get(name));
   if (!Array.isArray(by) || !by.length) wrong("no keys");
-  if (by.length > limits.NEED_KEYS) refuse("limit_exceeded", "too many keys");
   if (!by.every((key) => isBytes(key, 32))) wrong("no thumbprint");
+  if (by.length > limits.NEED_KEYS) refuse("limit_exceeded", "too many keys");
   for (let i = 1; i < by.length; i++) {
     if (compareBytes(by[i - 1], by[i]) >= 0) refuse("not_canonical", "keys out of order");
   }
-  if (condition === undefined) wrong("no condition");
   if (typeof of !== "bigint" || of < 1n || of > BigInt(by.length)) wrong("no number of keys");
   if (item.has("age") && !(isTime(age) && age >= 1n)) wrong("no age");
   if (item.has("standing") && standing !== true) wrong("`standing` is true or absent");

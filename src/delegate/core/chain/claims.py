@@ -21,7 +21,7 @@ from delegate.core.chain.printable import is_plain, shown
 from delegate.core.keys.names import is_name
 from delegate.core.keys.public import PublicKey
 from delegate.core.wire import cbor
-from delegate.errors import Reason, TokenError
+from delegate.errors import DelegateError, Reason, TokenError
 from delegate.limits import (
     AUDIENCES,
     BUDGET_UNITS,
@@ -270,6 +270,14 @@ def _block_of(row: known.Row, *, first: bool) -> Block | None:
 def _read(payload: bytes, *, first: bool) -> Block:
     """Read the claims whatever they are, and refuse by name."""
     claims = cbor.decode_unchecked_maps(payload)
+    try:
+        return _judged(claims, first=first)
+    except DelegateError:
+        cbor.refuse_foreign(claims)  # what no item may be comes before what no claim may
+        raise
+
+
+def _judged(claims: object, *, first: bool) -> Block:
     if type(claims) is not dict:
         _malformed("the claims are not a map")
     last = -1
@@ -315,8 +323,8 @@ def check_who(who: dict[Any, Any]) -> tuple[Reason, str]:
             return Reason.MALFORMED, "who holds something other than text"
         if not name or not is_plain(name) or not is_plain(fact):
             return Reason.MALFORMED, "who holds a name of no characters, or a control or format character"
-        if len(name) > WHO_CHARACTERS or len(fact) > WHO_CHARACTERS:
-            return Reason.LIMIT_EXCEEDED, f"a name or fact in who of more than {WHO_CHARACTERS} characters"
+    if any(len(text) > WHO_CHARACTERS for pair in who.items() for text in pair):
+        return Reason.LIMIT_EXCEEDED, f"a name or fact in who of more than {WHO_CHARACTERS} characters"
     return Reason.MALFORMED, "" if who else "who is empty"
 
 

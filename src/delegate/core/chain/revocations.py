@@ -175,9 +175,10 @@ def _key(confirmation: object) -> PublicKey:
 
 
 def _check_claims(claims: dict[Any, Any]) -> None:
-    for name, value in claims.items():
+    for name in claims:
         if name not in _TYPES:
             raise TokenError(Reason.UNKNOWN_CLAIM, f"claim `{shown(str(name))}`")
+    for name, value in claims.items():
         if type(value) is not _TYPES[name]:
             _malformed(f"claim `{name}` is not of its type")
     if any(name not in claims for name in _NEEDED):

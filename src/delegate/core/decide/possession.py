@@ -135,10 +135,10 @@ def _check_payload(payload: bytes, audience: str, digest: bytes) -> int:
     """Read a proof's payload the slow way, and say what is wrong with it."""
     match cbor.decode(payload):
         case {3: str() as named, 6: int() as issued, "n": bytes() as nonce, "req": bytes() as wanted, **rest}:
-            if rest:
-                raise TokenError(Reason.UNKNOWN_CLAIM, "the proof has a further claim")
             if type(issued) is not int or not 0 <= issued <= TIME_MAX or _bad_sizes(nonce, wanted):
                 _malformed()
+            if rest:
+                raise TokenError(Reason.UNKNOWN_CLAIM, "the proof has a further claim")
             if named != audience:
                 raise VerificationError(Reason.PROOF_WRONG_AUDIENCE, f"made for `{shown(named)}`")
             if wanted != digest:

@@ -75,8 +75,7 @@ def path_within(path: object, directory: object, scope: Scope) -> bool:
     """`path.within(p, dir)`: is the path the directory or below it, by whole segments?
 
     Raises:
-        EvaluationError: CAVEAT_ERROR: either is not in plain form (see `patterns.plain_form`), or one begins
-            with `/` and the other does not.
+        EvaluationError: CAVEAT_ERROR: not in plain form, or one absolute and one relative.
     """
     inner, outer = _texts("path.within", scope, path, directory)
     if not plain_form(inner) or not plain_form(outer):
@@ -93,7 +92,7 @@ def url_scheme(url: object, scope: Scope) -> str:
     """`url.scheme(u)`: the scheme in lower case.
 
     Raises:
-        EvaluationError: CAVEAT_ERROR: no scheme, or a blank, control character or backslash anywhere.
+        EvaluationError: CAVEAT_ERROR: what is no `url-text` (SPEC §6.6).
     """
     (text,) = _texts("url.scheme", scope, url)
     match = _SCHEME.match(text)
@@ -107,9 +106,7 @@ def url_host(url: object, scope: Scope) -> str:
     """`url.host(u)`: the host in lower case; an IPv6 address without its brackets, in its shortest form.
 
     Raises:
-        EvaluationError: CAVEAT_ERROR: not `scheme://host` with an optional port from 0 to 65535; userinfo; a
-            percent sign or other than ASCII in the host; an empty label, also after the last dot; a blank,
-            control character or backslash anywhere; an IPv4 address that is not four decimal numbers.
+        EvaluationError: CAVEAT_ERROR: what is no `host-url` (SPEC §6.6).
     """
     (text,) = _texts("url.host", scope, url)
     match = None if _UNFIT_IN_URL.search(text) else _AUTHORITY.match(text)
@@ -135,9 +132,7 @@ def net_within(address: object, network: object, scope: Scope) -> bool:
     An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`), as sockets give IPv4 peers, is the IPv4 one.
 
     Raises:
-        EvaluationError: CAVEAT_ERROR: an IPv4 address that is not four decimal numbers, an IPv6 one with a zone;
-            any other IPv6 address that carries an IPv4 one for a translator or tunnel to reach: a list of IPv4
-            networks would not know it; a network without prefix length or with bits set behind it.
+        EvaluationError: CAVEAT_ERROR: no address or network, or one that carries an IPv4 address (SPEC §6.6).
     """
     inner, outer = _texts("net.within", scope, address, network, base=_NETWORK_STEPS)
     found = _address(inner)
@@ -205,8 +200,7 @@ def glob_match(text: object, pattern: object, scope: Scope) -> bool:
     """`glob.match(s, pattern)`: does the pattern match the whole text? `*` within a `/` segment, `**` for segments.
 
     Raises:
-        EvaluationError: CAVEAT_ERROR: no pattern; or a pattern with a `/`, and a text that is not in plain form:
-            `/data/../etc` is for nobody to match with `/data/**`.
+        EvaluationError: CAVEAT_ERROR: no pattern; or one with a `/`, and a text that is not in plain form.
     """
     if type(text) is not str or type(pattern) is not str:
         raise no_overload("glob.match", text, pattern)

@@ -4,13 +4,8 @@ Rules of this file:
 
 - RE2 matches in time linear in the text, whatever the pattern; google-re2 is RE2 itself, and is imported when
   the first chain uses `matches`.
-- What a pattern costs is told from its text alone, by its *weight*, so that every implementation charges alike:
-  a character or escape weighs 1, or 4 where several bytes are to be told apart (a character beyond ASCII, `\x{…}`,
-  `.`, `\D`, `\S`, `\W`, `\C`); `\p…` and `\P…` 256; a character class as much as the weightiest of its parts, 8 if
-  it goes beyond ASCII, and more for every four of its characters and every one beyond ASCII; a group what is in it,
-  at least 1; and a counted repetition, `x{n,m}`, its larger count (at least 1) times x. `*`, `+`, `?`, flags and an
-  empty `\Q\E` weigh 1 and are not what a count behind them repeats: in `x+(?s){9}` that is `x+`. Behind a flag `i` the
-  most is four times as heavy: each letter is all its cases then.
+- What a pattern costs is told from its text alone, by its *weight* (an algorithm of the specification), so that every
+  implementation charges alike.
 - A pattern of more than `REGEX_CHARACTERS`, or that weighs more than `REGEX_WEIGHT`, is an error before RE2 sees it.
 - What was compiled belongs to the process: RE2 locks a pattern while it matches, and a `fork` may come then.
 - A pattern matches anywhere in the text, unless it is anchored.
@@ -166,8 +161,7 @@ def matches(text: object, pattern: object, scope: Scope) -> bool:
         EvaluationError: CAVEAT_ERROR: not two strings, no pattern of RE2, or one too heavy.
         StepsExhaustedError: LIMIT_EXCEEDED.
 
-    Cost: linear in the text times the pattern's weight; see `scope.py`. It is the same whether the pattern was
-    compiled before or not.
+    Cost: linear in the text times the pattern's weight; see `scope.py`. It is the same if it was compiled before.
     """
     if type(text) is not str or type(pattern) is not str:
         raise no_overload("matches", text, pattern)

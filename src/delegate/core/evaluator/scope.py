@@ -6,13 +6,8 @@ Rules of this file:
 - An `EvaluationError` is a value as far as `&&`, `||`, `all` and `exists` go: they may absorb it. Running out of
   steps is not, and nothing absorbs it: `StepsExhaustedError` is no subclass of `EvaluationError`.
 
-**The cost table (normative).** A *segment* is an expression with all of its operands, down to but not into
-`&&`, `||` and `?:` nodes and the bodies of comprehensions. A segment is charged as one sum when it is entered,
-one step a node, before any of it is evaluated. Nodes are counted as for the limit of nodes: an operator or
-call 1, a literal 1, a path one a part (`args.amount` is 2), a list or map 1 besides its items; flat encodings
-cost what the same expression would cost without them, where a flat `in` pays the n of its list with its
-segment. On top, where *n* is the number of characters of a
-string (code points), of bytes, of list items or of map entries, and `/` rounds down:
+**The cost table.** A *segment* (SPEC §6.5) is charged as one sum when it is entered, one step a node; a flat `in` pays
+the n of its list with it. On top, *n* being the number of characters, bytes, items or entries, and `/` rounding down:
 
 | what | steps besides its nodes | charged |
 | --- | --- | --- |

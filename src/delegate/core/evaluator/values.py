@@ -153,8 +153,6 @@ def equal(left: object, right: object, scope: Scope) -> bool:
     Raises:
         EvaluationError: CAVEAT_ERROR: something that is no value of the language.
         StepsExhaustedError: LIMIT_EXCEEDED.
-
-    Cost: see `scope.py`; at most linear in the lesser.
     """
     kind = type(left)
     if kind is type(right):

@@ -126,16 +126,17 @@ def _encode_again(value: object, data: bytes) -> None:
         _not_well_formed()
     # Plain re-encoding first: it is 6 µs cheaper than the canonical one, and differs only for floats.
     if again != data and encode(value) != data:
-        _refuse_nan(value)
+        refuse_foreign(value)
         raise TokenError(Reason.NOT_CANONICAL, "not the deterministic encoding of what it says")
 
 
-def _refuse_nan(value: object) -> None:
+def refuse_foreign(value: object) -> None:
     """Refuse what the format does not have in any encoding; a NaN has many, and the format none of them."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise TokenError(Reason.MALFORMED, "a number that is not finite")
-    for item in (*value, *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _refuse_nan(item)
+    if isinstance(value, (dict, list, tuple)):  # within a map's key an array is a tuple
+        for item in (*value, *value.values()) if isinstance(value, dict) else value:
+            refuse_foreign(item)
+    else:
+        _check(value)
 
 
 def _not_well_formed() -> NoReturn:
