@@ -203,6 +203,14 @@ class Base:
         """This service's name."""
         return self._settings.audience
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether all that it remembers is in this process's memory, so that no decision waits for anything."""
+        from delegate.state.memory_ledger import MemoryLedger
+
+        used = (type(self._settings.replay), type(self._settings.revocations))
+        return used == (MemoryReplay, MemoryRevocations) and type(self._settings.ledger) in {type(None), MemoryLedger}
+
     def _query(self, request: Request, env: Mapping[str, object] | None, cost: Mapping[str, int] | None) -> Query:
         if type(request) is not Request:
             message = f"a request is a Request, not {type(request).__name__}"

@@ -241,6 +241,12 @@ class Decision:
         chain = self._answer.chain
         return None if chain is None else VerifiedChain(*chain)
 
+    @property
+    def proven(self) -> bool:
+        """Whether whoever presented the chain showed that it is theirs. So does a holder that asks its own chain."""
+        answer = self._answer
+        return isinstance(answer, (Granted, Claimed)) or (isinstance(answer, Refusal) and answer.proven)
+
     def _inputs(self) -> Inputs | None:
         """Give what it was decided with, for explaining it."""
         answer = self._answer
