@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE: Final = "DELEGATE_TOKEN"  # noqa: S105 - the name of a variable
 KEY_VARIABLE: Final = "DELEGATE_KEY"  # holds a secret: `name base64url-seed`
 FD_VARIABLE: Final = "DELEGATE_FD"  # the number of a pipe that holds both
+ALLOWED: Final = "allowed, as far as the chain says"
 _PIPE_BYTES: Final = PRESENTATION_BYTES * 2  # a line with a token as text, and one with a key
 
 
@@ -128,7 +129,7 @@ class Holder:
         for each in link.up():
             if each.block.needs:
                 raise Denied(Reason.DISCHARGE_MISSING, needed(each), hop=each.hop)
-        return "allowed, as far as the chain says" + "".join(f"; {each}" for each in depends)
+        return ALLOWED + "".join(f"; {each}" for each in depends)
 
     def grants(self) -> tuple[Capability, ...]:
         """Work out what this chain permits, all hops together, as it claims; each with its whole condition.
