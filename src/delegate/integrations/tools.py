@@ -12,6 +12,7 @@ The rules of this file:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NoReturn
 
 from delegate.core.chain.links import Link
@@ -179,3 +180,17 @@ def could_be(link: Link, name: str) -> bool:
         if can and not any(glob_match(one.action, name, ACTION_SEPARATOR) for one in can):
             return False
     return True
+
+
+def as_json(values: Mapping[str, object]) -> dict[str, object]:
+    """Give arguments that a framework has converted as values that JSON has; needs pydantic, as each framework does.
+
+    Raises:
+        DelegateError: MALFORMED: a value that JSON does not have, so nobody could decide it.
+    """
+    from pydantic_core import to_jsonable_python
+
+    try:
+        return {str(name): to_jsonable_python(value) for name, value in values.items()}
+    except Exception as error:  # noqa: BLE001 - a serializer of the tool's own may raise anything
+        raise DelegateError(Reason.MALFORMED, f"an argument that is not JSON: {type(error).__name__}") from None
