@@ -61,7 +61,7 @@ def call(name: str, index: int = 1, /, **args: object) -> dict[str, Any]:
 
 def model(*rounds: list[dict[str, Any]]) -> Model:
     """A model that makes these calls, one round after the other, and then says that it is done."""
-    messages = [AIMessage(content="", tool_calls=each) for each in rounds]  # type: ignore[arg-type]
+    messages = [AIMessage(content="", tool_calls=each) for each in rounds]
     return Model(messages=iter([*messages, AIMessage(content="done")]))
 
 
@@ -173,7 +173,7 @@ def test_a_jump_to_the_tools_does_not_get_past() -> None:
     def jump(state: Any, runtime: Any) -> dict[str, Any] | None:
         if any(isinstance(each, ToolMessage) for each in state["messages"]):
             return None
-        message = AIMessage(content="", tool_calls=[call("pay", 7, amount=9_999)])  # type: ignore[list-item]
+        message = AIMessage(content="", tool_calls=[call("pay", 7, amount=9_999)])
         return {"messages": [message], "jump_to": "tools"}
 
     guard = DelegateMiddleware(holder("pay if args.amount <= 500"))
@@ -240,7 +240,12 @@ class OwnTool(BaseTool):
 
 def test_every_kind_of_tool_is_guarded_once() -> None:
     """Functions, coroutines, classes, and the old kind with one text; each run is decided once."""
-    old = Tool(name="old", description="one text", func=lambda text: DONE.append(text) or "ran")
+
+    def one_text(text: str) -> str:
+        DONE.append(text)
+        return "ran"
+
+    old = Tool(name="old", description="one text", func=one_text)
     calls = [
         *(
             call("pay_later", 1, amount=1),
@@ -325,10 +330,8 @@ def test_a_middleware_does_not_travel_and_prints_no_key() -> None:
 
 def test_a_sub_agent_has_its_own_chain_and_no_way_to_its_parents() -> None:
     """A supervisor's tool runs another agent, with a spawned holder; both bounds hold for it."""
-    parent = holder("pay if args.amount <= 500", "ask_helper")
-    child = parent.identity and world.PLANNER  # the worker may not hand on: its planner spawns the helper
-    wide = world.ALICE.mint(to=child.principal, can=["pay if args.amount <= 500"], ttl="1h", hops=1)
-    helper = Holder(child, wide).spawn("agent:helper", can=["pay if args.amount <= 50"], ttl="5m")
+    parent = holder("pay if args.amount <= 500", "ask_helper", ttl="1h")
+    helper = parent.spawn("agent:helper", can=["pay if args.amount <= 50"], ttl="5m")
 
     @tool
     def ask_helper(amount: int) -> str:
@@ -360,7 +363,7 @@ def test_a_graph_of_ones_own_uses_guarded_tools_or_the_wrapper() -> None:
         graph.add_node("tools", node)
         graph.add_edge(START, "tools")
         graph.add_edge("tools", END)
-        message = AIMessage(content="", tool_calls=[call("pay", n, amount=499 + n) for n in (1, 2)])  # type: ignore[misc]
+        message = AIMessage(content="", tool_calls=[call("pay", n, amount=499 + n) for n in (1, 2)])
         result = graph.compile().invoke({"messages": [message]})
         assert [status for status, _ in answers(result)] == ["success", "error"]
         assert DONE == [(500, "EUR")]
