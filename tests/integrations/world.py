@@ -1,6 +1,5 @@
 """One story for all integrations: Alice lets a planner use a shop, and the planner lets a worker pay up to 500."""
 
-# ruff: noqa: ANN401 - what a verifier or a chain takes, by name
 from __future__ import annotations
 
 from typing import Any
@@ -20,7 +19,9 @@ MALLORY = Identity.from_seed("agent:mallory", b"M" * 32)
 
 def holder(*can: str, caveats: list[str] | None = None, **terms: Any) -> Holder:
     """A worker whose chain permits `can` below the planner's own, wider one."""
-    wide = ALICE.mint(to=PLANNER.principal, can=["pay", "http.* https://**"], ttl="1h", hops=2, **terms)
+    wide = ALICE.mint(
+        to=PLANNER.principal, can=["pay", "http.* https://**", "http.* http://**"], ttl="1h", hops=2, **terms
+    )
     narrow = PLANNER.attenuate(wide, to=WORKER.principal, can=list(can), caveats=caveats, ttl="30m")
     return Holder(WORKER, narrow)
 

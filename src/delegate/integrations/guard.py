@@ -24,12 +24,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from delegate.core.chain.printable import shown
 from delegate.core.chain.request import Request, describe
 from delegate.core.chain.urls import join_target
 from delegate.errors import DelegateError, Reason, StateError, TokenError
+from delegate.integrations import http
 from delegate.verifier.decision import Authorization, Decision
 from delegate.verifier.verifier import AsyncVerifier, Verifier
 
@@ -158,6 +159,9 @@ class Outcome:
 
     def __repr__(self) -> str:
         return "<Outcome: allowed>" if self.error is None else f"<Outcome: {self.error.public_detail}>"
+
+
+NOTHING: Final = Outcome(error=TokenError(Reason.NOTHING_PRESENTED))  # a call that brought no chain
 
 
 class CallGuard:
@@ -305,6 +309,7 @@ class Guard(CallGuard):
         env: Facts = None,
         cost: Costs = None,
         observe: Callable[[Decision], object] | None = None,
+        max_body_bytes: int = http.BODY_BYTES,
     ) -> None:
         """Set up a guard.
 
@@ -315,16 +320,73 @@ class Guard(CallGuard):
             env: as for `CallGuard`.
             cost: as for `CallGuard`.
             observe: as for `CallGuard`.
+            max_body_bytes: the largest body that is read, and held in memory until it is decided; a larger one is
+                answered with 413. A JSON body is bounded by the size of a request too, 64 KiB (SPEC §8).
 
         Raises:
-            ValueError: `origin` is none. TypeError: as for `CallGuard`.
+            ValueError: `origin` is none, or a body may have less than no bytes. TypeError: as for `CallGuard`.
         """
         if not isinstance(origin, str):
             message = f"an origin is text like `https://files.example.com`, not a {type(origin).__name__}"
             raise TypeError(message)
         join_target(origin, "/")
+        if type(max_body_bytes) is not int or max_body_bytes < 0:
+            message = "max_body_bytes is an integer from 0"
+            raise ValueError(message)
         super().__init__(verifier, env=env, cost=cost, observe=observe)
         self.origin = origin
+        self.max_body_bytes = max_body_bytes
+
+    def request(
+        self, method: str, target: str | bytes, head: http.Head, body: bytes = b"", *, upgrade: str | None = None
+    ) -> Request:
+        """Make the request that came; raises DelegateError as `http.service_request`, and for a body that is too large.
+
+        Args:
+            method: of the request line.
+            target: of the request line, undecoded: path and query.
+            head: what `http.read_head` gives of the headers.
+            body: all of it.
+            upgrade: the protocol that the connection changes to.
+        """
+        self.check_size(len(body))
+        return http.service_request(self.origin, method, target, head, body, upgrade=upgrade)
+
+    def check_size(self, size: int | None) -> None:
+        """Refuse a body of so many bytes, as declared or read so far: `http.TooLargeError`."""
+        if size is not None and size > self.max_body_bytes:
+            raise http.TooLargeError(
+                Reason.LIMIT_EXCEEDED, f"a body of more than the {self.max_body_bytes} bytes that this service takes"
+            )
+
+    def decide_http(
+        self, method: str, target: str | bytes, headers: http.Headers, body: bytes = b"", *, context: object = None
+    ) -> Outcome:
+        """Decide an HTTP request as it came, all of it at hand; see `decide`.
+
+        Where nothing is presented that is the answer, whatever else is wrong.
+        """
+        try:
+            head = http.read_head(headers)
+            request = None if head.presentation is None else self.request(method, target, head, body)
+        except DelegateError as error:
+            return Outcome(error=error)
+        return NOTHING if request is None else self.decide(head.presentation, request, context=context)
+
+    async def adecide_http(
+        self, method: str, target: str | bytes, headers: http.Headers, body: bytes = b"", *, context: object = None
+    ) -> Outcome:
+        """Decide an HTTP request as it came; see `decide_http`."""
+        try:
+            head = http.read_head(headers)
+            request = None if head.presentation is None else self.request(method, target, head, body)
+        except DelegateError as error:
+            return Outcome(error=error)
+        return NOTHING if request is None else await self.adecide(head.presentation, request, context=context)
+
+    def answer(self, outcome: Outcome) -> http.Answer:
+        """Give the HTTP answer to a request that may not run (SPEC §11)."""
+        return http.answer(outcome, self.audience)
 
 
 def tool_request(name: object, arguments: object = None) -> Request:

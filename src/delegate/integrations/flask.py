@@ -1,0 +1,119 @@
+"""Flask views behind a guard.
+
+Three lines:
+
+    from delegate.integrations.flask import Guard
+
+    guard = Guard(verifier, origin="https://shop.example.com")
+
+    @app.post("/pay")
+    @guard
+    def pay(): ...
+
+Inside, `guard.granted` says on whose authority, and `guard.granted.request.args["body"]` is the body that was decided:
+act on that one. `app.before_request(guard.check)` guards every view of an application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, TypeVar, cast
+
+try:
+    from flask import Response, g, has_request_context, request
+    from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+except ImportError as error:  # pragma: no cover - the tests have it
+    message = "delegate.integrations.flask needs Flask: pip install 'delegate-token[flask]'"
+    raise ImportError(message) from error
+
+from delegate.errors import DelegateError, Reason
+from delegate.integrations import guard as core
+from delegate.integrations import http, wsgi
+from delegate.verifier.decision import Authorization
+from delegate.verifier.verifier import AsyncVerifier, Verifier
+
+View = TypeVar("View", bound=Callable[..., Any])
+_KEY: Final = "delegate"
+
+
+class Guard(core.Guard):
+    """Decides the requests of Flask views: a decorator, and a function for `before_request`."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        *,
+        origin: str,
+        env: core.Facts = None,
+        cost: core.Costs = None,
+        max_body_bytes: int = http.BODY_BYTES,
+    ) -> None:
+        """Set up a guard; see `guard.Guard`. For `env` and `cost`, `call.context` is Flask's request."""
+        if isinstance(verifier, AsyncVerifier):
+            wrong = "Flask's views are not awaited: give the guard a Verifier"
+            raise TypeError(wrong)
+        super().__init__(verifier, origin=origin, env=env, cost=cost, max_body_bytes=max_body_bytes)
+
+    def __call__(self, view: View) -> View:
+        """Guard one view. It stands closest to the function, below the route."""
+
+        @wraps(view)
+        def guarded(*args: object, **kwargs: object) -> object:
+            refused = self.check()
+            return view(*args, **kwargs) if refused is None else refused
+
+        return cast("View", guarded)
+
+    @property
+    def granted(self) -> Authorization:
+        """On whose authority this request is served.
+
+        Raises:
+            LookupError: nobody decided it.
+        """
+        found = g.get(_KEY) if has_request_context() else None
+        if found is None or found[0] is not self:
+            missing = "nobody decided this request: is the view guarded?"
+            raise LookupError(missing)
+        authorization: Authorization = found[1]
+        return authorization
+
+    def check(self) -> Response | None:
+        """Decide this request, once; give the answer to a refusal, and `None` where it may run."""
+        found = g.get(_KEY)
+        if found is not None and found[0] is self:
+            return None
+        outcome = self._decided()
+        if outcome.authorization is None:
+            answer = self.answer(outcome)
+            return Response(answer.body, answer.status, dict(answer.headers))
+        setattr(g, _KEY, (self, outcome.authorization))
+        return None
+
+    def _decided(self) -> core.Outcome:
+        try:
+            head = http.read_head(wsgi.headers(request.environ))
+            if head.presentation is None:
+                return core.NOTHING
+            self.check_size(head.declared_bytes)
+            asked = self.request(request.method, wsgi.target(request.environ), head, self._body())
+        except DelegateError as error:
+            return core.Outcome(error=error)
+        return self.decide(head.presentation, asked, context=request)
+
+    def _body(self) -> bytes:
+        """Read the body, which Flask keeps for the view; raises DelegateError."""
+        if "stream" in request.__dict__ and getattr(request, "_cached_data", None) is None:
+            raise DelegateError(Reason.MALFORMED, "the body was read before it could be decided")
+        limit = request.max_content_length
+        try:
+            request.max_content_length = self.max_body_bytes if limit is None else min(limit, self.max_body_bytes)
+            return request.get_data(cache=True)
+        except RequestEntityTooLarge:
+            self.check_size(self.max_body_bytes + 1)
+            raise
+        except ClientDisconnected:
+            raise DelegateError(Reason.TRUNCATED, "the body was cut off") from None
+        finally:
+            request.max_content_length = limit

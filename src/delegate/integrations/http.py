@@ -1,0 +1,254 @@
+"""HTTP without I/O: what came → head, request (SPEC §7.4) and presentation (SPEC §11); both sides share it.
+
+The rules of this file:
+
+- One meaning or a refusal: a header that must stand once stands once, a body has a media type, JSON has each key once.
+- A body is bound: JSON as the argument `body`, anything else as `content_sha256`. Nothing of a request that a framework
+  would act on beside it (a method in a header, another path in a header) is let through.
+- The public origin is configured. `Host`, `Forwarded` and `X-Forwarded-*` are not read.
+- A presentation is taken from `Authorization: Delegate …`, or from `Delegation: …` where that header is taken; never
+  from both, and never from a URL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from urllib.parse import quote, unquote_to_bytes
+
+from delegate.core.chain.printable import shown
+from delegate.core.chain.request import Request, parse_json
+from delegate.errors import DelegateError, Reason, TokenError
+from delegate.regular import regular
+
+if TYPE_CHECKING:
+    from delegate.integrations.guard import Outcome
+
+Text: TypeAlias = str | bytes
+Headers: TypeAlias = Iterable[tuple[Text, Text]]
+
+SCHEME: Final = "Delegate"
+BODY_BYTES: Final = 1 << 20
+PROBLEM: Final = "application/problem+json"
+_IN_PATHS: Final = "/!$&'()*+,;=:@"
+_MEDIA_TYPE: Final = regular(r"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*(?:;.*)?")
+_CHARSET: Final = regular(r""";[ \t]*charset[ \t]*=[ \t]*["']?([^"'; \t]*)""")
+_JSON: Final = regular(r"application/(?:json|.+\+json)")
+# What some server behind may take for the method or the path of a request, whatever its line says.
+_OVERRIDES: Final = frozenset(
+    {
+        *(b"x-http-method-override", b"x-http-method", b"x-method-override", b"x-original-url", b"x-rewrite-url"),
+    }
+)
+_ONCE: Final = frozenset(
+    {
+        *(b"authorization", b"delegation", b"content-type", b"content-encoding", b"content-length"),
+        b"transfer-encoding",
+    }
+)
+_READ: Final = _ONCE | _OVERRIDES
+
+
+class TooLargeError(DelegateError):
+    """A body larger than the service takes; nothing was decided."""
+
+    http_status = 413
+
+
+class Head(NamedTuple):
+    """What a decision needs of the headers of a request.
+
+    Attributes:
+        presentation: chain and proof as text; `None` where none came.
+        content_type: media type in lower case; `None` where none is said.
+        is_json: whether a body is JSON: by its media type, in no content coding.
+        declared_bytes: what `Content-Length` says; `None` where it says nothing.
+        may_have_body: whether a body follows, as far as the headers say.
+    """
+
+    presentation: str | None
+    content_type: str | None
+    is_json: bool
+    declared_bytes: int | None
+    may_have_body: bool
+
+
+class Answer(NamedTuple):
+    """An HTTP answer to a refusal."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def read_head(headers: Headers) -> Head:
+    """Read the headers of a request, names in any case; what is not read here is not bound by the proof.
+
+    Raises:
+        TokenError: MALFORMED: two presentations.
+        DelegateError: MALFORMED: another header twice, one that names another method or path than the request's own,
+            a media type or a length that is none, or JSON in another charset than UTF-8.
+    """
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        key = (name.encode("latin-1", "replace") if isinstance(name, str) else name).lower()
+        if key not in _READ:
+            continue
+        if key in found:
+            twice = f"{key.decode()} is given twice"
+            if key in {b"authorization", b"delegation"}:
+                raise TokenError(Reason.MALFORMED, twice)
+            raise DelegateError(Reason.MALFORMED, twice)
+        found[key] = value.encode("latin-1", "replace") if isinstance(value, str) else value
+    if not _OVERRIDES.isdisjoint(found):
+        name = min(_OVERRIDES & found.keys()).decode()
+        raise DelegateError(Reason.MALFORMED, f"{name} names another method or path than the request's own")
+    media, is_json = None, False
+    if (said := found.get(b"content-type")) is not None:
+        media, is_json = _media_type(said.decode("latin-1"))
+    if found.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
+        is_json = False
+    length = found.get(b"content-length")
+    if length is not None and not (length.isdigit() and len(length) < 20):
+        raise DelegateError(Reason.MALFORMED, "content-length is not a number")
+    declared = None if length is None else int(length)
+    return Head(_presentation(found), media, is_json, declared, bool(declared) or b"transfer-encoding" in found)
+
+
+def _presentation(found: Mapping[bytes, bytes]) -> str | None:
+    text: str | None = None
+    if (said := found.get(b"authorization")) is not None:
+        scheme, _, rest = said.decode("latin-1").strip(" \t").partition(" ")
+        if scheme.lower() == "delegate":
+            text = rest.strip(" \t")
+    if (other := found.get(b"delegation")) is not None:
+        if text is not None:
+            raise TokenError(Reason.MALFORMED, "both authorization and delegation present a chain")
+        text = other.decode("latin-1").strip(" \t")
+    return text
+
+
+def _media_type(said: str) -> tuple[str, bool]:
+    match = _MEDIA_TYPE.fullmatch(said)
+    if match is None:
+        raise DelegateError(Reason.MALFORMED, f"content-type is not one media type: `{shown(said)}`")
+    media = match[1].lower()
+    if not _JSON.fullmatch(media):
+        return media, False
+    for charset in _CHARSET.findall(said.lower()):
+        if charset not in {"utf-8", "utf8", "us-ascii"}:
+            raise DelegateError(Reason.MALFORMED, f"JSON in the charset `{shown(charset)}`; it is UTF-8")
+    return media, True
+
+
+def body_arguments(head: Head, body: bytes) -> dict[str, object]:
+    """Give the arguments that bind a body (SPEC §7.4): `body`, or `content_sha256`; none where there is no body.
+
+    Raises:
+        DelegateError: MALFORMED for JSON that is none or has a key twice, and for a body without a media type, which
+            servers read in several ways; LIMIT_EXCEEDED for JSON larger than a request may be.
+    """
+    if not body:
+        return {}
+    if head.content_type is None:
+        raise DelegateError(Reason.MALFORMED, "a body without a content-type")
+    if head.is_json:
+        return {"body": parse_json(body)}
+    return {"content_sha256": hashlib.sha256(body).digest()}
+
+
+def service_request(
+    origin: str, method: str, target: Text, head: Head, body: bytes, *, upgrade: str | None = None
+) -> Request:
+    """Make the request that a service received.
+
+    Args:
+        origin: where clients reach it, as configured.
+        method: of the request line.
+        target: of the request line, undecoded.
+        head: what `read_head` gives.
+        body: all of it.
+        upgrade: the protocol that the connection changes to, in lower case, such as `websocket`.
+
+    Raises:
+        DelegateError: as `Request.from_target` and `body_arguments`.
+    """
+    args = body_arguments(head, body)
+    if upgrade is not None:
+        args["upgrade"] = upgrade
+    return Request.from_target(origin, method, target, args)
+
+
+def client_request(
+    method: str, url: str, headers: Headers = (), body: bytes = b"", *, upgrade: str | None = None
+) -> Request:
+    """Make the request that a client is about to send: what `service_request` makes of it at the service.
+
+    Args:
+        method: of the request.
+        url: absolute; what is sent.
+        headers: of the request; `Content-Type` and `Content-Encoding` are what counts.
+        body: all of it.
+        upgrade: as for `service_request`.
+
+    Raises:
+        DelegateError: as `Request.http` and `body_arguments`.
+    """
+    kept = [(name, value) for name, value in headers if _lower(name) in {"content-type", "content-encoding"}]
+    args = body_arguments(read_head(kept), body)
+    if upgrade is not None:
+        args["upgrade"] = upgrade
+    return Request.http(method, url, args)
+
+
+def _lower(name: Text) -> str:
+    return (name if isinstance(name, str) else name.decode("latin-1")).lower()
+
+
+def target_of(path: str, raw_path: bytes | None, query: bytes, root: str = "") -> bytes:
+    """Put together the target of a request as its framework has it.
+
+    Args:
+        path: decoded, as the framework routes by it.
+        raw_path: as it came, where the server gives it; it must be that same path.
+        query: as it came.
+        root: a prefix that a proxy took off before, where `path` does not have it.
+
+    Raises:
+        DelegateError: MALFORMED: the raw path is another than the one that is routed by.
+    """
+    if raw_path is None:  # the application acts by `path` alone, and so it is this that is decided
+        raw_path = quote(path.encode("utf-8", "surrogateescape"), _IN_PATHS).encode()
+    elif b"%" in raw_path or not raw_path.isascii():
+        if unquote_to_bytes(raw_path).decode("utf-8", "replace") != path:
+            raise DelegateError(Reason.MALFORMED, "the path that came is not the one that is routed by")
+    elif raw_path.decode() != path:
+        raise DelegateError(Reason.MALFORMED, "the path that came is not the one that is routed by")
+    if root and not path.startswith(root):
+        raw_path = quote(root.encode("utf-8", "surrogateescape"), _IN_PATHS).encode() + raw_path
+    return raw_path + b"?" + query if query else raw_path
+
+
+def challenge(audience: str, error: str | None = None) -> str:
+    """Give the value of `WWW-Authenticate` (SPEC §11): which scheme, and for whom a proof must be made."""
+    quoted = audience.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{SCHEME} audience="{quoted}"' + (f', error="{error}"' if error else "")
+
+
+def answer(outcome: Outcome, audience: str) -> Answer:
+    """Give the answer to a call that may not run: a problem (RFC 9457), and with 401 a challenge.
+
+    Raises:
+        ValueError: it may run.
+    """
+    told, status = outcome.told(), outcome.http_status
+    problem = {"title": HTTPStatus(status).phrase, "status": status, **told.to_json()}
+    body = json.dumps(problem, ensure_ascii=True).encode()
+    headers = [("Content-Type", PROBLEM), ("Cache-Control", "no-store"), ("Content-Length", str(len(body)))]
+    if status == HTTPStatus.UNAUTHORIZED:
+        bare = told.reason is Reason.NOTHING_PRESENTED
+        headers.append(("WWW-Authenticate", challenge(audience, None if bare else "invalid_token")))
+    return Answer(status, tuple(headers), body)

@@ -1,0 +1,275 @@
+"""Flask and Django on a real server: what the view is given is what was decided."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import django
+import flask
+import httpx
+import pytest
+from django.conf import settings
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpRequest, JsonResponse
+from django.test import override_settings
+from django.urls import path
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.csrf import csrf_exempt
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from delegate import Request
+from delegate.integrations import django as with_django
+from delegate.integrations import flask as with_flask
+from delegate.integrations.httpx import DelegateAuth
+from tests.integrations.serving import exchange, serving
+from tests.integrations.world import AUDIENCE, async_verifier, holder, verifier
+
+ANY = holder("http.* http://**")
+RAN: list[Any] = []
+
+
+class Quiet(WSGIRequestHandler):
+    """Says nothing."""
+
+    def log(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def serving_wsgi(make: Callable[[str], Any]) -> Iterator[str]:
+    """Serve a WSGI application, made for its origin; give the origin."""
+    late: list[Any] = []
+    server = make_server(
+        "127.0.0.1", 0, lambda environ, start: late[0](environ, start), threaded=True, request_handler=Quiet
+    )
+    origin = f"http://127.0.0.1:{server.server_port}"
+    late.append(make(origin))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield origin
+    finally:
+        server.shutdown()
+        thread.join(30)
+        server.server_close()
+
+
+def by_flask(origin: str) -> Any:
+    """A Flask application; `/open` is not guarded, and `/late` reads its form first."""
+    app = flask.Flask("shop")
+    guard = with_flask.Guard(verifier(), origin=origin, max_body_bytes=100_000)
+
+    @app.route("/items/<rest>", methods=["GET", "POST", "PUT"])
+    @guard
+    def items(rest: str) -> Any:
+        RAN.append(flask.request.method)
+        sent = guard.granted.request.to_json()["args"]
+        return {"who": guard.granted.holder, "args": sent, "form": flask.request.form, "size": len(flask.request.data)}
+
+    @app.get("/open")
+    def unguarded() -> str:
+        with pytest.raises(LookupError):
+            _ = guard.granted
+        return "open"
+
+    @app.post("/late")
+    def late() -> Any:
+        flask.request.form.get("a")
+        return guard.check() or "ran"
+
+    return app
+
+
+def by_django(origin: str) -> Any:
+    """A Django application, with a function, a class and an awaited view."""
+    _configure()
+    guard = with_django.Guard(verifier(), origin=origin, max_body_bytes=100_000)
+
+    @guard
+    def items(request: HttpRequest, rest: str) -> JsonResponse:
+        return _told(request, rest)
+
+    @method_decorator(guard, name="dispatch")
+    class Items(View):  # type: ignore[misc]
+        def get(self, request: HttpRequest, rest: str) -> JsonResponse:
+            return _told(request, rest)
+
+    @csrf_exempt  # type: ignore[untyped-decorator]
+    def late(request: HttpRequest) -> JsonResponse:
+        request.POST.get("a")
+        return guard(lambda _: JsonResponse("ran", safe=False))(request)
+
+    def unguarded(_: HttpRequest) -> JsonResponse:
+        return JsonResponse("open", safe=False)
+
+    urls = (
+        path("items/<rest>", items),
+        path("class/<rest>", Items.as_view()),
+        path("late", late),
+        path("open", unguarded),
+    )
+    return _django(WSGIHandler, urls)
+
+
+def _told(request: HttpRequest, _rest: str) -> JsonResponse:
+    RAN.append(request.method)
+    granted = request.delegate
+    sent = granted.request.to_json()["args"]
+    return JsonResponse({"who": granted.holder, "args": sent, "form": request.POST, "size": len(request.body)})
+
+
+def _configure() -> None:
+    if not settings.configured:
+        settings.configure(ALLOWED_HOSTS=["*"])
+    django.setup()
+
+
+def _django(kind: Any, urls: Any) -> Any:
+    middleware = ["django.middleware.common.CommonMiddleware", "django.middleware.csrf.CsrfViewMiddleware"]
+    with override_settings(ROOT_URLCONF=urls, MIDDLEWARE=middleware, ALLOWED_HOSTS=["*"]):
+        handler = kind()
+
+    def routed(environ: Any, start: Any) -> Any:
+        with override_settings(ROOT_URLCONF=urls, ALLOWED_HOSTS=["*"]):
+            return handler(environ, start)
+
+    return routed
+
+
+@pytest.fixture(scope="module", params=[by_flask, by_django], ids=["flask", "django"])
+def origin(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each framework, served."""
+    with serving_wsgi(request.param) as served:
+        yield served
+
+
+@pytest.fixture(autouse=True)
+def nothing_ran() -> None:
+    """Each test begins with nothing run."""
+    RAN.clear()
+
+
+def header(origin: str, method: str, target: str, args: dict[str, Any] | None = None) -> str:
+    """A proof for one request."""
+    return f"Delegate {ANY.prove(Request.http(method, origin + target, args), AUDIENCE).to_text()}"
+
+
+def test_a_view_runs_with_what_was_decided(origin: str) -> None:
+    """JSON, forms, files, queries, percent signs."""
+    with httpx.Client(auth=DelegateAuth(ANY, AUDIENCE)) as client:
+        answer = client.post(f"{origin}/items/1?q=%C3%A9", json={"a": [1, None]}).json()
+        assert (answer["who"], answer["args"]) == ("agent:worker", {"body": {"a": [1, None]}, "query": {"q": ["é"]}})
+        form = client.post(f"{origin}/items/1", data={"a": "1"}).json()
+        assert form["form"] == {"a": "1"}
+        assert set(form["args"]) == {"content_sha256"}
+        assert client.post(f"{origin}/items/1", files={"f": b"x"}).status_code == 200
+        assert client.get(f"{origin}/items/gesch%C3%A4ft%20b").status_code == 200
+        assert client.get(f"{origin}/open").status_code == 200
+    assert len(RAN) == 4
+
+
+def test_what_is_refused_does_not_run(origin: str) -> None:
+    """Nothing presented, another request, a key twice, two headers, too large, read before."""
+    assert httpx.get(f"{origin}/items/1").headers["www-authenticate"] == f'Delegate audience="{AUDIENCE}"'
+    proven = {"Authorization": header(origin, "GET", "/items/1")}
+    answer = httpx.get(f"{origin}/items/2", headers=proven)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["request"] == f'["http.get", "{origin}/items/2", {{}}]'
+    media = {
+        "Content-Type": "application/json",
+        "Authorization": header(origin, "POST", "/items/1", {"body": {"a": 2}}),
+    }
+    assert httpx.post(f"{origin}/items/1", headers=media, content=b'{"a":1,"a":2}').status_code == 400
+    large = {"Content-Type": "text/plain", **proven}
+    assert httpx.post(f"{origin}/items/1", headers=large, content=b"x" * 100_001).status_code == 413
+    twice = [("Authorization", proven["Authorization"])] * 2
+    assert httpx.get(f"{origin}/items/1", headers=twice).status_code == 401
+    form = {"Content-Type": "multipart/form-data; boundary=x", "Authorization": header(origin, "POST", "/late")}
+    content = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--\r\n'
+    late = httpx.post(f"{origin}/late", headers=form, content=content)
+    assert (late.status_code, late.json()["reason"]) == (400, "malformed")
+    for override in ("X-HTTP-Method-Override", "X-Original-URL"):
+        assert httpx.get(f"{origin}/items/1", headers={**proven, override: "POST"}).status_code == 400
+    assert not RAN
+    assert httpx.get(f"{origin}/items/1", headers={**proven, "Host": "bank.example.com"}).status_code == 200
+
+
+def test_targets_that_are_read_in_several_ways_do_not_run(origin: str) -> None:
+    """By the bytes of the request line."""
+    value = header(origin, "GET", "/items/1")
+    for target in ("/items/../items/1", "/items/%31", "/items/1;x", f"{origin}/items/1", "*"):
+        head = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {value}\r\n\r\n"
+        status = int(exchange(origin, head.encode()).split(b" ", 2)[1])
+        assert status in {301, 400, 401, 404}
+    assert not RAN
+
+
+def test_every_view_of_an_application_is_guarded_by_one_line() -> None:
+    """`app.before_request(guard.check)`; a view that is guarded too is decided once."""
+
+    def make(origin: str) -> Any:
+        app = flask.Flask("shop")
+        guard = with_flask.Guard(verifier(), origin=origin)
+        app.before_request(guard.check)
+
+        @app.post("/items")
+        @guard
+        def items() -> str:
+            flask.request.get_data()
+            return guard.granted.originator
+
+        return DispatcherMiddleware(flask.Flask("other"), {"/api": app})
+
+    with serving_wsgi(make) as origin:
+        assert httpx.get(f"{origin}/api/missing").status_code == 401
+        with httpx.Client(auth=DelegateAuth(ANY, AUDIENCE)) as client:
+            assert client.post(f"{origin}/api/items", json={}).text == "user:alice@example.com"
+            assert client.get(f"{origin}/api/missing").status_code == 404
+
+
+def test_a_class_of_django_is_guarded() -> None:
+    """`method_decorator(guard, name="dispatch")`."""
+    with serving_wsgi(by_django) as origin, httpx.Client(auth=DelegateAuth(ANY, AUDIENCE)) as client:
+        assert httpx.get(f"{origin}/class/1").status_code == 401
+        assert client.get(f"{origin}/class/1").json()["who"] == "agent:worker"
+        assert client.put(f"{origin}/class/1").status_code == 405
+
+
+def test_an_awaited_view_of_django_is_guarded() -> None:
+    """By an `AsyncVerifier`, under ASGI."""
+
+    def make(origin: str) -> Any:
+        _configure()
+        guard = with_django.Guard(async_verifier(), origin=origin)
+
+        @guard
+        async def items(request: HttpRequest) -> JsonResponse:
+            return _told(request, "")
+
+        with override_settings(MIDDLEWARE=[]):
+            handler: Any = ASGIHandler()
+
+        async def routed(scope: Any, receive: Any, send: Any) -> None:
+            with override_settings(ROOT_URLCONF=(path("items", items),), ALLOWED_HOSTS=["*"]):
+                await handler(scope, receive, send)
+
+        return routed
+
+    with serving(make) as origin, httpx.Client(auth=DelegateAuth(ANY, AUDIENCE)) as client:
+        assert httpx.get(f"{origin}/items").status_code == 401
+        assert client.post(f"{origin}/items", json={"a": 1}).json()["args"] == {"body": {"a": 1}}
+    assert RAN == ["POST"]
+
+
+def test_flask_is_not_awaited() -> None:
+    """An `AsyncVerifier` could not decide in its views."""
+    with pytest.raises(TypeError, match="awaited"):
+        with_flask.Guard(async_verifier(), origin="https://x.example.com")  # type: ignore[arg-type]
+    with pytest.raises(LookupError, match="guarded"):
+        _ = with_flask.Guard(verifier(), origin="https://x.example.com").granted
