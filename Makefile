@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo test lint bench bench-against vectors fuzz kill fork surroundings matrix clean
+.PHONY: help demo whole test lint bench bench-against vectors fuzz kill fork surroundings matrix clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo     the story: one request allowed, four refused"
+	@echo "make whole    five agents and three services in processes of their own; needs Redis and nginx"
 	@echo "make test     formatting, lint, types, contracts, tests with coverage"
 	@echo "make lint     the first four of these"
 	@echo "make bench    what a check costs next to others, and how large a chain is"
@@ -46,6 +47,9 @@ $(VENV)/.tools: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	@$(BIN)/delegate demo
+
+whole: $(VENV)/.tools
+	@$(BIN)/python -m examples.whole.story
 
 test: lint
 	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term-missing

@@ -1,6 +1,5 @@
 """A2A with the real SDK, over its JSON-RPC and its REST: what a message brings along, and what is refused."""
 
-# ruff: noqa: ANN401 - the SDK's own types
 from __future__ import annotations
 
 import asyncio
@@ -231,8 +230,10 @@ def test_a_chain_for_another_agent_or_of_another_root_is_refused() -> None:
     assert "proof_wrong_key" in refused(Wire(), by=None, sent=own)
     agent = holder()
     verifier = world.verifier()
-    verifier.accept_revocations(world.PLANNER.revoke(blocks=[RevokedBlock.of(agent.token)]))
-    assert "revoked" in refused(Wire(verifier), by=DelegateInterceptor(agent, AGENTS))
+    verifier.accept_revocations(world.PLANNER.revoke(blocks=[RevokedBlock.of(agent.token, why="s3cret")]))
+    told = refused(Wire(verifier), by=DelegateInterceptor(agent, AGENTS))
+    assert "revoked at hop 1" in told
+    assert "s3cret" not in told
 
 
 def test_a_chain_that_names_no_message_is_refused() -> None:

@@ -1,6 +1,5 @@
 """MCP with the real SDK: what a server lets through, what it tells a model, and the ways around it that were tried."""
 
-# ruff: noqa: ANN401 - the SDK's models
 from __future__ import annotations
 
 import asyncio
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from delegate import Ask, AsyncVerifier, Discharge, Holder, Identity, Request, Verifier, need
+from delegate import Ask, AsyncVerifier, Discharge, Holder, Identity, Request, RevokedBlock, Verifier, need
 from delegate.state import connect
 from delegate.verifier.decision import Decision
 from tests.integrations import world
@@ -69,7 +68,8 @@ class Shop:
     def __init__(self, verifier: Verifier | AsyncVerifier | None = None, **settings: Any) -> None:
         self.done: list[object] = []
         self.seen: list[Decision] = []
-        extension = DelegateExtension(verifier or world.verifier(), observe=self.seen.append, **settings)
+        self.verifier: Any = verifier or world.verifier()
+        extension = DelegateExtension(self.verifier, observe=self.seen.append, **settings)
         self.server = MCPServer("shop", extensions=[extension])
         server, done = self.server, self.done
 
@@ -256,6 +256,11 @@ def test_lists_show_what_the_chain_could_permit_and_only_that(mode: str) -> None
         for bad in ("dlgt_x", 5, [agent.token.to_text()], MALLORYS.token.to_text()):
             meta = {KEY: bad}
             assert (await client.list_tools(meta=meta, cache_mode="bypass")).tools == []
+        shop.verifier.accept_revocations(world.PLANNER.revoke(blocks=[RevokedBlock.of(agent.token, why="s3cret")]))
+        meta = {KEY: agent.token.to_text()}
+        revoked = await client.list_tools(meta=meta, cache_mode="bypass")
+        assert revoked.tools == []
+        assert "s3cret" not in str(revoked)
 
     run(story, shop.server, mode)
 

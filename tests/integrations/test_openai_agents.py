@@ -1,6 +1,5 @@
 """The OpenAI Agents SDK with a scripted model: what runs, what a model is told, and the ways around that were tried."""
 
-# ruff: noqa: ANN401 - the SDK's own types
 from __future__ import annotations
 
 import asyncio

@@ -1,6 +1,5 @@
 """PydanticAI with its own function model: what runs, what a model is told, and the ways around that were tried."""
 
-# ruff: noqa: ANN401 - the framework's own types
 from __future__ import annotations
 
 import asyncio

@@ -15,7 +15,7 @@ from delegate.state import connect
 from tests.integrations import world
 
 
-def holder(*can: str, **terms: Any) -> Holder:  # noqa: ANN401 - terms by name
+def holder(*can: str, **terms: Any) -> Holder:
     """A worker with a chain of two hops."""
     wide = world.ALICE.mint(to=world.PLANNER.principal, can=["**"], ttl="1h", hops=2)
     return Holder(world.WORKER, world.PLANNER.attenuate(wide, to=world.WORKER.principal, can=list(can), **terms))

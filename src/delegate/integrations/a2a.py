@@ -42,8 +42,6 @@ from delegate.core.chain.request import Request
 from delegate.core.keys.principal import Principal
 from delegate.errors import DelegateError, Reason, TokenError, VerificationError
 from delegate.holder import Holder
-from delegate.integrations.guard import Outcome
-from delegate.integrations.tools import told
 from delegate.verifier.verified import VerifiedChain
 from delegate.verifier.verifier import AsyncVerifier, Verifier
 
@@ -190,8 +188,10 @@ class DelegateExecutor(AgentExecutor):
         try:
             holder = await self._accepted(context)
         except DelegateError as error:
-            outcome = Outcome(error=error)
-            raise InvalidRequestError(message=told(outcome), data={URI: outcome.told().to_json()}) from None
+            # Whoever sends a message has proven nothing: a chain is no secret. They get the reason, and no more.
+            said = {"reason": str(error.reason), **({} if error.hop is None else {"hop": error.hop})}
+            words = f"Refused, and nothing was done: {error.public_detail}."
+            raise InvalidRequestError(message=words, data={URI: said}) from None
         mark = _received.set(holder)
         try:
             await self._executor.execute(context, event_queue)

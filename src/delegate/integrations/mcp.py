@@ -455,8 +455,9 @@ def _filtered(result: HandlerResult, chain: VerifiedChain | None, error: Delegat
         update["prompts"] = kept(result.prompts, lambda _: METHOD_PREFIX + "prompts/get")
     else:
         raise MCPError(REFUSED, "a list that this guard does not know: it is not shown")
-    if error is not None:
-        update["meta"] = {**(result.meta or {}), **_meta(Outcome(error=error))}
+    if error is not None:  # whoever lists has proven nothing, and gets the reason alone
+        bare = DelegateError(error.reason, hop=error.hop)
+        update["meta"] = {**(result.meta or {}), **_meta(Outcome(error=bare))}
     return result.model_copy(update=update)
 
 
