@@ -40,7 +40,7 @@ from delegate.authoring.terms import Narrowing
 from delegate.authoring.token import Token
 from delegate.core.chain.request import Request
 from delegate.core.keys.principal import Principal
-from delegate.errors import DelegateError, Reason, TokenError, VerificationError
+from delegate.errors import DelegateError, Reason, StateError, TokenError, VerificationError
 from delegate.holder import Holder
 from delegate.verifier.verified import VerifiedChain
 from delegate.verifier.verifier import AsyncVerifier, Verifier
@@ -228,14 +228,14 @@ class DelegateExecutor(AgentExecutor):
         return await asyncio.to_thread(verifier.verify_chain, text)
 
     def _use(self, chain: VerifiedChain) -> None:
-        """Take a chain once; raises VerificationError. What has expired is forgotten: it would be refused anyway."""
+        """Take a chain once; raises VerificationError, StateError. What has expired is forgotten: it is refused anyway."""
         now = int(time.time())
         if len(self._used) >= _REMEMBERED:
             self._used = {each: until for each, until in self._used.items() if until >= now}
         if chain.link.id in self._used:
             raise VerificationError(Reason.REPLAYED, "this message was taken before", hop=chain.link.hop)
         if len(self._used) >= _REMEMBERED:
-            raise VerificationError(Reason.LIMIT_EXCEEDED, "too many messages are remembered")
+            raise StateError(Reason.STATE_UNAVAILABLE, "too many messages are remembered")
         self._used[chain.link.id] = chain.expires + 60
 
     def __reduce__(self) -> Any:  # noqa: ANN401 - it raises

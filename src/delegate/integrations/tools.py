@@ -19,7 +19,7 @@ from delegate.core.chain.links import Link
 from delegate.core.chain.printable import shown
 from delegate.core.patterns.matching import glob_match
 from delegate.core.patterns.tokens import ACTION_SEPARATOR
-from delegate.errors import DelegateError, Reason
+from delegate.errors import CaveatError, DelegateError, Reason
 from delegate.explain.hops import hops_of
 from delegate.holder import ALLOWED, Holder
 from delegate.integrations.guard import CallGuard, Costs, Facts, Outcome, tool_request
@@ -111,7 +111,7 @@ class Gate:
         """Take what the chain itself says. What depends on facts that nobody here knows is no permission."""
         if decision.allowed and decision.holder_detail != ALLOWED:
             depends = decision.holder_detail.removeprefix(ALLOWED).removeprefix("; ")
-            return Outcome(decision, DelegateError(Reason.CAVEAT_ERROR, f"only a service could judge this: {depends}"))
+            return Outcome(decision, CaveatError(f"only a service could judge this: {depends}"))
         return Outcome(decision)
 
     def release(self, outcome: Outcome) -> bool:
