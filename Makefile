@@ -7,14 +7,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo whole test lint bench bench-against vectors fuzz kill fork surroundings matrix clean
+.PHONY: help demo whole test lint docs bench bench-against vectors fuzz kill fork surroundings matrix dist clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo     the story: one request allowed, four refused"
 	@echo "make whole    five agents and three services in processes of their own; needs Redis and nginx"
-	@echo "make test     formatting, lint, types, contracts, tests with coverage"
+	@echo "make test     formatting, lint, types, contracts, tests; COVERAGE=1 counts what they reach"
 	@echo "make lint     the first four of these"
+	@echo "make docs     the guides and the reference, into build/docs"
 	@echo "make bench    what a check costs next to others, and how large a chain is"
 	@echo "make bench-against OTHER=../before"
 	@echo "              what this checkout costs next to another one, in that folder"
@@ -24,6 +25,7 @@ help:
 	@echo "make fork     1,000 children of a service that decides in threads, on each of four engines"
 	@echo "make surroundings  restores, failovers, poolers, clocks and other programs around Redis and PostgreSQL"
 	@echo "make matrix   the tests on each Python that is here, on the lowest versions, and under harsh conditions"
+	@echo "make dist     a wheel, a source archive and a bill of materials, built twice to the same bytes and checked"
 	@echo "make clean    remove the environment and everything built"
 
 # Each step of the setup leaves a stamp, so that a second run starts at once.
@@ -52,13 +54,17 @@ whole: $(VENV)/.tools
 	@$(BIN)/python -m examples.whole.story
 
 test: lint
-	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term-missing
+	$(BIN)/pytest -n $(WORKERS) $(if $(COVERAGE),--cov --cov-report=term-missing)
 
 lint: $(VENV)/.tools
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.tools
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/docs/index.html"
 
 # The peers get an environment of their own: nothing of theirs is near the tests.
 $(BENCH)/.installed: $(VENV)/.created pyproject.toml bench/requirements.txt
@@ -98,6 +104,9 @@ surroundings: $(VENV)/.tools
 # Every environment is made anew; ONLY=3.12 runs the cells with that in their name.
 matrix:
 	$(PYTHON) -m tests.campaigns.matrix --only "$(ONLY)" -- -n $(WORKERS)
+
+dist: $(VENV)/.tools
+	$(BIN)/python -m tests.campaigns.distribution
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

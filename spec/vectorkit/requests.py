@@ -3,6 +3,7 @@
 # ruff: noqa: ANN401 - an argument may be anything
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,19 @@ class Maker:
         args = {"query": query} if query else {}
         asked = {"method": "GET", "origin": ORIGIN, "target": target}
         self._add(f"target-{name}", "7.4", comment, asked, "http.get", ORIGIN + path, args)
+
+    def body(self, name: str, comment: str, body: bytes, content_type: str | None, *expect: Any, **more: str) -> None:
+        """Add a request with a body, and the arguments that bind it, or the reason that refuses it."""
+        asked: dict[str, Any] = {"method": "POST", "origin": ORIGIN, "target": "/pay"}
+        asked |= {"body": body.hex()} if body else {}
+        asked |= {} if content_type is None else {"content_type": content_type}
+        (said,) = expect
+        if isinstance(said, str):
+            self.made.append(
+                {"name": f"body-{name}", "comment": comment, "spec": "7.4", **asked, **more, "expect": said}
+            )
+        else:
+            self._add(f"body-{name}", "7.4", comment, asked | more, "http.post", f"{ORIGIN}/pay", said)
 
     def refused(self, name: str, comment: str, **asked: str) -> None:
         """Add what is malformed."""
@@ -147,4 +161,61 @@ def make() -> Maker:
         ("beyond-ascii", "a letter beyond ASCII", "/é"),
     ):
         maker.refused(f"target-{name}", comment, origin=ORIGIN, target=target)
+    _bodies(maker)
     return maker
+
+
+def _bodies(maker: Maker) -> None:
+    """Add what binds a body."""
+    json, pay = "application/json", b'{"amount": 5}'
+    bound = {"body": {"amount": 5}}
+    by_hash = {"content_sha256": {"base16": hashlib.sha256(pay).hexdigest()}}
+    maker.body("json", "JSON is the argument `body`", pay, json, bound)
+    maker.body("json-spaces", "written in another way", b' {\n"amount":5.0} ', json, bound)
+    maker.body("json-parameters", "with parameters, in capitals", pay, 'Application/JSON ; charset="UTF-8"', bound)
+    maker.body("json-suffix", "a type that ends in `+json`", pay, "application/vnd.api+json", bound)
+    maker.body("json-text", "a text alone", b'"\xc3\xa9\\u00e9"', json, {"body": "éé"})
+    maker.body("json-null", "null is a body", b"null", json, {"body": None})
+    maker.body("json-base16", "text that looks like bytes", b'["base16","00ff"]', json, {"body": ["base16", "00ff"]})
+    maker.body("empty", "no body", b"", None, {})
+    maker.body("empty-json", "no body, of a media type", b"", json, {})
+    maker.body("other", "another media type", pay, "text/plain", by_hash)
+    maker.body("form", "a form", pay, "application/x-www-form-urlencoded", by_hash)
+    maker.body("text-json", "`text/json` is not JSON's", pay, "text/json", by_hash)
+    maker.body("json-lines", "nor is a type that begins like it", pay, "application/jsonl", by_hash)
+    maker.body("coded", "JSON in a content coding", pay, json, by_hash, content_encoding="gzip")
+    maker.body("coding-identity", "in none, said so", pay, json, bound, content_encoding="identity")
+    maker.body(
+        "websocket",
+        "a connection that changes to another protocol",
+        b"",
+        None,
+        {"upgrade": "websocket"},
+        upgrade="websocket",
+    )
+    maker.body("no-type", "a body without a media type", pay, None, "malformed")
+    maker.body("two-types", "two media types", pay, "application/json, text/plain", "malformed")
+    maker.body("odd-type", "no media type", pay, "json", "malformed")
+    maker.body("charset", "JSON in another charset", pay, "application/json; charset=utf-16", "malformed")
+    maker.body("utf-16", "JSON in UTF-16", pay.decode().encode("utf-16-le"), json, "malformed")
+    maker.body("mark", "a byte order mark", b"\xef\xbb\xbf" + pay, json, "malformed")
+    maker.body("not-utf-8", "JSON that is not UTF-8", b'"\xc3"', json, "malformed")
+    maker.body("key-twice", "a key twice", b'{"amount":5,"amount":666}', json, "malformed")
+    maker.body("key-twice-inside", "a key twice, further in", b'[{"a":{"b":1,"b":1}}]', json, "malformed")
+    maker.body("key-twice-escaped", "a key twice, once escaped", b'{"a":1,"\\u0061":2}', json, "malformed")
+    maker.body("not-a-number", "what is no number in JSON", b'{"amount":NaN}', json, "malformed")
+    maker.body("infinite", "a number beyond doubles", b"1e999", json, "malformed")
+    maker.body("large", "an integer beyond 64 bits", b"9223372036854775808", json, "malformed")
+    maker.body("surrogate", "a lone surrogate", b'"\\ud800"', json, "malformed")
+    maker.body("behind", "something behind the JSON", pay + b"{}", json, "malformed")
+    maker.body("comma", "a comma at the end", b'{"amount":5,}', json, "malformed")
+    maker.body("blank", "blanks alone", b" ", json, "malformed")
+    maker.body("deep", "as deep as arguments may be", b"[" * 15 + b"]" * 15, json, {"body": _nested(15)})
+    maker.body("too-deep", "one deeper", b"[" * 16 + b"]" * 16, json, "limit_exceeded")
+
+
+def _nested(depth: int) -> Any:
+    value: Any = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value

@@ -249,7 +249,7 @@ def _unasked(holder: Identity, token: Token, capability: str) -> Token:
     claims = {
         2: holder.name,
         6: NOW,
-        8: {1: holder.public_key.cose_map},
+        8: {1: cbor2.loads(holder.public_key.cose_key)},
         "can": cbor2.dumps([capability.split(), ["other"]], canonical=True),
     }
     return Token((*token.blocks, forged(holder.signer, claims, token.link.id)))
@@ -267,7 +267,7 @@ def _crafted(can: list[list[list[Any]]], caveats: list[object]) -> Token:
     """A chain of Alice's for an agent who narrows it for itself, each block with capabilities of its own making."""
     (root, agent), blocks = PEOPLE[:2], list[bytes]()
     for items in can:
-        claims: dict[object, object] = {2: agent.name, 6: NOW, 8: {1: agent.public_key.cose_map}}
+        claims: dict[object, object] = {2: agent.name, 6: NOW, 8: {1: cbor2.loads(agent.public_key.cose_key)}}
         claims |= {"if": cbor2.dumps(caveats, canonical=True)} if caveats else {}
         claims["can"] = cbor2.dumps(items, canonical=True)
         if blocks:

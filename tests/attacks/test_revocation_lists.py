@@ -67,7 +67,7 @@ def test_a_list_in_another_s_name() -> None:
     claims = claims_of(listed())
     assert reason_of(forged(MALLORY.signer, claims, ALICE.public_key.thumbprint)) is Reason.BAD_SIGNATURE
     assert reason_of(forged(MALLORY.signer, claims)) is Reason.MALFORMED
-    claims[8] = {1: MALLORY.public_key.cose_map}
+    claims[8] = {1: cbor.decode(MALLORY.public_key.cose_key)}
     assert reason_of(forged(MALLORY.signer, claims, ALICE.public_key.thumbprint)) is Reason.MALFORMED
     own = RevocationList.parse(forged(MALLORY.signer, claims))
     assert (own.issuer, own.signer) == (ALICE.name, MALLORY.public_key.thumbprint)

@@ -394,7 +394,7 @@ class Chains:
         rng = self.rng
         iat = above + rng.choice((0, 0, 1, 50, 50, -1 if self.maybe(0.1) else 0))
         name = "bearer:" if self.maybe(0.12) else holder.name if self.maybe(0.97) else "agent:other"
-        said: dict[Any, Any] = {2: name, 6: iat, 8: {1: holder.public_key.cose_map}}
+        said: dict[Any, Any] = {2: name, 6: iat, 8: {1: cbor.decode(holder.public_key.cose_key)}}
         if not place:
             said |= {
                 1: PEOPLE[0].name if self.maybe(0.98) else "agent:other",

@@ -15,7 +15,7 @@ import uvicorn
 @contextlib.contextmanager
 def serving(make: Callable[[str], Any], **more: Any) -> Iterator[str]:
     """Serve the application that `make` gives for its origin; give the origin."""
-    with socket.socket() as listening:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listening:  # asyncio sets TCP_NODELAY for this alone
         listening.bind(("127.0.0.1", 0))
         listening.listen(64)
         origin = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -1,6 +1,7 @@
 // One vector of those that are decided (`spec/vectors/README.md`), as a verifier and an answer.
 
-import { unhex } from "../../src/delegate/js/bytes.js";
+import { hex, unhex } from "../../src/delegate/js/bytes.js";
+import { bodyArguments, requestOfTarget, requestOfUrl } from "../../src/delegate/js/http.js";
 import { Refusal } from "../../src/delegate/js/refusal.js";
 import { Request } from "../../src/delegate/js/request.js";
 import { RevocationStore, Verifier, readList } from "../../src/delegate/js/verifier.js";
@@ -15,6 +16,13 @@ function values(item) {
 
 export const presentable = (text) => (text.startsWith("hex:") ? unhex(text.slice(4)) : text);
 export const request = (item) => new Request(item.get("action"), item.get("resource") ?? null, values(item.get("args") ?? new Map()));
+
+// What binds a body, and a change of protocol.
+function more(vector) {
+  const body = unhex(vector.get("body") ?? "");
+  const args = bodyArguments(vector.get("content_type") ?? null, vector.get("content_encoding") ?? null, body);
+  return vector.has("upgrade") ? args.set("upgrade", vector.get("upgrade")) : args;
+}
 
 const principal = (item) => ({ name: item.get("name"), key: item.get("key") });
 const root = (item) => ({
@@ -71,4 +79,50 @@ export async function decided(vector) {
 
 function refusalOnly(error) {
   if (!(error instanceof Refusal)) throw error;
+}
+
+const plain = (record) => {
+  const { subject, time, why } = record;
+  return [hex(subject), time, why];
+};
+
+async function answerOf(vector) {
+  if (vector.has("list")) {
+    const list = await readList(presentable(vector.get("list")));
+    const says = vector.get("says");
+    const expected = says?.get("records").map((one) => [one.get("key") ?? one.get("block"), one.get("since") ?? one.get("until"), one.get("why") ?? null]);
+    const found = [...list.keys, ...list.blocks].map(plain);
+    const same = (a, b) => String(a) === String(b);
+    const agrees =
+      says &&
+      list.issuer === says.get("issuer") &&
+      list.key.id === says.get("signer") &&
+      list.sequence === says.get("sequence") &&
+      list.issued === says.get("issued") &&
+      list.expires === says.get("expires") &&
+      (same(expected, found) || same([...expected].sort(), [...found].sort()));
+    return agrees ? "accept" : "another content";
+  }
+  if (!vector.has("roots")) {
+    let made;
+    if (vector.has("request")) made = request(vector.get("request"));
+    else if (vector.has("url")) made = requestOfUrl(vector.get("method"), vector.get("url"));
+    else made = requestOfTarget(vector.get("method"), vector.get("origin"), vector.get("target"), more(vector));
+    const same = hex(made.digest) === vector.get("digest") && made.describe() === vector.get("description");
+    return same ? "accept" : `another request: ${made.describe()}`;
+  }
+  await decided(vector);
+  return "allow null";
+}
+
+// What is expected of a vector, and what it came to.
+export async function outcome(vector, verbose = false) {
+  const decides = vector.has("roots");
+  const expected = decides ? `${vector.get("expect")} ${vector.get("hop")}` : vector.get("expect");
+  try {
+    return { expected, answer: await answerOf(vector) };
+  } catch (error) {
+    if (error instanceof Refusal) return { expected, answer: decides ? `${error.reason} ${error.hop}` : error.reason };
+    return { expected, answer: `${error.name}: ${error.message}${verbose ? error.stack : ""}` };
+  }
 }

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from delegate.core.wire import cbor
 from delegate.errors import CaveatSyntaxError
 from delegate.language.codec import to_wire
 from delegate.language.meaning import parse
@@ -88,8 +89,11 @@ NOT_PLAIN = [
 @pytest.mark.parametrize("text", PLAIN)
 def test_a_plain_caveat_is_read_as_the_parser_reads_it(text: str) -> None:
     """One comparison of a path with a number or a text."""
-    assert read_plain(text) is not None
-    assert repr(read_plain(text)) == repr(to_wire(parse(text)))
+    found = read_plain(text)
+    assert found is not None
+    wire, encoded = found
+    assert repr(wire) == repr(to_wire(parse(text)))
+    assert encoded == cbor.encode(wire)
 
 
 @pytest.mark.parametrize("text", NOT_PLAIN)
@@ -119,4 +123,5 @@ def test_what_it_reads_the_parser_reads_the_same(tail: str) -> None:
         except CaveatSyntaxError as error:
             message = f"read, and refused by the parser: {text!r}"
             raise AssertionError(message) from error
-        assert repr(found) == repr(expected)
+        assert repr(found[0]) == repr(expected)
+        assert found[1] == cbor.encode(expected)

@@ -98,15 +98,18 @@ def _cannot_clash(above: tuple[Demand, ...], caveats: Sequence[object]) -> bool:
     said = _said(above)
     if said is None:
         return False
-    mine: dict[_Path, list[_Wire]] = {}
+    on_paths: dict[_Path, Sequence[_Wire]] = {}
     other = said.other
     for each in _parts(caveats):
         if type(each) is not list:
             return False
-        flat = each if each[0] in FLAT_OPS else _turned(each)
+        op = each[0]
+        flat = each if op in FLAT_OPS else _turned(each)
         if flat is not None:
-            mine.setdefault(tuple(flat[1:-1]), []).append(flat)  # type: ignore[arg-type]
-            if other and [_NOT, flat] in other:
+            path: _Path = tuple(flat[1:-1])  # type: ignore[arg-type]
+            before = on_paths.get(path) or said.flat.get(path)
+            on_paths[path] = together = [flat] if before is None else [*before, flat]
+            if (other and [_NOT, flat] in other) or not _agree(together):
                 return False
             continue
         if each[0] == _ALL or (said.is_closed and _asks(each)):
@@ -116,39 +119,38 @@ def _cannot_clash(above: tuple[Demand, ...], caveats: Sequence[object]) -> bool:
             return False
         if each[0] == _NOT and type(opposite) is list:
             flat = opposite if opposite[0] in FLAT_OPS else _turned(opposite)
-            path: _Path = () if flat is None else tuple(flat[1:-1])  # type: ignore[arg-type]
-            if flat in said.flat.get(path, ()) or flat in mine.get(path, ()):
+            path = () if flat is None else tuple(flat[1:-1])  # type: ignore[arg-type]
+            if flat in said.flat.get(path, ()) or flat in on_paths.get(path, ()):
                 return False
         if len(other) == _OTHERS:
             return False
         other = [*other, each]
-    for path, conditions in mine.items():
-        theirs = said.flat.get(path, ())
-        if not theirs and len(conditions) == 1:
-            if conditions[0][0] == _IN and not conditions[0][-1]:
-                return False
-        elif not _agree(theirs, conditions):
-            return False
     return True
 
 
-def _agree(theirs: Sequence[_Wire], mine: Sequence[_Wire]) -> bool:
-    """Say whether some value may satisfy all of these, which are about one path."""
-    every = (*theirs, *mine)
-    op = mine[0][0]
-    literals = [each[-1] for each in every]
+def _agree(conditions: Sequence[_Wire]) -> bool:
+    """Say whether some value may satisfy all of these, which are about one path; the last of them is new."""
+    last = conditions[-1]
+    op = last[0]
+    if len(conditions) == 1:
+        return op != _IN or last[-1] != []
     # What mostly it is, without a tree: bounds that go the same way, and texts that begin, or end, alike.
     way = _WAYS.get(op)  # type: ignore[call-overload]
-    if way is not None and all(_WAYS.get(each[0]) is way for each in every):  # type: ignore[call-overload]
-        kinds = {_KINDS.get(type(literal)) for literal in literals}
-        if len(kinds) == 1 and None not in kinds:
-            return True
+    if way is not None:
+        kind = _KINDS.get(type(last[-1]))
+        for each in conditions:
+            if _WAYS.get(each[0]) is not way or _KINDS.get(type(each[-1])) is not kind:  # type: ignore[call-overload]
+                break
+        else:
+            if kind is not None:
+                return True
     test = _TEXT_TESTS.get(op)  # type: ignore[call-overload]
-    if test is not None and all(each[0] == op and type(each[-1]) is str for each in every):
+    if test is not None and all(each[0] == op and type(each[-1]) is str for each in conditions):
+        literals = [each[-1] for each in conditions]
         longest = max(literals, key=len)  # type: ignore[arg-type]
         if all(test(longest, literal) for literal in literals):
             return True
-    return len(every) <= _ON_ONE_PATH and not clash_on_one_path(map(_comparison, every))
+    return len(conditions) <= _ON_ONE_PATH and not clash_on_one_path(map(_comparison, conditions))
 
 
 def _comparison(flat: _Wire) -> Expression:

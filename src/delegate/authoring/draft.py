@@ -164,19 +164,17 @@ def _block(
     tenant: str = "",
 ) -> tuple[Block, Sequence[object]]:
     """Put a block together of its terms; also give its caveats, as the objects that stand for them."""
-    fields: dict[str, Any] = dict(_ABSENT)
+    said: dict[str, Any] = _ABSENT.copy()
     for term, read in _READERS.items():
-        value = terms.get(term)
-        if value is not None:
-            fields[term] = read(value)
-    conditions: Sequence[object] = ()
-    if fields["caveats"]:
-        conditions, fields["caveats"] = fields["caveats"]
-    fields.update(
-        issuer=issuer, holder=holder, key=key, issued=issued, expires=expires, hops=_hops(terms.get("hops"), hops_left),
-        token_id=token_id, originator=originator, tenant=tenant,
+        if term in terms and (value := terms[term]) is not None:  # type: ignore[literal-required]
+            said[term] = read(value)
+    conditions, caveats = said["caveats"] or ((), b"")
+    block = Block(
+        issuer, holder, said["audience"], expires, said["not_before"], issued, token_id, key, caveats, said["can"],
+        originator, said["who"], said["why"], _hops(terms.get("hops"), hops_left), said["needs"], said["fresh"],
+        said["budget"], tenant,
     )  # fmt: skip
-    return Block._make(fields.values()), conditions
+    return block, conditions
 
 
 def draft_proof(
@@ -324,4 +322,4 @@ _READERS: Final[dict[str, Callable[[Any], object]]] = {
     "budget": _budget,
     "needs": encode_needs,
 }
-_ABSENT: Final = {claim.field: claim.absent for claim in CLAIMS}  # in the order of `Block`
+_ABSENT: Final = {claim.field: claim.absent for claim in CLAIMS if claim.field in _READERS}

@@ -139,7 +139,7 @@ def _given(records: Iterable[T] | None, what: str) -> tuple[T, ...]:
 
 def _encode(signer: Principal, sequence: int, issued: int, expires: int, records: Iterable[Record]) -> bytes:
     claims: dict[int | str, object] = {
-        ISS: signer.name, EXP: expires, IAT: issued, CNF: {1: signer.public_key.cose_map}, "seq": sequence,
+        ISS: signer.name, EXP: expires, IAT: issued, CNF: {1: cbor.decode(signer.public_key.cose_key)}, "seq": sequence,
     }  # fmt: skip
     for record in records:
         entries = claims.setdefault("keys" if record.is_key else "blocks", [])

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from delegate.cli.checks import Inspection, checks, items_json
+from delegate.cli.files import output_option
 from delegate.cli.options import clock, example, json_option, now_option, root_options, token_argument
 from delegate.cli.output import Output, failure_of
 from delegate.cli.sources import read_roots, read_token
@@ -47,6 +48,8 @@ _DEAD: Final = frozenset(
 @root_options
 @revocation_options
 @click.option("--diff", is_flag=True, help="Show what each hop took away, one line per hop.")
+@click.option("--html", "as_page", is_flag=True, help="Write a page for a browser, which needs no network.")
+@output_option
 @now_option
 @json_option
 def inspect(
@@ -58,6 +61,8 @@ def inspect(
     max_age_s: int | None,
     state_url: str | None,
     diff: bool,  # noqa: FBT001
+    as_page: bool,  # noqa: FBT001
+    output: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
@@ -66,6 +71,9 @@ def inspect(
     Without --root, nothing is checked: what you see is only claimed.
     """
     out = Output("inspect", as_json=as_json)
+    if output is not None and not as_page:
+        message = "-o is for the page that --html writes"
+        raise click.UsageError(message)
     at = clock(now)
     check_stdin(token, list_files)
     trusted = read_roots(roots, speaks_for)
@@ -101,10 +109,36 @@ def inspect(
         **({"diff": [each.to_json() for each in hops]} if diff else {}),
         "checked": items_json(items),
     }
-    if failure is not None:
+    if as_page:
+        _write_page(out, output, given, trusted, list_files, now)
+    elif failure is None:
+        out.result(data, lines)
+    else:
         out.show(lines)
+    if failure is not None:
         raise failure_of(failure, chain, data)
-    out.result(data, lines)
+
+
+def _write_page(
+    out: Output,
+    output: str | None,
+    given: AnyToken,
+    roots: Sequence[Root],
+    list_files: Sequence[str],
+    now: int | None,
+) -> None:
+    from delegate.cli.inspector import write_page
+    from delegate.cli.revocation_files import read_list
+    from delegate.report.page import Given
+
+    page = Given(
+        token=given.to_text(),
+        roots=[root.principal.to_text() for root in roots],
+        speaks_for=roots[0].speaks_for if roots else (),
+        lists=[read_list(each).to_text() for each in list_files],
+        now=now,
+    )
+    write_page(out, page, output, secret=given.kind is Kind.BEARER)
 
 
 def _preview(inspection: Inspection, roots: Sequence[Root], *, tenant: str) -> Decision:

@@ -228,7 +228,7 @@ class DelegateExecutor(AgentExecutor):
         return await asyncio.to_thread(verifier.verify_chain, text)
 
     def _use(self, chain: VerifiedChain) -> None:
-        """Take a chain once; raises VerificationError, StateError. What has expired is forgotten: it is refused anyway."""
+        """Take a chain once; raises VerificationError and StateError. What has expired is forgotten."""
         now = int(time.time())
         if len(self._used) >= _REMEMBERED:
             self._used = {each: until for each, until in self._used.items() if until >= now}

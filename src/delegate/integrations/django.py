@@ -87,7 +87,7 @@ class Guard(core.Guard):
         except RawPostDataException:
             raise DelegateError(Reason.MALFORMED, "the body was read before it could be decided") from None
         except UnreadablePostError:
-            raise DelegateError(Reason.TRUNCATED, "the body was cut off") from None
+            raise DelegateError(Reason.MALFORMED, "the body was cut off") from None
         return body
 
     def _refused(self, request: HttpRequest, outcome: core.Outcome) -> HttpResponse | None:

@@ -234,6 +234,11 @@ class _Described:
         return handler(self.model.__pydantic_core_schema__)
 
 
+def _is_described(field: Any) -> bool:  # noqa: ANN401 - a type of FastAPI's own
+    """Whether the only body of a route is the one that `guard.body` reads: FastAPI makes nothing of it."""
+    return any(isinstance(each, _Described) for each in field.field_info.metadata)
+
+
 async def _answer(_request: Request, error: Exception) -> Response:
     answer = error.answer  # type: ignore[attr-defined]
     return Response(answer.body, answer.status, dict(answer.headers))
@@ -276,7 +281,7 @@ def _check_parameters(request: Request, asked: Asked) -> None:
         unknown = "this guard is for endpoints of FastAPI: use DelegateMiddleware"
         raise RuntimeError(unknown)  # noqa: TRY004 - no argument is of the wrong type: it stands in the wrong place
     field = getattr(route, "body_field", None)
-    if field is not None and "body" in asked.values:
+    if field is not None and "body" in asked.values and not _is_described(field):
         value, errors = field.validate(deepcopy(asked.values["body"]), {}, loc=("body",))
         if not errors:  # else the endpoint does not run: FastAPI answers with what is wrong
             try:

@@ -114,6 +114,6 @@ class Guard(core.Guard):
             self.check_size(self.max_body_bytes + 1)
             raise
         except ClientDisconnected:
-            raise DelegateError(Reason.TRUNCATED, "the body was cut off") from None
+            raise DelegateError(Reason.MALFORMED, "the body was cut off") from None
         finally:
             request.max_content_length = limit

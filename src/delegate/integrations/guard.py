@@ -198,6 +198,7 @@ class CallGuard:
             message = f"observe is a function of a decision, not a {type(observe).__name__}"
             raise TypeError(message)
         self.verifier = verifier
+        self._answers_at_once = isinstance(verifier, Verifier) and verifier.is_in_memory
         self._env = env
         self._cost = cost
         self._observe = observe
@@ -265,7 +266,7 @@ class CallGuard:
         verifier = self.verifier
         if isinstance(verifier, AsyncVerifier):
             decision = await verifier.decide(given, request, env=facts, cost=costs)
-        elif verifier.is_in_memory:
+        elif self._answers_at_once:
             decision = verifier.decide(given, request, env=facts, cost=costs)
         else:
             decision = await asyncio.to_thread(verifier.decide, given, request, env=facts, cost=costs)
@@ -385,8 +386,8 @@ class Guard(CallGuard):
         return NOTHING if request is None else await self.adecide(head.presentation, request, context=context)
 
     def answer(self, outcome: Outcome) -> http.Answer:
-        """Give the HTTP answer to a request that may not run (SPEC §11)."""
-        return http.answer(outcome, self.audience)
+        """Give the HTTP answer to a request that may not run (SPEC §11); raises ValueError where it may."""
+        return http.answer(outcome.http_status, outcome.told().to_json(), self.audience)
 
 
 def tool_request(name: object, arguments: object = None) -> Request:

@@ -1,10 +1,12 @@
 // HTTP requests as requests (SPEC §7.4).
 
 import { textOf, utf8 } from "./bytes.js";
+import { parseJson } from "./json.js";
 import { isPlain } from "./names.js";
 import { ipv6Text, isMapped, readHost, readIPv6 } from "./places.js";
 import { Request, SPACES } from "./request.js";
 import { refuse } from "./refusal.js";
+import { sha256 } from "./sha256.js";
 
 const wrong = (message) => refuse("malformed", message);
 
@@ -13,13 +15,29 @@ const URL = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?$/;
 const PORTS = { http: "80", https: "443" };
 
 // What a service received: its own public origin, and the target of the request line.
-export function requestOfTarget(method, origin, target) {
+export function requestOfTarget(method, origin, target, more = new Map()) {
   if (!target.startsWith("/") || !/^[\u0000-\u007f]*$/.test(target)) wrong("a target of another form");
   if (!/^https?:\/\/[^/?#]+\/?$/i.test(origin)) wrong("no origin");
-  return requestOfUrl(method, origin.replace(/\/$/, "") + target);
+  return requestOfUrl(method, origin.replace(/\/$/, "") + target, more);
 }
 
-export function requestOfUrl(method, url) {
+const MEDIA_TYPE = /^[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+\/[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*(;.*)?$/;
+const CHARSET = /;[ \t]*charset[ \t]*=[ \t]*["']?([^"'; \t]*)/g;
+
+// The arguments that bind a body: JSON as it is, anything else by its hash.
+export function bodyArguments(contentType, contentEncoding, body) {
+  if (contentType === null) return body.length ? wrong("a body without a media type") : new Map();
+  const [, written, parameters = ""] = MEDIA_TYPE.exec(contentType) ?? wrong("no media type");
+  const isJson = /^application\/(json|.+\+json)$/.test(written.toLowerCase());
+  for (const [, charset] of isJson ? parameters.toLowerCase().matchAll(CHARSET) : [])
+    if (!["utf-8", "utf8", "us-ascii"].includes(charset)) wrong("JSON in another charset");
+  if (!body.length) return new Map();
+  const isPlainCoding = ["", "identity"].includes((contentEncoding ?? "").trim().toLowerCase());
+  if (!isJson || !isPlainCoding) return new Map([["content_sha256", sha256(body)]]);
+  return new Map([["body", parseJson(textOf(body) ?? wrong("JSON that is not UTF-8"))]]);
+}
+
+export function requestOfUrl(method, url, more = new Map()) {
   if (!METHOD.test(method)) wrong("no method");
   if (url.includes("\\") || SPACES.test(url) || !isPlain(url)) wrong("a character that no URL has");
   const [, scheme, authority, path, query] = URL.exec(url) ?? wrong("no absolute URL");
@@ -27,7 +45,7 @@ export function requestOfUrl(method, url) {
   const resource = `${lower}://${authorityOf(authority, Object.hasOwn(PORTS, lower) ? PORTS[lower] : null)}${pathOf(path)}`;
   // A query without any name is none.
   const values = queryOf(query ?? "");
-  const args = values.size ? new Map([["query", values]]) : new Map();
+  const args = values.size ? new Map([...more, ["query", values]]) : more;
   return new Request(`http.${method.toLowerCase()}`, resource, args);
 }
 

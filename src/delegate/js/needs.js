@@ -62,6 +62,13 @@ function readPayload(payload) {
   return { name, expires, issued, block: hex(to[0]), need: to[1], req, last, says };
 }
 
+// What a discharge says, its signature unchecked: all of it is claimed.
+export function readDischarge(bytes) {
+  const item = decode(bytes);
+  if (!Array.isArray(item) || item.length !== 2 || item[0] !== 5n || !(item[1] instanceof Uint8Array)) wrong("no discharge");
+  return readPayload(readSigned(item[1]).payload);
+}
+
 // Is this a value of SPEC §7.1 in normal form?
 function isValue(value, depth) {
   if (value instanceof Uint8Array || value === null || typeof value !== "object") return isNormal(value);

@@ -1,6 +1,7 @@
 // Time zones (SPEC §6.6): an offset, or a name of the time zone database.
 
 import { daysOf } from "./calendar.js";
+import { NotEvaluatedHere } from "./refusal.js";
 import { fail } from "./values.js";
 import { ZONES } from "./zone_tables.js";
 
@@ -15,6 +16,7 @@ export function zoneOffset(zone, seconds) {
     if (hours > 23 || minutes > 59) fail("no zone");
     return (hours * 3600 + minutes * 60) * (found[1] === "-" ? -1 : 1);
   }
+  if (!ZONES.length) throw new NotEvaluatedHere("time zones by their names");
   if (!byName.has(zone)) fail("no zone");
   if (!read.has(zone)) read.set(zone, readZone(byName.get(zone)));
   const { first, moments, offsets, last, rule } = read.get(zone);

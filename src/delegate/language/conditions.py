@@ -178,8 +178,11 @@ def why_no_glob(pattern: str) -> str:
 
 
 def is_pattern(pattern: str) -> bool:
-    """Is this a regular expression that `matches` takes?"""
-    return len(pattern) <= REGEX_CHARACTERS and prepared(pattern)[1] is not None
+    """Is this a regular expression that `matches` takes? Yes, too, where google-re2 is not here to tell."""
+    try:
+        return len(pattern) <= REGEX_CHARACTERS and prepared(pattern)[1] is not None
+    except EvaluationError:
+        return True
 
 
 def is_network(text: str) -> bool:

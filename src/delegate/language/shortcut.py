@@ -13,8 +13,10 @@ It saves 8 µs of the 10 that an author pays for one comparison not written befo
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from delegate.core.evaluator.opcodes import CAVEAT_NAMES, GENERAL, KEYWORDS, Op
+from delegate.core.evaluator.opcodes import GENERAL, KEYWORDS, Op
+from delegate.core.wire import cbor, cose
 from delegate.language.tree import METHODS
 
 _LITERAL = r"""(?: -?[0-9]{1,18} | true | false | null | "[^"\\\n\r]*" | '[^'\\\n\r]*' )"""
@@ -32,44 +34,74 @@ _SIGNS = {"==": Op.EQ, "!=": Op.NE, "<": Op.LT, "<=": Op.LE, ">": Op.GT, ">=": O
 _FLAT = {word: int(op) - GENERAL for word, op in (*_SIGNS.items(), *METHODS.items()) if op < Op.ADD}
 _SENT = frozenset({"args", "env"})  # whose fields are of any kind
 _TEXTS = frozenset({"action", "aud", "origin", "resource"})
+_EQUALITY = frozenset({"==", "!="})
 _QUOTES = "'\""
-_WORDS = {"true": True, "false": False, "null": None}
+_WORDS = {"true": (True, b"\xf5"), "false": (False, b"\xf4"), "null": (None, b"\xf6")}
 _IN, _AND = int(Op.IN_FLAT), int(Op.AND)
+_UINT, _NEGATIVE, _ARRAY = 0x00, 0x20, 0x80
 
 
-def read_plain(text: str) -> list[object] | None:
-    """Give the object that stands for a plain caveat, or `None` for any other text."""
+def read_plain(text: str) -> tuple[list[object], bytes] | None:
+    """Give the object that stands for a plain caveat, and its bytes; `None` for any other text."""
     if len(text) > _CHARACTERS or not text.isascii():
         return None
-    found: list[object] = []
+    found: list[list[object]] = []
+    encoded = b""
     at = 0
     while True:
         match = _PLAIN.match(text, at)
         if match is None:
             return None
         path, sign, right, method, argument, several, more = match.groups()
-        parts = path.split(".")
-        if parts[0] not in CAVEAT_NAMES or not KEYWORDS.isdisjoint(parts):
+        known = _path(path)
+        if known is None:
             return None
-        if not (parts[0] in _SENT and len(parts) > 1) and not (parts[0] in _TEXTS and len(parts) == 1):
-            return None  # its type is known: the parser's to judge
-        texts = _EACH.findall(right or argument or several)
-        if (parts[0] in _TEXTS or method) and not all(each[0] in _QUOTES for each in texts):
-            return None
-        if right == "null" and sign not in {"==", "!="}:
-            return None
-        if sign is not None:
-            item = [_FLAT[sign], *parts, right[1:-1] if right[0] in _QUOTES else _value(right)]
-        elif method is not None:
-            item = [_FLAT[method], *parts, argument[1:-1] if argument[0] in _QUOTES else _value(argument)]
+        parts, begin, texts_only = known
+        texts_only = texts_only or method is not None
+        if several:
+            sources = _EACH.findall(several)
+            if texts_only and not all(each[0] in _QUOTES for each in sources):
+                return None
+            pairs = list(map(_literal, sources))
+            op = _IN
+            item = [op, *parts, [literal for literal, _ in pairs]]
+            written = cbor.head(_ARRAY, len(pairs)) + b"".join([data for _, data in pairs])
         else:
-            literals = _EACH.findall(several)
-            item = [_IN, *parts, [each[1:-1] if each[0] in _QUOTES else _value(each) for each in literals]]
-        if not more:
-            return [_AND, *found, item] if found else item
+            source = right or argument
+            if (texts_only and source[0] not in _QUOTES) or (source == "null" and sign not in _EQUALITY):
+                return None
+            literal, written = _literal(source)
+            op = _FLAT[sign or method]
+            item = [op, *parts, literal]
         found.append(item)
-        at = match.end()
+        encoded += bytes((_ARRAY + len(item), op)) + begin + written
+        if more:
+            at = match.end()
+        elif len(found) == 1:
+            return item, encoded
+        else:
+            return [_AND, *found], cbor.head(_ARRAY, len(found) + 1) + bytes((_AND,)) + encoded
 
 
-def _value(literal: str) -> int | None:
-    return _WORDS[literal] if literal in _WORDS else int(literal)
+@lru_cache(512)  # an agent's conditions are about the same few arguments: saves 0.5 µs each
+def _path(path: str) -> tuple[tuple[str, ...], bytes, bool] | None:
+    """Give the parts of a path, their bytes, and whether it is always a text.
+
+    `None` for no variable, or one whose type is known: those are the parser's to judge.
+    """
+    parts = tuple(path.split("."))
+    if not KEYWORDS.isdisjoint(parts):
+        return None
+    if parts[0] not in (_SENT if len(parts) > 1 else _TEXTS):
+        return None
+    return parts, b"".join(map(cose.text_string, parts)), len(parts) == 1
+
+
+def _literal(source: str) -> tuple[str | int | None, bytes]:
+    """Give a literal's value, and its bytes."""
+    if source[0] in _QUOTES:
+        return source[1:-1], cose.text_string(source[1:-1])
+    if source in _WORDS:
+        return _WORDS[source]
+    number = int(source)
+    return number, cbor.head(_UINT, number) if number >= 0 else cbor.head(_NEGATIVE, -1 - number)

@@ -146,9 +146,12 @@ if hasattr(os, "register_at_fork"):
 
 @cache
 def _library() -> tuple[Any, Any]:
-    """RE2 and the options for every pattern."""
-    import re2
-
+    """RE2 and the options for every pattern; raises EvaluationError where it is not installed: it has no musl wheel."""
+    try:
+        import re2
+    except ImportError:
+        detail = "a regular expression, and google-re2 is not installed here"
+        raise EvaluationError(detail) from None
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _MEMORY_BYTES

@@ -193,16 +193,9 @@ class PublicKey:
     @property
     def cose_key(self) -> bytes:
         """The deterministic encoding of the COSE_Key: what a block carries and the thumbprint covers."""
-        if self.algorithm is Algorithm.ED25519:
+        if self.algorithm is _ED25519:
             return _OKP_HEAD + self.raw
         return _EC2_HEAD + self.raw[:32] + _EC2_MIDDLE + self.raw[32:]
-
-    @property
-    def cose_map(self) -> dict[int, int | bytes]:
-        """The COSE_Key as a map, in canonical order, for whoever encodes it within something else."""
-        if self.algorithm is Algorithm.ED25519:
-            return {1: 1, -1: 6, -2: self.raw}
-        return {1: 2, -1: 1, -2: self.raw[:32], -3: self.raw[32:]}
 
     @property
     def thumbprint(self) -> bytes:

@@ -25,6 +25,7 @@ ONE_BYTE_MIN: Final = -24
 ONE_BYTE_MAX: Final = 23
 # A head of one byte holds a number less than this.
 _SHORT: Final = 24
+_ONE_BYTE: Final = [bytes((byte,)) for byte in range(256)]
 # Less than any sum of lengths could make up for: there is no such encoding.
 _UNKNOWN: Final = -(1 << 62)
 _INDEFINITE_LIST: Final = b"\x9f"
@@ -66,6 +67,16 @@ def encode_sorted(value: object) -> bytes:
     For such values the same bytes as `encode`; saves 6 µs a block.
     """
     return _dumps(value)
+
+
+def head(kind: int, number: int) -> bytes:
+    """Encode the head of an item: its kind's first byte, and a number below 2^64 in the fewest bytes."""
+    if number < _SHORT:
+        return _ONE_BYTE[kind + number]
+    if number < 256:
+        return bytes((kind + 24, number))
+    size, more = (2, 25) if number < 65_536 else (4, 26) if number < 1 << 32 else (8, 27)
+    return _ONE_BYTE[kind + more] + number.to_bytes(size)
 
 
 def decode(data: bytes) -> object:

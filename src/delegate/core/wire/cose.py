@@ -54,21 +54,14 @@ class Signed(NamedTuple):
 
 
 def byte_string(data: bytes) -> bytes:
-    """Encode a byte string of less than 2^32 bytes."""
-    length = len(data)
-    if length < 24:
-        return bytes((0x40 + length,)) + data
-    if length < 256:
-        return bytes((0x58, length)) + data
-    if length < 65_536:
-        return b"\x59" + length.to_bytes(2) + data
-    return b"\x5a" + length.to_bytes(4) + data
+    """Encode a byte string."""
+    return cbor.head(0x40, len(data)) + data
 
 
 def text_string(text: str) -> bytes:
-    """Encode a text of at most 255 bytes."""
+    """Encode a text."""
     raw = text.encode()
-    return (bytes((0x60 + len(raw),)) if len(raw) < 24 else bytes((0x78, len(raw)))) + raw
+    return cbor.head(0x60, len(raw)) + raw
 
 
 def protected_header(algorithm: int, kid: bytes = b"") -> bytes:

@@ -155,8 +155,7 @@ def _long_list(data: bytes) -> bytes:
 
 
 def _array(items: tuple[bytes, ...]) -> bytes:
-    count = len(items)  # at most 16: one byte of head
-    return bytes((0x80 + count,)) + b"".join(map(byte_string, items))
+    return cbor.head(0x80, len(items)) + b"".join(map(byte_string, items))
 
 
 def _read_array(data: bytes, at: int, most: int) -> tuple[tuple[bytes, ...], int]:
