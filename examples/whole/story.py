@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.toolsets import FunctionToolset
 
 from delegate import Ask, Holder, Identity, RevokedBlock, need
+from delegate.authoring.terms import Narrowing
 from delegate.holder import FD_VARIABLE
 from delegate.integrations.a2a import DelegateInterceptor
 from delegate.integrations.pydantic_ai import DelegateToolset
@@ -123,7 +125,7 @@ class Scene:
             self._run(module, (fd,))
             sock.close()
         for url in (self.origin, self.settings["bank"], self.peer):
-            _until(lambda url=url: _serves(url))
+            _until(partial(_serves, url))
 
     def _run(self, command: list[str], pass_fds: tuple[int, ...] = ()) -> None:
         with (self.folder / "log").open("ab") as log:
@@ -223,7 +225,7 @@ async def ask_peer(scene: Scene, holder: Holder, name: str) -> str:
     by = DelegateInterceptor(
         holder,
         {scene.peer: scene.people["analyst"].principal},
-        narrow=lambda *_: {"can": f"http.get {scene.origin}/reports/{name}"},
+        narrow=lambda *_: Narrowing(can=f"http.get {scene.origin}/reports/{name}"),
     )
     async with httpx.AsyncClient() as http:
         client = await create_client(

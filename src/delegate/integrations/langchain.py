@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
+from inspect import signature
 from typing import Any, Final
 
 try:
@@ -35,6 +36,7 @@ from delegate.verifier.verifier import AsyncVerifier, Verifier
 
 _RUNNER: Final = "langgraph.prebuilt.tool_node"
 _GUARDED: Final = "_delegate_gate"
+_REMEMBERED: Final = 256
 
 
 class Refused(ToolException):
@@ -69,6 +71,7 @@ class DelegateMiddleware(AgentMiddleware[Any, Any]):
         super().__init__()
         self._gate = Gate(holder, verifier=verifier, env=env, cost=cost)
         self._provider_tools = provider_tools
+        self._known: dict[int, tuple[BaseTool, BaseTool]] = {}
 
     @property
     def name(self) -> str:
@@ -116,7 +119,13 @@ class DelegateMiddleware(AgentMiddleware[Any, Any]):
     def _guarded(self, request: ToolCallRequest) -> ToolCallRequest:
         if request.tool is None:  # the runner says so itself: there is no such tool
             return request
-        return request.override(tool=_guard(request.tool, self._gate))
+        tool = request.tool
+        known = self._known.get(id(tool))
+        if known is None or known[0] is not tool:
+            if len(self._known) >= _REMEMBERED:  # tools that are made for each call
+                self._known.clear()
+            known = self._known[id(tool)] = (tool, _guard(tool, self._gate))
+        return request.override(tool=known[1])
 
     def __reduce__(self) -> Any:  # noqa: ANN401 - it raises
         """Refuse to be pickled or copied: see `Gate`."""
@@ -163,10 +172,11 @@ def _guard(tool: BaseTool, gate: Gate) -> BaseTool:
         return tool
     inner_run, inner_arun = tool._run, tool._arun  # noqa: SLF001 - where the function is called, and no other place
     guarded = tool.model_copy()
+    hidden, names = _injected(tool), list(tool.args)
 
     @functools.wraps(inner_run)
     def run(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the tool's function takes and gives
-        outcome = _decidable(tool, args, kwargs)
+        outcome = _decidable(names, hidden, args, kwargs)
         if isinstance(outcome, dict):
             outcome = gate.decide(tool.name, outcome, context=tool)
         if not outcome.allowed:
@@ -179,7 +189,7 @@ def _guard(tool: BaseTool, gate: Gate) -> BaseTool:
 
     @functools.wraps(inner_arun)
     async def arun(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as above
-        outcome = _decidable(tool, args, kwargs)
+        outcome = _decidable(names, hidden, args, kwargs)
         if isinstance(outcome, dict):
             outcome = await gate.adecide(tool.name, outcome, context=tool)
         if not outcome.allowed:
@@ -190,6 +200,8 @@ def _guard(tool: BaseTool, gate: Gate) -> BaseTool:
             await gate.arelease(outcome)
             raise
 
+    for wrapper, inner in ((run, inner_run), (arun, inner_arun)):
+        wrapper.__signature__ = signature(inner)  # type: ignore[attr-defined] - LangChain asks for it at each call
     put = object.__setattr__
     put(guarded, "_run", run)
     put(guarded, "_arun", arun)
@@ -198,18 +210,23 @@ def _guard(tool: BaseTool, gate: Gate) -> BaseTool:
     return guarded
 
 
-def _decidable(tool: BaseTool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, object] | Outcome:
+def _injected(tool: BaseTool) -> frozenset[str]:
+    """Name what LangChain puts into a call itself: no model can have sent it."""
+    fields = getattr(tool.args_schema, "model_fields", {})
+    known = {*fields, *tool.args, *signature(tool._run).parameters, "run_manager", "callbacks", "config"}  # noqa: SLF001
+    known |= {*signature(getattr(tool, "func", None) or tool._run).parameters}  # noqa: SLF001 - as above
+    sent = tool._filter_injected_args(dict.fromkeys(known))  # noqa: SLF001 - LangChain's own list of it
+    return frozenset(known - sent.keys()) | ({"config"} - tool.args.keys())
+
+
+def _decidable(
+    names: list[str], hidden: frozenset[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, object] | Outcome:
     """Give the arguments that the tool's function gets and that a model can have sent, as JSON, by name."""
-    named = dict(kwargs)
-    if args:
-        names = list(tool.args)
-        if len(args) > len(names):
-            names = [f"arg{index}" for index in range(len(args))]
-        named |= dict(zip(names, args, strict=False))
-    sent = tool._filter_injected_args(named)  # noqa: SLF001 - LangChain's own list of what it puts in itself
-    sent.pop("config", None) if "config" not in tool.args else None
+    given = names if len(args) <= len(names) else [f"arg{index}" for index in range(len(args))]
+    named = kwargs | dict(zip(given, args, strict=False))
     try:
-        return as_json(sent)
+        return as_json({name: value for name, value in named.items() if name not in hidden})
     except DelegateError as error:
         return Outcome(error=error)
 

@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from weakref import WeakSet
 
 try:
     from mcp.client.client import Client
@@ -76,9 +77,11 @@ _LISTS: Final = frozenset({"tools/list", "resources/list", "resources/templates/
 _FREE: Final = frozenset({"initialize", "ping", "server/discover", "logging/setLevel"})
 _STATE_MARK: Final = "delegate:"
 _ROUNDS: Final = 10
+_PAGES: Final = 100
 
 Approve: TypeAlias = Callable[["tuple[Ask, ...]"], Awaitable[Sequence[Discharge]]]
 
+_listed: WeakSet[ClientSession] = WeakSet()
 _granted: ContextVar[Authorization] = ContextVar("delegate-granted")
 
 
@@ -503,6 +506,7 @@ async def call_tool(
         MCPError: as the SDK's own. RuntimeError: the server asks for ever.
     """
     inner = session.session if isinstance(session, Client) else session
+    await _list_once(inner, holder)
     given = dict(arguments or {})
     answers: dict[str, Any] | None = None
     state: str | None = None
@@ -536,6 +540,20 @@ async def call_tool(
         brought = (*brought, *await approve(asks))
     message = f"the server still asks after {_ROUNDS} rounds"
     raise RuntimeError(message)
+
+
+async def _list_once(session: ClientSession, holder: Holder) -> None:
+    """Have a session know the tools that the chain could permit: it checks results, and mirrors headers, by that."""
+    if session in _listed:
+        return
+    _listed.add(session)
+    meta = cast("RequestParamsMeta", {KEY: holder.token.to_text()})
+    cursor: str | None = None
+    for _ in range(_PAGES):
+        found = await session.list_tools(params=PaginatedRequestParams(cursor=cursor, _meta=meta))
+        cursor = found.next_cursor
+        if cursor is None:
+            return
 
 
 def _asks_of(result: CallToolResult) -> tuple[Ask, ...]:
