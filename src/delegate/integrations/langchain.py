@@ -200,9 +200,9 @@ def _guard(tool: BaseTool, gate: Gate) -> BaseTool:
             await gate.arelease(outcome)
             raise
 
-    for wrapper, inner in ((run, inner_run), (arun, inner_arun)):
-        wrapper.__signature__ = signature(inner)  # type: ignore[attr-defined] - LangChain asks for it at each call
     put = object.__setattr__
+    put(run, "__signature__", signature(inner_run))  # which LangChain asks for at each call
+    put(arun, "__signature__", signature(inner_arun))
     put(guarded, "_run", run)
     put(guarded, "_arun", arun)
     put(guarded, _GUARDED, gate)
