@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo whole test lint docs bench bench-against vectors fuzz kill fork surroundings matrix dist clean
+.PHONY: help demo whole test lint docs bench bench-integrations bench-against vectors fuzz kill fork surroundings matrix dist clean
 .DELETE_ON_ERROR:
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make lint     the first four of these"
 	@echo "make docs     the guides and the reference, into build/docs"
 	@echo "make bench    what a check costs next to others, and how large a chain is"
+	@echo "make bench-integrations  what a guard adds to a request of FastAPI"
 	@echo "make bench-against OTHER=../before"
 	@echo "              what this checkout costs next to another one, in that folder"
 	@echo "make vectors  write spec/vectors anew"
@@ -75,6 +76,9 @@ $(BENCH)/.installed: $(VENV)/.created pyproject.toml bench/requirements.txt
 
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python bench/run.py
+
+bench-integrations: $(VENV)/.tools
+	$(BIN)/python bench/integrations.py
 
 bench-against: $(VENV)/.installed
 	@test -n "$(OTHER)" || { echo "which other checkout? make bench-against OTHER=../before" >&2; exit 2; }

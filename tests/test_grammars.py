@@ -193,7 +193,9 @@ def _is_request_url(url: str) -> bool:
 
 
 def _is_capability(text: str) -> bool:
-    beyond = "named twice|no pattern|empty pattern|at most|expected a value|unknown|reserved|`.*` (takes|does not take)"
+    beyond = (
+        "named twice|not a pattern|empty pattern|at most|expected a value|unknown|reserved|`.*` (takes|does not take)"
+    )
     return not _refused(CaveatSyntaxError, lambda: Capability.parse(text), beyond)
 
 
@@ -418,7 +420,7 @@ def test_grammar_and_parser_agree_on_changed_capabilities(text: str) -> None:
     if taken:
         assert CHARACTERS.matches("capability-text", text), text
     elif CHARACTERS.matches("capability-text", text):
-        beyond = r"named twice|no pattern|an empty pattern|at most"
+        beyond = r"named twice|not a pattern|an empty pattern|at most"
         condition = re.search(r"[\t\n\f\r ]if[\t\n\f\r ]", text)
         assert condition or not _refused(CaveatSyntaxError, lambda: Capability.parse(text), beyond), text
 

@@ -21,7 +21,7 @@ from delegate import (
     can,
     need,
 )
-from delegate.authoring.terms import Narrowing
+from delegate.authoring.minted import Lasting
 
 NOW = 1_800_000_000
 SHOP = "shop.example.com"
@@ -34,7 +34,7 @@ PAY = Request("pay", "shop:1", {"amount": 700})
 
 def chain(**terms: object) -> Token:
     """A chain of one hop, to the agent."""
-    given: Narrowing = {"can": "pay **", "ttl": "1h", "now": NOW, **terms}  # type: ignore[typeddict-item]
+    given: Lasting = {"can": "pay **", "ttl": "1h", "now": NOW, **terms}  # type: ignore[typeddict-item]
     return ALICE.mint(to=AGENT.principal, **given)
 
 
@@ -231,3 +231,40 @@ def test_a_chain_whose_conditions_take_too_much_is_refused_alone_too() -> None:
     told = refused(token, request)
     assert told.reason is Reason.LIMIT_EXCEEDED
     assert told.holder_detail == told.public_detail
+
+
+HEAVY = "args.xs.all(x, args.xs.all(y, int(x) + int(y) >= 0))"
+LONG = Request("pay", "shop:1", {"amount": 700, "xs": list(range(200))})
+
+
+@pytest.mark.parametrize(
+    ("terms", "allowed"),
+    [
+        ({"can": [can("pay", "**", when=f"args.amount == 1 && {HEAVY}"), "pay **"]}, True),
+        ({"caveats": f"args.amount == 700 || {HEAVY}"}, True),
+        ({"caveats": f"args.amount == 1 ? {HEAVY} : true"}, True),
+        ({"can": [can("pay", "**", when=f"args.missing == 1 && args.amount == 1 && {HEAVY}"), "pay **"]}, True),
+        ({"caveats": f"args.amount == 1 && {HEAVY}"}, False),
+        ({"caveats": HEAVY}, False),
+        ({"can": [can("pay", "**", when=HEAVY), "pay **"]}, False),
+        ({"caveats": [f"args.amount == 1 || {HEAVY}", "args.amount == 1"]}, False),
+    ],
+)
+def test_a_holder_spends_the_steps_that_a_service_spends(terms: dict[str, object], allowed: bool) -> None:
+    """What a service need not look at is not looked at: no refusal for steps that it never takes; and the same hop."""
+    token = chain(**terms)
+    service, own = refused(token, LONG), may(token, LONG)
+    assert (service.allowed, service.reason, service.hop) == (own.allowed, own.reason, own.hop)
+    assert own.allowed is allowed
+
+
+@pytest.mark.parametrize("tier", ["gold", "iron"])
+def test_steps_that_depend_on_the_service_refuse_nothing(tier: str) -> None:
+    """What `env` says may save a service the work: the holder says so, and that it is the service's to know."""
+    token = chain(caveats=[f"env.tier == 'gold' || {HEAVY}", "args.amount == 700"])
+    assert refused(token, LONG, {"tier": tier}).allowed is (tier == "gold")
+    own = may(token, LONG)
+    assert own.allowed
+    assert "steps" in (own.holder_detail or "")
+    certain = may(chain(caveats=["env.tier == 'gold'", "args.amount == 1"]), LONG)
+    assert certain.reason is Reason.CAVEAT_FAILED

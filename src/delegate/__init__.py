@@ -8,6 +8,7 @@ Importing this package loads none of it: each name is loaded when it is first us
 
 TYPE_CHECKING = False  # as `typing` has it, which need not be loaded for that
 if TYPE_CHECKING:
+    from delegate.authoring.advice import advice
     from delegate.authoring.ask import Ask
     from delegate.authoring.bearer import BearerToken
     from delegate.authoring.discharge import Discharge
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
         CaveatError,
         CaveatSyntaxError,
         DelegateError,
-        Denied,
         Reason,
         StateError,
         TokenError,
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from delegate.limits import Limits
     from delegate.state.memory_replay import MemoryReplay
     from delegate.verifier.decision import Authorization, Decision
+    from delegate.verifier.denied import Denied
     from delegate.verifier.roots import Root
     from delegate.verifier.verified import VerifiedChain
     from delegate.verifier.verifier import AsyncVerifier, Verifier
@@ -66,6 +67,7 @@ else:
     from delegate.faces import face
 
     _HOMES = {
+        "authoring.advice": ("advice",),
         "authoring.ask": ("Ask",),
         "authoring.bearer": ("BearerToken",),
         "authoring.discharge": ("Discharge",),
@@ -80,7 +82,7 @@ else:
         "core.keys.principal": ("Principal",),
         "core.keys.public": ("PublicKey",),
         "errors": (
-            *("AttenuationError", "CaveatError", "CaveatSyntaxError", "DelegateError", "Denied", "Reason"),
+            *("AttenuationError", "CaveatError", "CaveatSyntaxError", "DelegateError", "Reason"),
             *("StateError", "TokenError", "VerificationError"),
         ),
         "explain.hops": ("Hop",),
@@ -96,6 +98,7 @@ else:
         "limits": ("Limits",),
         "state.memory_replay": ("MemoryReplay",),
         "verifier.decision": ("Authorization", "Decision"),
+        "verifier.denied": ("Denied",),
         "verifier.roots": ("Root",),
         "verifier.verified": ("VerifiedChain",),
         "verifier.verifier": ("AsyncVerifier", "Verifier"),
@@ -142,6 +145,7 @@ __all__ = [
     "VerificationError",
     "VerifiedChain",
     "Verifier",
+    "advice",
     "any_value",
     "at_least",
     "at_most",

@@ -503,6 +503,7 @@ def test_the_two_readers_of_a_plain_key_agree(place: int) -> None:
         SIGNER.to_pem("secret").decode(),
         "",
     ],
+    ids=lambda pem: f"{len(pem)} characters",  # a sealed key is another text in each process that collects
 )
 def test_any_other_text_is_left_to_the_library(pem: str) -> None:
     """The quick reader takes one text for one key, to the byte."""

@@ -66,15 +66,17 @@ def test_a_payment_is_approved_by_two(shop: Desk) -> None:
     refused = present(shop)
     assert (refused.status, refused.out) == (1, "")
     assert refused.err == (
-        "others must confirm this: delegate ask writes what to send them, delegate approve answers it, "
-        "--third-party says whose answers count\n"
-        "refused: hop 0 (user:alice@example.com → agent:buyer): needs 2 of 3 confirmations, has none "
-        "[discharge_missing]\n"
+        "refused: hop 0 (user:alice@example.com → agent:buyer): needs 2 of 3 confirmations, has none; could come from "
+        "agent:clerk, agent:researcher, agent:summarizer [discharge_missing]\n"
+        "others must confirm this: delegate ask writes what to send them, delegate approve answers it\n"
     )
     keep(shop, "pay.asks", "ask", "buyer.token", *PAY, now=None)
     approve(shop, "clerk")
     one = present(shop, "clerk.d")
-    assert (one.status, "has 1 (agent:clerk) [discharge_missing]" in one.err) == (1, True)
+    assert (one.status, "has 1 (agent:clerk); could come from agent:researcher, agent:summarizer [" in one.err) == (
+        1,
+        True,
+    )
     approve(shop, "researcher")
     allowed = present(shop, "clerk.d", "researcher.d")
     assert (allowed.status, allowed.err) == (0, "")
@@ -95,8 +97,8 @@ def test_whoever_names_no_third_party_is_told_the_option(shop: Desk) -> None:
     shop.make("x.proof", "prove", "buyer.token", "--key", "buyer.key", *HERE, *PAY, "--discharge", "clerk.d")
     ran = shop.run("verify", "x.proof", *TRUST, *HERE, *PAY)
     assert ran.status == 1
-    assert ran.err.startswith("say whose confirmations count: --third-party bob.pub\nrefused: ")
-    assert ran.err.endswith("[discharge_unexpected]\n")
+    assert ran.err.startswith("refused: ")
+    assert ran.err.endswith("[discharge_unexpected]\nsay whose confirmations count: --third-party bob.pub\n")
     assert "name whom" not in present(shop, "clerk.d", "--third-party", "planner.pub").err
     shop.make(
         "planner.token", "mint", "--key", "alice.key", "--to", "planner.pub", "--can", "pay", "--ttl", "8h",
@@ -104,7 +106,8 @@ def test_whoever_names_no_third_party_is_told_the_option(shop: Desk) -> None:
     )  # fmt: skip
     keep(shop, "s.d", "staple", "planner.token", "--key", "alice.key", "--yes")
     ran = present(shop, "s.d", key="planner")
-    assert ran.err.startswith("say whose staples count: --revoker alice.pub\nrefused: ")
+    assert ran.err.startswith("refused: ")
+    assert ran.err.endswith("\nsay whose staples count: --revoker alice.pub\n")
 
 
 def test_an_approval_serves_once(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,13 +99,13 @@ def test_inspect_diff(five: Desk) -> None:
              0 ─▶ agent:planner      files.* /data/**   mail.send
                                      pay(amount, currency) if args.amount <= 500
                                        && args.currency in ["EUR", "USD"]
-                                     at shop.example.com   hands on 6 more times   8h, 7h42m left
+                                     at shop.example.com   hands on 6 more times   7h42m left of 8h
                                      "quarterly report"
-             1 ─▶ agent:researcher   − mail.send   hands on 3 more times   2h, 1h42m left
+             1 ─▶ agent:researcher   − mail.send   hands on 3 more times   1h42m left of 2h
              2 ─▶ agent:buyer        files.* → files.read   files.read /data/** → /data/q3/**
-                                     + !has(args.size) || args.size < 1000 for files.read   1h, 42m left
+                                     + !has(args.size) || args.size < 1000 for files.read   42m left of 1h
              3 └─ agent:buyer        − files.read   + args.amount <= 200   "one invoice"
-             4 ─▶ agent:clerk        + args.currency == "EUR"   hands on to nobody   30m, 12m left
+             4 ─▶ agent:clerk        + args.currency == "EUR"   hands on to nobody   12m left of 30m
         """)
         + TAIL
     )

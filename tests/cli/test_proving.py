@@ -56,9 +56,9 @@ def test_it_is_said_in_words(story: Desk) -> None:
     ran = story.run("prove", "summarizer.token", *KEY, *HERE, *asking("/data/q3/a.csv", size=2000000))
     assert (ran.status, ran.out) == (1, "")
     assert ran.err == (
-        "no proof was made; to make one in spite of this, use --anyway\n"
         "refused: hop 0 (user:alice@example.com → agent:planner): "
         "args.size < 1000000, and args.size is 2000000 [caveat_failed]\n"
+        "no proof was made; to make one in spite of this, use --anyway\n"
     )
     ran = story.run("prove", "summarizer.token", *KEY, *HERE, *asking("/data/q3/a.csv", size=2000000), "--anyway")
     assert (ran.status, ran.out[:5]) == (0, "dlgp_")

@@ -232,9 +232,7 @@ def test_merge_signs_nothing_of_another_s(listed: Desk) -> None:
     (listed.folder / "p.dlgr").write_text(PLANNER.revoke(now=NOON).to_text())
     ran = listed.run("revocations", "merge", "a.dlgr", "p.dlgr", "--key", "alice.key", "--list", "a.dlgr")
     assert ran.status == 4
-    assert ran.err == (
-        "missing key: p.dlgr is signed by another key, agent:planner, which alone can sign its records\n"
-    )
+    assert ran.err == ("missing key: p.dlgr is signed by another key, agent:planner, and only that can sign it\n")
     assert RevocationList.parse((listed.folder / "a.dlgr").read_text()).sequence == 1
 
 

@@ -165,8 +165,8 @@ def test_stale(story: Desk, proven: Prove) -> None:
     ran = story.run(*VERIFY, *bound, "1h")
     assert ran.status == 5
     assert ran.err == (
-        "say where their lists are: --revocations FILE or --state URL\n"
         "error: no list by user:alice@example.com has been seen [revocation_stale]\n"
+        "say where their lists are: --revocations FILE or --state URL\n"
     )
     assert word(story, *listed, *bound, "1h") == "revocation data is stale, failed, None"
     assert story.run(*INSPECT, *listed, *bound, "1h").status == 5
@@ -180,9 +180,9 @@ def test_a_chain_that_asks_for_fresh_data(desk: Desk) -> None:
     ran = desk.run(*VERIFY)
     assert ran.status == 5
     assert ran.err == (
-        "say whose lists must be fresh: --revoker alice.pub, with --revocations or --state\n"
         "error: hop 0 (user:alice@example.com → agent:planner): "
         "this verifier has no revokers whose lists could be fresh [revocation_stale]\n"
+        "say whose lists must be fresh: --revoker alice.pub, with --revocations or --state\n"
     )
     revoke(desk, "--holder", "clerk.pub")
     assert desk.run(*VERIFY, "--revocations", "alice.dlgr", "--revoker", "alice.pub").status == 0

@@ -321,8 +321,10 @@ def test_a_stdout_that_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(app.delegate, "main", gone)
     monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys, "stderr", io.StringIO())  # not the runner's, whose file would be led to nowhere
     assert app.main(["demo"]) == 5
     sys.stdout.close()
+    sys.stderr.close()
 
 
 def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

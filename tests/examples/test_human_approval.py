@@ -23,13 +23,18 @@ def test_a_payment_waits_for_two_approvals() -> None:
         shop.authorize(holder.prove(PAY, "shop"), PAY)
     decision = shop.decide(holder.prove(PAY, "shop"), PAY)
     assert caught.value.reason is Reason.DISCHARGE_MISSING
-    assert decision.detail == "needs 2 of 3 confirmations, has none"
+    assert decision.detail == (
+        "needs 2 of 3 confirmations, has none; could come from user:bob@example.com, user:carol@example.com, "
+        "user:dave@example.com"
+    )
     (ask,) = decision.asks
     assert (ask.request, ask.of, len(ask.by), ask.why) == (PAY, 2, 3, "office chairs")
 
     first = BOB.discharge(ask, says={"approved": True}, ttl="5m")
     decision = shop.decide(holder.prove(PAY, "shop", discharges=[first]), PAY)
-    assert decision.detail == f"needs 2 of 3 confirmations, has 1 ({BOB.name})"
+    assert decision.detail == (
+        f"needs 2 of 3 confirmations, has 1 ({BOB.name}); could come from user:carol@example.com, user:dave@example.com"
+    )
     (ask,) = decision.asks
     assert (ask.of, set(ask.by)) == (1, {each.public_key.thumbprint for each in TEAM[1:]})
 

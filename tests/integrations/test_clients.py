@@ -226,6 +226,22 @@ def test_what_cannot_be_proven_is_not_sent(library: Any, ours: Any, origins: tup
     assert not SEEN
 
 
+@pytest.mark.parametrize(("library", "ours"), LIBRARIES, ids=IDS)
+def test_a_host_with_two_writings_gets_no_proof(library: Any, ours: Any) -> None:
+    """`127.1` is an address to some and none to others: it is in no map."""
+    sent: list[bool] = []
+
+    def note(request: Any) -> Any:
+        sent.append("authorization" in request.headers)
+        return library.Response(200)
+
+    transport = ours.DelegateTransport(ANY, {"http://127.0.0.1": AUDIENCE}, transport=library.MockTransport(note))
+    with library.Client(transport=transport) as client:
+        for host in ("127.1", "127.0.0.1.", "0x7f.1", "127.0.0.1"):
+            client.get(f"http://{host}/items")
+    assert sent == [False, False, False, True]
+
+
 def test_requests_prove_too(origins: tuple[str, str]) -> None:
     """The same by an adapter of Requests, redirects included."""
     first, second = origins
@@ -247,6 +263,7 @@ def test_requests_prove_too(origins: tuple[str, str]) -> None:
             session.post(f"{first}/items", data=iter([b"x"]), headers={"Content-Type": "text/plain"})
         assert session.get(f"{second}/items", headers={"Authorization": "Delegate dlgp_x"}).status_code == 401
         assert SEEN[-1][2] is None
+        assert session.get(first.replace("127.0.0.1", "127.1") + "/items").status_code == 401
     with serving(lambda _: site("https://shop.example.com")) as origin, requests.Session() as session:
         session.mount("http://", with_requests.DelegateAdapter(ANY, {origin: AUDIENCE}))
         with pytest.raises(with_requests.WrongRequestError):

@@ -9,7 +9,7 @@ import fastapi
 import httpx
 import pytest
 from fastapi import APIRouter, Body, Depends, FastAPI, File, Form, Header, Query, WebSocket
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_serializer
 from starlette.types import ASGIApp
 
 from delegate import Authorization, Holder, Request, need
@@ -257,6 +257,7 @@ def test_a_name_of_a_field_that_is_not_its_own_is_refused() -> None:
         ("/search?amount=5&when=2026-01-01T00:00:00Z", 200),
         ("/search?amount=5&when=1767225600", 422),
         ("/search?amount=x", 422),
+        ("/search?amount=99999999999999999999", 422),
         ("/search?amount=5&unknown=1", 200),
         ("/by/666", 200),
         ("/by/0666", 422),
@@ -555,6 +556,7 @@ def test_it_shows_in_the_openapi_description() -> None:
     pay = described["paths"]["/pay"]["post"]
     assert pay["security"] == [{"Delegate": []}]
     schema = pay["requestBody"]["content"]["application/json"]["schema"]
+    assert schema["title"] == "Payment"
     assert schema["properties"].keys() == {"amount", "to"}
     assert described["paths"]["/items"]["get"]["security"] == [{"Delegate": []}]
 
@@ -569,6 +571,51 @@ def test_headers_are_not_bound() -> None:
         return tenant
 
     assert call(app, "GET", "/items", headers={"Tenant": "other"}).json() == "other"
+
+
+class Unspoken(BaseModel):
+    """A model that cannot be written again."""
+
+    amount: int
+
+    @field_serializer("amount")
+    def refuse(self, value: int) -> int:
+        """Refuse."""
+        raise ValueError(value)
+
+
+def test_a_body_that_cannot_be_compared_does_not_run() -> None:
+    """A model that will not be dumped: 422, whoever makes it."""
+    guard = Guard(verifier(), origin=ORIGIN)
+    app = FastAPI()
+    ran: list[Any] = []
+
+    @app.post("/pay")
+    def pay(payment: Annotated[Unspoken, Depends(guard.body(Unspoken))]) -> None:
+        ran.append(payment)
+
+    @app.post("/plain")
+    def plain(payment: Unspoken, granted: Annotated[Authorization, Depends(guard)]) -> None:
+        ran.append((payment, granted))
+
+    for path in ("/pay", "/plain"):
+        answer = call(app, target=path, content=b'{"amount": 5}', headers=JSON)
+        assert answer.status_code == 422
+        assert "cannot be compared" in answer.json()["detail"]
+    assert not ran
+
+
+def test_the_dependency_is_for_endpoints_of_fastapi() -> None:
+    """Called by something else it cannot know what will run: it fails, and nothing runs."""
+    guard = Guard(verifier(), origin=ORIGIN)
+
+    async def route(scope: Any, receive: Any, send: Any) -> None:
+        await guard(fastapi.Request(scope, receive))
+
+    with pytest.raises(RuntimeError, match="endpoints of FastAPI"):
+        call(route, "GET", "/items")
+    with pytest.raises(RefusedError):
+        call(route, "GET", "/items", of=None)
 
 
 def test_only_a_model_makes_a_body() -> None:
@@ -588,7 +635,13 @@ def test_a_body_that_is_cut_off_is_no_request() -> None:
         {"type": "http.request", "body": b'{"amount": 5}', "more_body": True},
         {"type": "http.disconnect"},
     ]
-    for wrapped in (app, DelegateMiddleware(app, shop(observe=seen.append)[1])):
+
+    @app.post("/bare")
+    async def bare(granted: Annotated[Authorization, Depends(shop(observe=seen.append)[1])]) -> None:
+        ran.append(granted)
+
+    middleware = DelegateMiddleware(app, shop(observe=seen.append)[1])
+    for wrapped, path in ((app, "/pay"), (app, "/bare"), (middleware, "/pay")):
         waiting: list[Any] = list(messages)
         sent: list[Any] = []
 
@@ -601,8 +654,8 @@ def test_a_body_that_is_cut_off_is_no_request() -> None:
         scope = {
             "type": "http",
             "method": "POST",
-            "path": "/pay",
-            "raw_path": b"/pay",
+            "path": path,
+            "raw_path": path.encode(),
             "query_string": b"",
             "root_path": "",
             "headers": [(b"authorization", value.encode()), (b"content-type", b"application/json")],

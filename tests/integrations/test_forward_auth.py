@@ -101,8 +101,8 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     decides = verifier(third_parties=[BOB.principal], ledger=MemoryLedger())
     check = ForwardAuth(Guard(decides, origin=origin), kind)
     with contextlib.ExitStack() as running:
-        addresses = [running.enter_context(serving(lambda _, app=app: app)) for app in (check, backend)]
-        asked, behind = (each.removeprefix("http://") for each in addresses)
+        asked = running.enter_context(serving(lambda _: check)).removeprefix("http://")
+        behind = running.enter_context(serving(lambda _: backend)).removeprefix("http://")
         running.enter_context(proxy(kind, asked, behind, port))
         yield Place(origin, kind)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from delegate import DelegateError, Reason, Request
 from delegate.integrations import http, wsgi
 from delegate.integrations.guard import NOTHING, Guard, Outcome
-from tests.integrations.world import ORIGIN, holder, proof, verifier
+from tests.integrations.world import ORIGIN, async_verifier, holder, proof, verifier
 
 JSON = ("Content-Type", "application/json")
 
@@ -201,6 +202,18 @@ def test_nothing_presented_comes_before_everything_else() -> None:
     for bad in (-1, 1.5, True, None):
         with pytest.raises(ValueError, match="max_body_bytes"):
             Guard(verifier(), origin=ORIGIN, max_body_bytes=bad)  # type: ignore[arg-type]
+
+
+def test_a_request_at_hand_is_decided_by_await_too() -> None:
+    """The same outcomes as without."""
+    guard = Guard(async_verifier(), origin=ORIGIN, max_body_bytes=3)
+
+    async def run() -> list[object]:
+        found = [await guard.adecide_http("GET", "/", headers) for headers in ([], _for("GET", "/"))]
+        late = await guard.adecide_http("GET", "/", _for("GET", "/"), b"xxxxx")
+        return [each.http_status for each in (*found, late)]
+
+    assert asyncio.run(run()) == [401, 200, 413]
 
 
 @given(

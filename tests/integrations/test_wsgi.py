@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, JsonResponse
-from django.test import override_settings
+from django.test import RequestFactory, override_settings
 from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views import View
@@ -114,7 +114,8 @@ def by_django(origin: str) -> Any:
         path("late", late),
         path("open", unguarded),
     )
-    return _django(WSGIHandler, urls)
+    middleware = ["django.middleware.common.CommonMiddleware", "django.middleware.csrf.CsrfViewMiddleware"]
+    return _django(WSGIHandler, urls, middleware)
 
 
 def _told(request: HttpRequest, _rest: str) -> JsonResponse:
@@ -127,19 +128,25 @@ def _told(request: HttpRequest, _rest: str) -> JsonResponse:
 def _configure() -> None:
     if not settings.configured:
         settings.configure(ALLOWED_HOSTS=["*"])
+    if not hasattr(settings, "ROOT_URLCONF"):
+        settings.ROOT_URLCONF = ()  # each handler below has routes of its own
     django.setup()
 
 
-def _django(kind: Any, urls: Any) -> Any:
-    middleware = ["django.middleware.common.CommonMiddleware", "django.middleware.csrf.CsrfViewMiddleware"]
-    with override_settings(ROOT_URLCONF=urls, MIDDLEWARE=middleware, ALLOWED_HOSTS=["*"]):
-        handler = kind()
+def _django(kind: Any, urls: Any, middleware: list[str]) -> Any:
+    class Routed(kind):  # type: ignore[misc]
+        """Routes by these, whatever the settings say: those are one for all threads."""
 
-    def routed(environ: Any, start: Any) -> Any:
-        with override_settings(ROOT_URLCONF=urls, ALLOWED_HOSTS=["*"]):
-            return handler(environ, start)
+        def get_response(self, request: HttpRequest) -> Any:
+            request.urlconf = urls
+            return super().get_response(request)
 
-    return routed
+        async def get_response_async(self, request: HttpRequest) -> Any:
+            request.urlconf = urls
+            return await super().get_response_async(request)
+
+    with override_settings(MIDDLEWARE=middleware):
+        return Routed()
 
 
 @pytest.fixture(scope="module", params=[by_flask, by_django], ids=["flask", "django"])
@@ -200,6 +207,27 @@ def test_what_is_refused_does_not_run(origin: str) -> None:
     assert httpx.get(f"{origin}/items/1", headers={**proven, "Host": "bank.example.com"}).status_code == 200
 
 
+def test_a_body_that_is_cut_off_does_not_run(origin: str) -> None:
+    """The client says nine bytes and sends three."""
+    value = header(origin, "POST", "/items/1")
+    head = f"POST /items/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {value}\r\n"
+    body = "Content-Type: text/plain\r\nContent-Length: 9\r\n\r\nabc"
+    received = exchange(origin, (head + body).encode(), half_close=True)
+    assert received == b"" or int(received.split(b" ", 2)[1]) in {400, 401}
+    assert not RAN
+
+
+def test_a_body_larger_than_django_takes_is_told_so() -> None:
+    """Its own bound is less than the guard's."""
+    guard = with_django.Guard(verifier(), origin="https://shop.example.com", max_body_bytes=10_000)
+    _configure()
+    made = holder("http.* https://**").prove(Request.http("POST", "https://shop.example.com/"), AUDIENCE)
+    headers = {"Authorization": f"Delegate {made.to_text()}"}
+    asked = RequestFactory().post("/", data=b"x" * 500, content_type="text/plain", headers=headers)
+    with override_settings(DATA_UPLOAD_MAX_MEMORY_SIZE=100):
+        assert guard(lambda _: JsonResponse({}))(asked).status_code == 413
+
+
 def test_targets_that_are_read_in_several_ways_do_not_run(origin: str) -> None:
     """By the bytes of the request line."""
     value = header(origin, "GET", "/items/1")
@@ -252,14 +280,7 @@ def test_an_awaited_view_of_django_is_guarded() -> None:
         async def items(request: HttpRequest) -> JsonResponse:
             return _told(request, "")
 
-        with override_settings(MIDDLEWARE=[]):
-            handler: Any = ASGIHandler()
-
-        async def routed(scope: Any, receive: Any, send: Any) -> None:
-            with override_settings(ROOT_URLCONF=(path("items", items),), ALLOWED_HOSTS=["*"]):
-                await handler(scope, receive, send)
-
-        return routed
+        return _django(ASGIHandler, (path("items", items),), [])
 
     with serving(make) as origin, httpx.Client(auth=DelegateAuth(ANY, AUDIENCE)) as client:
         assert httpx.get(f"{origin}/items").status_code == 401

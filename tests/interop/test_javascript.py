@@ -124,6 +124,13 @@ def test_a_commitment_of_low_order_holds_nowhere(other: javascript.Javascript) -
     assert other.answers("signature", keys) == ["weak_key"] * 8
 
 
+def test_windows_and_nesting(node: str) -> None:
+    """A memory that two windows share takes a proof once, and 32 brackets or signs are read: as in Python."""
+    command = [node, "--no-warnings", str(HERE / "windows.mjs")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    assert done.returncode == 0, done.stderr
+
+
 def test_an_engine_that_takes_more_is_not_believed(node: str) -> None:
     """Where WebCrypto's Ed25519 is not that of the specification, no verdict rests on it, and that is said."""
     command = [node, "--no-warnings", str(HERE / "lax_engine.mjs")]

@@ -61,6 +61,29 @@ def test_every_way_to_hand_out_is_noted(journal: Journal, tmp_path: Path) -> Non
     assert journal.path.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_a_bearer_token_hands_out_is_noted_where_a_journal_is_given(journal: Journal, tmp_path: Path) -> None:
+    """Narrowed, bound to a holder, sealed: no identity is there to note it. What cannot be noted is not handed out."""
+    bearer = PLANNER.mint(bearer=True, can="a", ttl="1h", audience="s", now=NOON)
+    assert bearer.attenuate(ttl="5m", now=NOON) is not None
+    assert not journal.path.exists()
+    made = [
+        bearer.attenuate(ttl="5m", now=NOON, journal=journal),
+        bearer.attenuate(to=WORKER.principal, ttl="5m", now=NOON, journal=journal),
+        bearer.seal(now=NOON, journal=journal),
+    ]
+    assert [each.block_id for each in entries(journal)] == [each.link.id for each in made]
+    sealed = made[-1]
+    assert isinstance(sealed, BearerToken)
+    assert sealed.seal(now=NOON, journal=journal) is sealed
+    assert len(entries(journal)) == 3
+    (tmp_path / "file").write_text("")
+    nowhere = Journal(tmp_path / "file" / "journal.jsonl")
+    with pytest.raises(OSError, match="file"):
+        bearer.attenuate(now=NOON, journal=nowhere)
+    with pytest.raises(OSError, match="file"):
+        bearer.seal(now=NOON, journal=nowhere)
+
+
 def test_what_is_loaded_has_a_journal_too(journal: Journal, tmp_path: Path) -> None:
     """From a file, from a seed, made anew, from the environment."""
     ours = Identity.generate(ALICE, journal=journal)

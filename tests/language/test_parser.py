@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from delegate.core.evaluator.opcodes import Op
-from delegate.errors import CaveatSyntaxError
+from delegate.errors import CaveatError, CaveatSyntaxError
 from delegate.language.meaning import evaluate, parse
 from delegate.language.printer import format_expression
 from delegate.language.tree import Call, Fold, Has, Literal, Path, Select
@@ -197,6 +197,55 @@ def test_nothing_exhausts_the_stack(text: str) -> None:
         parse(text)
     with pytest.raises(CaveatSyntaxError):
         evaluate(text, {})
+
+
+NESTED = {
+    "parentheses": lambda n: "(" * n + "true" + ")" * n,
+    "lists": lambda n: "[" * n + "]" * n,
+    "maps": lambda n: "{1: " * (n - 1) + "{}" + "}" * (n - 1),
+    "calls": lambda n: "string(" * n + "1" + ")" * n,
+    "methods": lambda n: "args.l.size(" * (n - 1) + "args.l.size()" + ")" * (n - 1),
+    "indices": lambda n: "args.l[" * n + "0" + "]" * n,
+    "not": lambda n: "!" * n + "true",
+    "minus": lambda n: "-" * n + "args.n",
+    "minus, and that of a number": lambda n: "-" * (n + 1) + "5",
+    "else": lambda n: "true ? 1 : " * n + "2",
+    "signs and parentheses": lambda n: "!(" * (n // 2) + "(" * (n % 2) + "true" + ")" * (n - n // 2),
+    "a sign before a call": lambda n: "-string(" * (n // 2) + "(" * (n % 2) + "1" + ")" * (n - n // 2),
+    "then": lambda n: "true ? " + "(" * (n - 1) + "1" + ")" * (n - 1) + " : 2",
+}
+
+
+def is_too_deep(text: str, *, alone: bool) -> bool:
+    """Whether a text is refused for its nesting, and for nothing that comes before."""
+    try:
+        evaluate(text, {"args": {"n": 1, "l": [0]}}) if alone else parse(text)
+    except CaveatSyntaxError as error:
+        return "nested more than 32 deep" in error.detail
+    except CaveatError:
+        return False
+    return False
+
+
+@pytest.mark.parametrize("kind", NESTED)
+def test_text_is_nested_32_deep_and_no_deeper(kind: str) -> None:
+    """Of brackets, signs and branches 32 are read, and one more is refused, for `evaluate` and in a caveat."""
+    for alone in (True, False):
+        assert [is_too_deep(NESTED[kind](n), alone=alone) for n in (31, 32, 33, 34)] == [False, False, True, True]
+
+
+def test_what_is_beside_one_another_is_not_nested() -> None:
+    """Any number of brackets, signs and branches that are closed again."""
+    for one in (
+        "(true)",
+        "!!true",
+        "args.l == [1]",
+        "args.l[0] == 1",
+        "(true ? true : true)",
+        "{1: 2} == {}",
+        "-args.n == 1",
+    ):
+        assert not is_too_deep(" && ".join([one] * 40), alone=True)
 
 
 def test_limits_of_a_caveat() -> None:

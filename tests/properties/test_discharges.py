@@ -96,6 +96,23 @@ def test_their_order_never_matters(pair: tuple[Token, Token], asked: Request, en
     assert set(one.asks) == set(other.asks)
 
 
+def test_of_two_needs_of_one_block_the_first_is_told() -> None:
+    """Both lack a confirmation in the same words but for their number: whichever discharge comes first."""
+    wanted = [need(PARTIES[0].principal), need([each.principal for each in PARTIES[:2]])]
+    token = PARTIES[3].mint(to=HOLDER.principal, can="**", ttl=600, needs=wanted, now=NOW - 100)
+    asked, other = Request("files.read"), Request("files.write")
+    wrong = [PARTIES[0].discharge(ask, says=YES, ttl=600, now=NOW - 10) for ask in asks(token.link, other)]
+    shop = Verifier(
+        [PARTIES[3].principal], audience="s", clock=lambda: NOW, replay=MemoryReplay(since=0),
+        third_parties=[each.principal for each in PARTIES[:2]],
+    )  # fmt: skip
+    told = {
+        shop.decide(HOLDER.prove(token, asked, "s", discharges=brought_, now=NOW), asked).detail
+        for brought_ in (wrong, wrong[::-1])
+    }
+    assert told == {"needs 1 of 1 confirmations, has none; the discharge by user:p0@example.com is for another request"}
+
+
 @settings(max_examples=150)
 @given(pair=chains(), asked=requests, env=environments, data=st.data())
 def test_leaving_one_out_never_allows(pair: tuple[Token, Token], asked: Request, env: Env, data: st.DataObject) -> None:

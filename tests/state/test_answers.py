@@ -122,7 +122,7 @@ def test_redis_that_says_neither_that_it_may_nor_why_not_is_not_opened(asked: An
     engine, url, _, change = asked
     change[0] = lambda _: [1]
     if engine == "redis":
-        with pytest.raises(StateError, match="none to what it was asked"):
+        with pytest.raises(StateError, match="does not fit what it was asked"):
             connect(url, deadline=PATIENT_S)
 
 

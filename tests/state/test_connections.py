@@ -64,9 +64,9 @@ def test_a_state_file_forgets_a_little_at_each_call(path: Path) -> None:
             return [look.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]  # noqa: S608 - ours
 
         assert counts() == [20, 20, 20, 1]
-        assert store.claim([claim(50, 600)], now=191) is True
+        assert store.claim([claim(50, 600)._replace(issued=191)], now=191) is True
         assert counts() == [5, 20, 20, 1]
-        assert store.charge([claim(51, 900)], [pool(51, 900)], now=501) is True
+        assert store.charge([claim(51, 900)._replace(issued=501)], [pool(51, 900)], now=501) is True
         assert counts() == [2, 5, 5, 1]
         assert store.settle(claim(51).id, {"calls": 0}, now=501) is True
         assert counts() == [2, 5, 0, 1]
@@ -75,7 +75,7 @@ def test_a_state_file_forgets_a_little_at_each_call(path: Path) -> None:
         with pytest.raises(VerificationError):
             store.claim([claim(0)], now=100)
         with pytest.raises(StateError, match="expired"):
-            store.charge([claim(60)._replace(until=1_000)], [pool(0, 500)], now=100)
+            store.charge([claim(60)._replace(issued=502, until=1_000)], [pool(0, 500)], now=100)
 
 
 def test_a_state_file_that_is_new_takes_nothing_from_before_it(path: Path) -> None:
@@ -281,7 +281,7 @@ def test_a_process_that_forks_in_the_middle_of_a_change_leaves_a_child_that_refu
         with store._file.transaction(durable=True) as writer:
             ask = [child_of(partial(each.look_up, [bytes(32)])) for each in (store, other)]
             assert all("was forked while a state file was at work" in str(each()) for each in ask)
-            writer.execute(sqlite_schema.ADD_CLAIM, (claim(1).id, 190))
+            writer.execute(sqlite_schema.ADD_CLAIM, (claim(1).id, 190, 100))
         assert store.claim([claim(1)], now=100) == Refused(0)
         assert child_of(partial(store.look_up, [bytes(32)]))() == []
         with sqlite_file._REGISTER.mine():

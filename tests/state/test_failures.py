@@ -20,7 +20,7 @@ import redis
 from delegate import Reason, StateError, VerificationError
 from delegate.core.chain.revocations import Feed, Record
 from delegate.limits import TIME_MAX
-from delegate.state import Charge, Claim, Refused, State, connect
+from delegate.state import Charge, Claim, Refused, State, connect, sqlite_schema
 from delegate.state.sqlite import SqliteStore
 from tests import servers
 
@@ -99,8 +99,8 @@ def test_a_file_of_something_else_is_refused_and_left_alone(path: Path) -> None:
     path.unlink()
     opened(path).close()
     with contextlib.closing(sqlite3.connect(path)) as later:
-        later.execute("PRAGMA user_version = 3")
-    assert "version 3" in refuses(lambda: opened(path)).detail
+        later.execute(f"PRAGMA user_version = {sqlite_schema.VERSION + 1}")
+    assert f"version {sqlite_schema.VERSION + 1}" in refuses(lambda: opened(path)).detail
     for side in (path, *path.parent.glob("state.db-*")):
         side.unlink()
     path.write_text("not a database, and long enough to be taken for one" * 100)
@@ -688,8 +688,8 @@ def test_tables_of_a_later_version_are_refused(postgres_running: servers.Postgre
         link.execute("SET client_min_messages = warning")
         link.execute("DROP SCHEMA IF EXISTS delegate CASCADE")
         connect(postgres_running.url, deadline=10).close()
-        link.execute("UPDATE delegate.counters SET value = 2 WHERE name = 'schema'")
-        assert "version 2" in refuses(lambda: connect(postgres_running.url, deadline=10)).detail
+        link.execute("UPDATE delegate.counters SET value = 99 WHERE name = 'schema'")
+        assert "version 99" in refuses(lambda: connect(postgres_running.url, deadline=10)).detail
         link.execute("DROP SCHEMA delegate CASCADE")
 
 
@@ -729,7 +729,7 @@ def test_postgres_forgets_a_little_at_each_call(postgres_running: servers.Postgr
             for table in ("claims", "pools", "charges"):
                 link.execute(f"DELETE FROM delegate.{table}".encode())  # noqa: S608 - ours
             link.execute(
-                "INSERT INTO delegate.claims SELECT sha256(n::text::bytea), 1000 + n FROM generate_series(1, 6) n"
+                "INSERT INTO delegate.claims SELECT sha256(n::text::bytea), 1000 + n, n FROM generate_series(1, 6) n"
             )
             link.execute("INSERT INTO delegate.pools VALUES ('old', 'calls', 5, 2000)")
             link.execute("INSERT INTO delegate.charges VALUES ('old', 'old', 'calls', 5, 2000)")

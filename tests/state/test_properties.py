@@ -45,7 +45,7 @@ def machine(engine: Engine) -> type[RuleBasedStateMachine]:
             return self.salt + number.to_bytes(16)
 
         def claims(self, ids: list[int]) -> list[Claim]:
-            return [Claim(self.name(each), self.began, self.began + 10 * each) for each in ids]
+            return [Claim(self.name(each), self.began + 10 * each, self.began + 10 * each) for each in ids]
 
         def refusal(self, ids: list[int]) -> int | None:
             """Where the first claim stands that cannot be; lapsed ones have no place."""

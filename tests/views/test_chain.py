@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack, cast
 
 import pytest
 
@@ -13,6 +13,9 @@ from delegate.language.capability import encode_capabilities
 from delegate.views.chain import Setting, setting, view
 from delegate.views.grants import grant_lines
 
+if TYPE_CHECKING:
+    from delegate.authoring.minted import Lasting
+
 NOW = 1_796_126_400
 ALICE = Identity.from_seed("user:alice@example.com", b"\x01" * 32)
 PLANNER = Identity.from_seed("agent:planner", b"\x02" * 32)
@@ -21,7 +24,7 @@ WORKER = Identity.from_seed("agent:worker", b"\x03" * 32)
 
 def mint(**terms: Unpack[Authority]) -> Token:
     """A token of one block for the planner."""
-    given: Authority = {"can": "a", "ttl": 60, "now": NOW, **terms}
+    given = cast("Lasting", {"can": "a", "ttl": 60, "now": NOW, **terms})
     return ALICE.mint(to=PLANNER.principal, **given)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack, cast
 
 import pytest
 
@@ -12,6 +12,9 @@ from delegate import Identity, Token, exactly
 from delegate.authoring.terms import Authority, Narrowing
 from delegate.language.capability import can, encode_capabilities
 from delegate.views.difference import change_lines, changes
+
+if TYPE_CHECKING:
+    from delegate.authoring.minted import Lasting
 
 NOW = 1_796_126_400
 ALICE = Identity.from_seed("user:alice@example.com", b"\x01" * 32)
@@ -21,7 +24,7 @@ WORKER = Identity.from_seed("agent:worker", b"\x03" * 32)
 
 def mint(**terms: Unpack[Authority]) -> Token:
     """A token of one block for the planner."""
-    given: Authority = {"ttl": "8h", "now": NOW, "hops": 3, **terms}
+    given = cast("Lasting", {"ttl": "8h", "now": NOW, "hops": 3, **terms})
     return ALICE.mint(to=PLANNER.principal, **given)
 
 
@@ -80,7 +83,7 @@ def test_what_the_first_hop_gives() -> None:
         "+ args.m < 2",
         "at one, two",
         "hands on 3 more times",
-        "8h, 7h left",
+        "7h left of 8h",
         '"x"',
     ]
     alone = mint(can="a if args.n < 3", caveats="args.m < 2", hops=16)

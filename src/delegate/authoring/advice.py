@@ -32,6 +32,8 @@ def advice(token: Token | BearerToken) -> tuple[str, ...]:
     """
     link = token.link
     found = [words for each in decode_capabilities(link.block.can) for words in _of(each)] if link.block.can else []
+    if link.hop:
+        found = [f"{words}, as far as the hops above permit it" for words in found]
     length_s = link.expires - link.block.issued
     if length_s > LONG_S and link.block.expires is not None:
         found.append(f"it is valid for {span(length_s)}: only a revocation that reaches every service ends it before")

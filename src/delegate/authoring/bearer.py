@@ -12,6 +12,7 @@ from typing import NoReturn, Self, Unpack, overload
 
 from delegate.authoring.discharge import Discharges, carried
 from delegate.authoring.draft import draft_next, draft_proof
+from delegate.authoring.noting import Notes, noting
 from delegate.authoring.signers import Ed25519Signer
 from delegate.authoring.terms import Narrowing, telling
 from delegate.authoring.token import ChainEnvelope, Presentation, Token
@@ -60,38 +61,48 @@ class BearerToken(ChainEnvelope):
         return signer
 
     @overload
-    def attenuate(self, *, to: None = None, **terms: Unpack[Narrowing]) -> BearerToken: ...
+    def attenuate(self, *, to: None = None, journal: Notes | None = ..., **terms: Unpack[Narrowing]) -> BearerToken: ...
 
     @overload
-    def attenuate(self, *, to: Principal, **terms: Unpack[Narrowing]) -> Token: ...
+    def attenuate(self, *, to: Principal, journal: Notes | None = ..., **terms: Unpack[Narrowing]) -> Token: ...
 
     @telling(Narrowing)
-    def attenuate(self, *, to: Principal | None = None, **terms: Unpack[Narrowing]) -> BearerToken | Token:
+    def attenuate(
+        self, *, to: Principal | None = None, journal: Notes | None = None, **terms: Unpack[Narrowing]
+    ) -> BearerToken | Token:
         """Append a block that narrows, under a fresh key; with `to`, bind the token to a holder from here on.
 
-        Errors are those of `Identity.attenuate`. A chain with a bearer block stays a bearer chain, in
-        every envelope: a verifier must have been told to take those.
+        A chain with a bearer block stays a bearer chain, in every envelope: a verifier must have been told to take
+        those.
+
+        Args:
+            to: the holder; absent, it stays a bearer token.
+            journal: where to note what is handed out, as for `Identity`: no identity does it here.
+            terms: what the block says.
+
+        Raises:
+            As `Identity.attenuate`. OSError: the journal cannot be written; then nothing is handed out.
         """
         signer = self.signer()
         if to is not None:
-            bound = draft_next(self.link, self.blocks, to, Token, terms)
+            bound = draft_next(self.link, self.blocks, to, noting(journal, Token), terms)
             return bound.assemble(signer.sign(bound.to_sign))
         fresh = Ed25519Signer.generate()
 
         def wrap(blocks: tuple[bytes, ...], link: Link) -> BearerToken:
             return BearerToken(blocks, fresh.seed_bytes(), link)
 
-        draft = draft_next(self.link, self.blocks, None, wrap, terms, bearer_key=fresh.public_key)
+        draft = draft_next(self.link, self.blocks, None, noting(journal, wrap), terms, bearer_key=fresh.public_key)
         return draft.assemble(signer.sign(draft.to_sign))
 
-    def seal(self, *, now: Instant | None = None) -> BearerToken:
+    def seal(self, *, now: Instant | None = None, journal: Notes | None = None) -> BearerToken:
         """Append a bearer block after which no key may change: the token can be used, and not extended.
 
-        A token that is sealed already comes back as it is.
+        A token that is sealed already comes back as it is. `journal` as for `attenuate`.
         """
         if self.link.hops_left == 0:
             return self
-        return self.attenuate(hops=0, now=now)
+        return self.attenuate(hops=0, now=now, journal=journal)
 
     def prove(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from os import PathLike
-from typing import Literal, Unpack, overload
+from typing import TYPE_CHECKING, Literal, Unpack, overload
 
 from delegate.authoring.ask import Ask
 from delegate.authoring.bearer import BearerToken
@@ -26,6 +26,9 @@ from delegate.core.keys.principal import Principal
 from delegate.core.keys.public import PublicKey
 from delegate.errors import AttenuationError, Reason
 from delegate.limits import TIME_MAX
+
+if TYPE_CHECKING:
+    from delegate.authoring.minted import Ending, Lasting
 
 
 class Identity:
@@ -111,10 +114,16 @@ class Identity:
         return self._journal
 
     @overload
-    def mint(self, *, to: Principal, bearer: Literal[False] = ..., **terms: Unpack[Authority]) -> Token: ...
+    def mint(self, *, to: Principal, bearer: Literal[False] = ..., **terms: Unpack[Lasting]) -> Token: ...
 
     @overload
-    def mint(self, *, bearer: Literal[True], **terms: Unpack[Authority]) -> BearerToken: ...
+    def mint(self, *, to: Principal, bearer: Literal[False] = ..., **terms: Unpack[Ending]) -> Token: ...
+
+    @overload
+    def mint(self, *, bearer: Literal[True], **terms: Unpack[Lasting]) -> BearerToken: ...
+
+    @overload
+    def mint(self, *, bearer: Literal[True], **terms: Unpack[Ending]) -> BearerToken: ...
 
     @telling(Narrowing, Authority)
     def mint(
@@ -307,6 +316,12 @@ class Identity:
         digest = None if ask.request is None else ask.request.digest
         said = Statement(self.name, until, issued, ask.block_id, ask.place, digest, ask.last, dict(says))
         return draft_discharge(self.principal, said)
+
+    @overload
+    def draft_mint(self, *, to: Principal, **terms: Unpack[Lasting]) -> Draft[Token]: ...
+
+    @overload
+    def draft_mint(self, *, to: Principal, **terms: Unpack[Ending]) -> Draft[Token]: ...
 
     @telling(Narrowing, Authority)
     def draft_mint(self, *, to: Principal, **terms: Unpack[Authority]) -> Draft[Token]:

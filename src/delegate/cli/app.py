@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from delegate.cli.output import Ended, Failure, ReaderGone, StreamFull, failure_of, print_failure
+from delegate.cli.output import Ended, Failure, ReaderGone, StreamFull, failure_of, print_failure, shown_path
 from delegate.cli.status import Status
 from delegate.core.chain.printable import shown
 from delegate.errors import DelegateError
@@ -188,7 +188,7 @@ def _run(given: list[str], *, as_json: bool) -> int:
     except OSError as error:
         if error.errno in _FULL and error.filename is None:  # stdout itself
             raise
-        failure = Failure(Status.FILES, f"{shown(str(error.filename or 'input'))}: {(error.strerror or '').lower()}")
+        failure = Failure(Status.FILES, f"{shown_path(error.filename or 'input')}: {(error.strerror or '').lower()}")
     except Exception as error:  # noqa: BLE001 - a fault of ours; a traceback would help nobody at a terminal
         import traceback
 
@@ -204,7 +204,7 @@ def _run(given: list[str], *, as_json: bool) -> int:
 
 def _usage(error: click.ClickException) -> Failure:
     """Say what is wrong with the command line, in one line and in our style."""
-    text = shown(error.format_message().replace("\n", " "), 300).rstrip(".")
+    text = shown(" ".join(error.format_message().split()), 300).rstrip(".")
     text = text[:1].lower() + text[1:]
     context = error.ctx if isinstance(error, click.UsageError) else None
     hint = f"; see {context.command_path} --help" if context is not None else ""

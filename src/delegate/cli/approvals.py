@@ -35,9 +35,9 @@ from delegate.cli.options import (
     unique,
 )
 from delegate.cli.output import Failure, Output
-from delegate.cli.sources import read_file, read_identity, read_request, read_token
+from delegate.cli.sources import read_file, read_identity, read_principal, read_request, read_token
 from delegate.cli.status import Status
-from delegate.cli.verifiers import check_stdin, open_backing, revocation_options
+from delegate.cli.verifiers import check_stdin, open_backing, revocation_options, third_party_option
 from delegate.core.chain.links import Link
 from delegate.core.chain.printable import counted, shown
 from delegate.core.chain.revocations import Feed, Record
@@ -60,9 +60,16 @@ _ANSWER_BYTES: Final = 1024
 @click.command(epilog=example("delegate ask buyer.token --action pay --arg amount=500 > pay.asks"))
 @token_argument
 @request_options
+@third_party_option
 @output_option
 @json_option
-def ask(token: str | None, output: str | None, as_json: bool, **request_parts: object) -> None:  # noqa: FBT001
+def ask(
+    token: str | None,
+    third_party_files: tuple[str, ...],
+    output: str | None,
+    as_json: bool,  # noqa: FBT001
+    **request_parts: object,
+) -> None:
     """Write an ask for each need of a chain.
 
     Send each ask to the third parties that the need names. Give the request too: only standing needs can do without.
@@ -78,8 +85,11 @@ def ask(token: str | None, output: str | None, as_json: bool, **request_parts: o
     if not found:
         out.note("this chain needs no confirmation by others")
     names = claimed_names(given.link, given.root)
+    names |= {each.public_key.thumbprint: each.name for each in map(read_principal, third_party_files)}
     for each in found:
-        out.note(f"{each.of} of {', '.join(party_text(key, names) for key in each.by)}: {escaped(str(each.condition))}")
+        parties = ", ".join(party_text(key, names) for key in each.by)
+        age = "" if each.max_age_s is None else f", at most {span(each.max_age_s)} old"
+        out.note(f"{each.of} of {parties} must confirm: {escaped(str(each.condition))}{age}")
     texts = [each.to_text() for each in found]
     data = {"asks": [{"ask": text, **_ask_json(each)} for text, each in zip(texts, found, strict=True)]}
     deliver(out, data, texts, output)

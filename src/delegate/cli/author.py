@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -34,7 +34,8 @@ from delegate.core.chain.request import Request
 
 if TYPE_CHECKING:
     from delegate.authoring.discharge import Discharge
-    from delegate.authoring.terms import Authority, Narrowing
+    from delegate.authoring.minted import Lasting
+    from delegate.authoring.terms import Narrowing
     from delegate.authoring.token import Token
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ def mint(
     terms = terms_of(narrowing, at)
     holder = None if to_file is None else read_principal(to_file)
     identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
-    shared: Authority = {**terms, "on_behalf_of": on_behalf_of, "tenant": tenant}
+    shared = cast("Lasting", {**terms, "on_behalf_of": on_behalf_of, "tenant": tenant})  # it was checked to have one
     token: Token | BearerToken
     if holder is None:
         token = authored(lambda: identity.mint(bearer=True, **shared))
@@ -266,8 +267,8 @@ def _say_first(
     where = "" if error.hop is None else f"{hops_of(held.link)[error.hop]}: "
     line = escaped(f"{where}{error.detail} [{error.reason}]")
     if not anyway:
-        out.note("no proof was made; to make one in spite of this, use --anyway")
-        raise Failure(status_of(error), line, reason=error.reason, hop=error.hop, detail=error.detail)
+        hint = "no proof was made; to make one in spite of this, use --anyway"
+        raise Failure(status_of(error), line, reason=error.reason, hop=error.hop, detail=error.detail, hints=[hint])
     out.warn(f"this is sure to be refused: {line}")
 
 
@@ -315,6 +316,7 @@ def authored(make: Callable[[], T]) -> T:
 
 def _hand_out(out: Output, token: Token | BearerToken, at: int, output: str | None, *, noted: bool) -> None:
     """Note a token, and give it: noted first, so that nothing is out that cannot be found."""
+    from delegate.authoring.advice import advice
     from delegate.views.moments import when_from
 
     if output is not None:
@@ -326,6 +328,8 @@ def _hand_out(out: Output, token: Token | BearerToken, at: int, output: str | No
     is_secret = isinstance(token, BearerToken)
     kind = "bearer token, a secret" if is_secret else "token"
     out.note(f"{kind}: {_last(token.link)}, valid until {when_from(token.link.expires, at)}")
+    for words in advice(token):
+        out.warn(words)
     data: dict[str, object] = {}
     if out.json:
         from delegate.views.chain import view

@@ -19,6 +19,12 @@ _BEGINNINGS: Final = (
     (re.compile(rb"dlga_"), "an ask"),
     (re.compile(rb"-----BEGIN "), "another PEM file"),
 )
+# What can be done with what was given in the place of a token.
+USES: Final = {
+    "a revocation list": "to look at a revocation list: delegate revocations show FILE",
+    "a confirmation": "a confirmation goes with a proof: delegate prove --discharge FILE",
+    "an ask": "to answer an ask: delegate approve FILE",
+}
 _MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _LOOK: Final = 64
 

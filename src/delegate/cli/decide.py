@@ -266,9 +266,8 @@ def _print_chain(out: Output, decision: Decision, inspection: Inspection, items:
     data = {"genuine": chain is not None, "allowed": None, "checked": items_json(items)}
     # What this one said to the request that nobody made is of no interest; anything before that is.
     if decision.error is not None and not isinstance(decision.error, Denied):
-        _hint(out, decision, inspection)
-        raise failure_of(decision.error, chain, data)
-    found = view(inspection.given.link, b"" if chain is None else chain.root.can)
+        raise failure_of(decision.error, chain, data, _hints(decision, inspection))
+    found = view(inspection.given.link, b"" if chain is None else chain.root.can, inspection.parties)
     lines = [
         "GENUINE  the chain is genuine; the holder is not proven; no request was decided",
         "",
@@ -293,33 +292,33 @@ def _print_decision(
         return
     if explain:
         out.show(lines)
-    _hint(out, decision, inspection)
-    raise failure_of(decision.error, decision.chain, data)
+    raise failure_of(decision.error, decision.chain, data, _hints(decision, inspection))
 
 
-def _hint(out: Output, decision: Decision, inspection: Inspection) -> None:
+def _hints(decision: Decision, inspection: Inspection) -> tuple[str, ...]:
     """Say which option helps against a refusal that is not the token's fault."""
-    backing = inspection.backing
-    if decision.reason is Reason.BUDGET_UNAVAILABLE:
-        out.note("budgets are charged in a store: --state sqlite:///state.db, redis://… or postgresql://…")
-    elif decision.reason is Reason.BUDGET_UNPRICED:
-        out.note("say what the request costs: --cost UNIT=AMOUNT")
-    elif decision.reason is Reason.REVOCATION_STALE and not backing.revokers:
-        out.note("say whose lists must be fresh: --revoker alice.pub, with --revocations or --state")
-    elif decision.reason is Reason.REVOCATION_STALE and backing.revocations is None:
-        out.note("say where their lists are: --revocations FILE or --state URL")
-    elif decision.reason is Reason.DISCHARGE_UNEXPECTED and not inspection.parties and _has_needs(decision):
-        out.note("say whose confirmations count: --third-party bob.pub")
-    elif decision.reason is Reason.DISCHARGE_UNEXPECTED and not backing.revokers:
-        out.note("say whose staples count: --revoker alice.pub")
-    elif decision.reason is Reason.PROOF_WRONG_REQUEST:
-        out.note(f"the request here: {decision.request.describe()}")
-        out.note("delegate prove says which request it proved; the two differ somewhere")
-    elif decision.reason is Reason.DISCHARGE_MISSING:
-        out.note(
-            "others must confirm this: delegate ask writes what to send them, delegate approve answers it, "
-            "--third-party says whose answers count"
+    backing, reason = inspection.backing, decision.reason
+    if reason is Reason.PROOF_WRONG_REQUEST:
+        return (
+            f"the request here: {decision.request.describe()}",
+            "delegate prove says which request it proved; the two differ somewhere",
         )
+    if reason is Reason.BUDGET_UNAVAILABLE:
+        return ("budgets are charged in a store: --state sqlite:///state.db, redis://… or postgresql://…",)
+    if reason is Reason.BUDGET_UNPRICED:
+        return ("say what the request costs: --cost UNIT=AMOUNT",)
+    if reason is Reason.REVOCATION_STALE and not backing.revokers:
+        return ("say whose lists must be fresh: --revoker alice.pub, with --revocations or --state",)
+    if reason is Reason.REVOCATION_STALE and backing.revocations is None:
+        return ("say where their lists are: --revocations FILE or --state URL",)
+    if reason is Reason.DISCHARGE_UNEXPECTED and not inspection.parties and _has_needs(decision):
+        return ("say whose confirmations count: --third-party bob.pub",)
+    if reason is Reason.DISCHARGE_UNEXPECTED and not backing.revokers:
+        return ("say whose staples count: --revoker alice.pub",)
+    if reason is Reason.DISCHARGE_MISSING:
+        whose = "" if inspection.parties else "; --third-party says whose answers count"
+        return (f"others must confirm this: delegate ask writes what to send them, delegate approve answers it{whose}",)
+    return ()
 
 
 def _has_needs(decision: Decision) -> bool:

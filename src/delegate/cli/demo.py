@@ -1,7 +1,7 @@
 """`delegate demo`: the story, with real keys and tokens: one request allowed, four refused, each with its reason.
 
-Every step prints the command that does the same. Whatever the outcomes should be is written down here, and the
-demo fails if one of them is another.
+Every step prints the command that does the same, and with each request what that command prints of its decision.
+Whatever the outcomes should be is written down here, and the demo fails if one of them is another.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from delegate.authoring.token import Presentation, Token
 from delegate.cli.options import FILE, clock, example, json_option, now_option
 from delegate.cli.output import Failure, Output, file_failure
 from delegate.cli.status import Status
-from delegate.core.chain.printable import shown
 from delegate.core.chain.request import Request
 from delegate.core.chain.revocations import RevocationList
 from delegate.errors import Reason
@@ -30,14 +29,13 @@ from delegate.language.conditions import when
 from delegate.verifier.decision import Decision
 from delegate.verifier.verifier import Verifier
 from delegate.views.chain import view
-from delegate.views.decision import request_line
+from delegate.views.decision import decision_lines, refusal
 from delegate.views.difference import change_lines, changes
 from delegate.views.layout import WIDTH
 
 AUDIENCE: Final = "files.example.com"
 NAMES: Final = {"alice": "user:alice@example.com", "planner": "agent:planner", "worker": "agent:worker"}
 LIMIT: Final = 1_000_000
-_LINE: Final = 200
 _LIST: Final = "revoked.dlgr"
 _WHY: Final = "the report is done"
 
@@ -188,7 +186,7 @@ def _play(out: Output, folder: Path, at: int) -> list[Decision]:
             _write(folder / scene.file, presented.to_text())
         decision = verifier.decide(presented, scene.request)
         results.append(decision)
-        out.show(["", f"   {scene.title}", *_commands(scene), *_outcome(decision)])
+        out.show(["", f"   {scene.title}", *_commands(scene), *_outcome(decision, at)])
     out.show([""])
     return results
 
@@ -227,10 +225,12 @@ def _commands(scene: Scene) -> list[str]:
     ]
 
 
-def _outcome(decision: Decision) -> list[str]:
-    if decision.allowed:
-        return [f"   ✓ allowed: {request_line(decision.request)}"]
-    return [f"   ✗ refused: {decision.reason} at {decision.hop_label()}", f"     {shown(decision.detail, _LINE)}"]
+def _outcome(decision: Decision, at: int) -> list[str]:
+    """Give the lines that `verify` prints of a decision, behind what says that it allows or refuses."""
+    if decision.error is None:
+        first, *rest = decision_lines(decision, at, hops=False)
+        return [f"   ✓ {first}", *(f"   {line}" for line in rest)]
+    return [f"   ✗ refused: {refusal(decision.error, decision.chain)}"]
 
 
 @contextmanager

@@ -18,9 +18,8 @@ import click
 
 from delegate.cli.contents import what_it_is
 from delegate.cli.options import FILE
-from delegate.cli.output import Failure, Output, file_failure
+from delegate.cli.output import Failure, Output, file_failure, shown_path
 from delegate.cli.status import Status
-from delegate.core.chain.printable import shown
 
 _PUBLIC: Final = 0o644
 _SECRET: Final = 0o600
@@ -58,7 +57,7 @@ def deliver(
         return
     check_replaceable(output)
     replace_file(output, "".join(f"{text}\n" for text in texts).encode("ascii"), _SECRET if secret else _PUBLIC)
-    out.note(f"written to {shown(output)}")
+    out.note(f"written to {shown_path(output)}")
     told = {name: value for name, value in data.items() if not (secret and name == "token")}
     out.result({**told, "file": output}, ())
 
@@ -106,4 +105,4 @@ def check_replaceable(path: str) -> None:
     kind = what_it_is(begin)
     if begin.strip() and (not kind or kind in _KEYS):
         what = f" is {kind}, and" if kind else " holds something else, and"
-        raise Failure(Status.FILES, f"{shown(path)}{what} is not overwritten; choose another name with -o")
+        raise Failure(Status.FILES, f"{shown_path(path)}{what} is not overwritten; choose another name with -o")

@@ -11,7 +11,7 @@ from delegate.cli.checks import Inspection, checks, items_json
 from delegate.cli.files import output_option
 from delegate.cli.options import clock, example, json_option, now_option, root_options, token_argument
 from delegate.cli.output import Output, failure_of
-from delegate.cli.sources import read_roots, read_token
+from delegate.cli.sources import read_principal, read_roots, read_token
 from delegate.cli.verifiers import (
     NO_REQUEST,
     check_stdin,
@@ -19,6 +19,7 @@ from delegate.cli.verifiers import (
     make_verifier,
     open_backing,
     revocation_options,
+    third_party_option,
 )
 from delegate.core.wire.envelope import Kind
 from delegate.errors import DelegateError, Reason
@@ -47,6 +48,7 @@ _DEAD: Final = frozenset(
 @token_argument
 @root_options
 @revocation_options
+@third_party_option
 @click.option("--diff", is_flag=True, help="Show what each hop took away, one line per hop.")
 @click.option("--html", "as_page", is_flag=True, help="Write a page for a browser, which needs no network.")
 @output_option
@@ -60,6 +62,7 @@ def inspect(
     revoker_files: tuple[str, ...],
     max_age_s: int | None,
     state_url: str | None,
+    third_party_files: tuple[str, ...],
     diff: bool,  # noqa: FBT001
     as_page: bool,  # noqa: FBT001
     output: str | None,
@@ -77,6 +80,7 @@ def inspect(
     at = clock(now)
     check_stdin(token, list_files)
     trusted = read_roots(roots, speaks_for)
+    known = tuple(map(read_principal, third_party_files))
     if not trusted and (list_files or revoker_files or max_age_s is not None):
         message = "without a root nothing is checked, not even revocations: give --root alice.pub"
         raise click.UsageError(message)
@@ -93,8 +97,8 @@ def inspect(
         chain = decision.chain
         failure = decision.error if chain is None or decision.reason in _DEAD else None
     bound = b"" if chain is None else chain.root.can
-    found = view(link, bound)
-    hops = changes(link, bound) if diff else ()
+    found = view(link, bound, known)
+    hops = changes(link, bound, known) if diff else ()
     lines = [
         _title(given, chain, roots),
         "",

@@ -9,7 +9,7 @@ import click
 
 from delegate.authoring.identity import Identity
 from delegate.cli.options import FILE, example, json_option, passphrase_options
-from delegate.cli.output import Failure, Output, file_failure
+from delegate.cli.output import Failure, Output, file_failure, shown_path
 from delegate.cli.sources import passphrase_of, read_identity, read_principal
 from delegate.cli.status import Status
 from delegate.core.chain.printable import shown
@@ -44,10 +44,10 @@ def new(name: str, stem: str | None, prompt: bool, passphrase_file: str | None, 
     for path in (private, public):
         if path.is_symlink() or path.exists():
             raise Failure(
-                Status.FILES, f"{shown(str(path))} exists and is never overwritten; choose another name with -o"
+                Status.FILES, f"{shown_path(path)} exists and is never overwritten; choose another name with -o"
             )
     _save(identity, private, public, words)
-    out.note(f"{name}: keep {shown(str(private))} secret; {shown(str(public))} is for everybody")
+    out.note(f"{name}: keep {shown_path(private)} secret; {shown_path(public)} is for everybody")
     out.result(
         {
             "name": name,
@@ -106,7 +106,7 @@ def _save(identity: Identity, private: Path, public: Path, passphrase: str | Non
     except OSError as error:
         raise file_failure(private, error) from None
     except ValueError as error:  # a passphrase of more than 1023 bytes
-        raise Failure(Status.FILES, f"{shown(str(private))}: {error}") from None
+        raise Failure(Status.FILES, f"{shown_path(private)}: {error}") from None
     try:
         identity.principal.save(public)
     except OSError as error:

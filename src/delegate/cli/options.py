@@ -111,7 +111,7 @@ def amount_pair(given: str) -> tuple[str, int]:
 
 
 # A path is opened where it is used, so that a file that fails is status 5 and not a usage error.
-FILE: Final = click.Path()
+FILE: Final = click.Path(readable=False)  # who reads it says what is wrong, and ends in 5
 
 
 def combined(

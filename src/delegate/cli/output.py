@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TextIO
 
 import click
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 JSON_VERSION: Final = 1
 _ENOUGH: Final = 1 << 20
+_PATH_CHARACTERS: Final = 120
 _PLAINER: Final = str.maketrans(
     {"→": "->", "─": "-", "▶": ">", "✓": "ok", "✗": "NO", "·": "|", "–": "-", "…": "...", "⚠": "!", "−": "-", "└": "+"}
 )
@@ -58,6 +59,7 @@ class Failure(Exception):  # noqa: N818 - an outcome that is not an error of our
         line: for stderr, without the label before it.
         label: the word before it; by the status if empty.
         data: what JSON says beside status, reason, hop and detail.
+        hints: lines for stderr behind it: what may help.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Failure(Exception):  # noqa: N818 - an outcome that is not an error of our
         hop: int | None = None,
         detail: str = "",
         data: Mapping[str, object] | None = None,
+        hints: Sequence[str] = (),
     ) -> None:
         """Keep it until `main` prints it."""
         super().__init__(line)
@@ -80,6 +83,7 @@ class Failure(Exception):  # noqa: N818 - an outcome that is not an error of our
         self.hop = hop
         self.detail = detail or line
         self.data = dict(data or {})
+        self.hints = tuple(hints)
 
     def to_json(self) -> dict[str, object]:
         """Give the failure as JSON values."""
@@ -92,7 +96,10 @@ class Failure(Exception):  # noqa: N818 - an outcome that is not an error of our
 
 
 def failure_of(
-    error: DelegateError, chain: VerifiedChain | None = None, data: Mapping[str, object] | None = None
+    error: DelegateError,
+    chain: VerifiedChain | None = None,
+    data: Mapping[str, object] | None = None,
+    hints: Sequence[str] = (),
 ) -> Failure:
     """Make the failure that an error comes to; `chain`, where it verified, names the hop."""
     from delegate.views.decision import refusal
@@ -108,13 +115,23 @@ def failure_of(
         label, line = "not a token", refusal(error, chain)
     else:
         line = refusal(error, chain)
-    return Failure(status, line, label=label, reason=error.reason, hop=error.hop, detail=error.detail, data=data)
+    return Failure(
+        status, line, label=label, reason=error.reason, hop=error.hop, detail=error.detail, data=data, hints=hints
+    )
+
+
+def shown_path(path: object) -> str:
+    """Write a path for a message: escaped, and of a long one both ends, which tell files apart."""
+    text = str(path)
+    if len(text) > _PATH_CHARACTERS:
+        text = f"{text[: _PATH_CHARACTERS // 3]}…{text[-2 * _PATH_CHARACTERS // 3 :]}"
+    return shown(text, 4 * _PATH_CHARACTERS)
 
 
 def file_failure(path: object, error: OSError) -> Failure:
     """Make the failure that a file comes to."""
     words = (error.strerror or type(error).__name__).lower()
-    return Failure(Status.FILES, f"{shown(str(path))}: {words}")
+    return Failure(Status.FILES, f"{shown_path(path)}: {words}")
 
 
 class Output:
@@ -175,6 +192,8 @@ def print_failure(command: str, failure: Failure, *, as_json: bool) -> None:
         _print_json(command, failure.status, failure.to_json())
     else:
         _write(sys.stderr, f"{failure.label}: {failure.line}")
+        for line in failure.hints:
+            _write(sys.stderr, line)
 
 
 def _print_json(command: str, status: Status, data: Mapping[str, object]) -> None:

@@ -19,10 +19,9 @@ from typing import Final
 
 from delegate.cli.contents import mistaken
 from delegate.cli.files import replace_file
-from delegate.cli.output import Failure, file_failure
+from delegate.cli.output import Failure, file_failure, shown_path
 from delegate.cli.sources import read_file
 from delegate.cli.status import Status
-from delegate.core.chain.printable import shown
 from delegate.core.chain.revocations import RevocationList
 from delegate.errors import DelegateError
 from delegate.limits import REVOCATIONS_BYTES
@@ -46,7 +45,7 @@ def read_list(path: str) -> RevocationList:
     except DelegateError as error:
         raise Failure(
             Status.NOT_GENUINE,
-            f"{'stdin' if path == '-' else shown(path)}: {mistaken(content, 'a revocation list') or error.detail} "
+            f"{'stdin' if path == '-' else shown_path(path)}: {mistaken(content, 'a revocation list') or error.detail} "
             f"[{error.reason}]",
             label="not a revocation list",
             reason=error.reason,
@@ -71,7 +70,9 @@ def locked(path: str) -> Iterator[None]:
     try:
         while (handle := _taken(lock)) is None:
             if time.monotonic() > end:
-                message = f"{shown(path)}: another command has been extending it for {_LOCK_S:.0f} s; nothing was done"
+                message = (
+                    f"{shown_path(path)}: another command has been extending it for {_LOCK_S:.0f} s; nothing was done"
+                )
                 raise Failure(Status.FILES, message)
             time.sleep(_LOCK_AGAIN_S)
     except OSError as error:

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import click
 
 from delegate.cli.options import FILE, clock, duration, example, json_option, key_option, now_option, passphrase_options
-from delegate.cli.output import Failure, Output
+from delegate.cli.output import Failure, Output, shown_path
 from delegate.cli.revocation_files import locked, read_list, write_list
 from delegate.cli.revoke import add_to_store
 from delegate.cli.sources import read_identity, read_principal
@@ -114,7 +114,7 @@ def merge(
             if found.public_key != identity.public_key:
                 raise Failure(
                     Status.UNTRUSTED,
-                    f"{shown(path)} is signed by another key, {shown(found.issuer)}, which alone can sign its records",
+                    f"{shown_path(path)} is signed by another key, {shown(found.issuer)}, and only that can sign it",
                     label="missing key",
                 )
             earlier.append(found)

@@ -27,7 +27,7 @@ from delegate.cli.options import (
     now_option,
     passphrase_options,
 )
-from delegate.cli.output import Failure, Output, failure_of
+from delegate.cli.output import Failure, Output, failure_of, shown_path
 from delegate.cli.revocation_files import locked, read_earlier, write_list
 from delegate.cli.selection import LEAST_DIGITS, Selection, key_of, selection_of, selection_options, topmost
 from delegate.cli.sources import read_identity, read_principal, read_token
@@ -225,7 +225,7 @@ def _sign_next(
     if earlier is not None and earlier.public_key != identity.public_key:
         raise Failure(
             Status.UNTRUSTED,
-            f"{shown(path)} is signed by another key, {shown(earlier.issuer)}; a list has one signer",
+            f"{shown_path(path)} is signed by another key, {shown(earlier.issuer)}; a list has one signer",
             label="missing key",
         )
     try:

@@ -18,9 +18,9 @@ import click
 
 from delegate.authoring.bearer import BearerToken
 from delegate.authoring.token import Presentation, Token
-from delegate.cli.contents import mistaken, odd_encoding, what_it_is
+from delegate.cli.contents import USES, mistaken, odd_encoding, what_it_is
 from delegate.cli.options import unique
-from delegate.cli.output import Failure, Output, file_failure
+from delegate.cli.output import Failure, Output, file_failure, shown_path
 from delegate.cli.status import Status
 from delegate.core.chain.printable import shown
 from delegate.core.chain.request import Request, from_jsonable, parse_json
@@ -89,9 +89,10 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
 def _check_kind(content: bytes) -> None:
     """Name what was given in the place of a token, where that can be told; raises Failure."""
     kind = what_it_is(content)
-    words = odd_encoding(content) or (f"this is {kind}, where a token is wanted" if kind not in _TOKENS else "")
+    words = odd_encoding(content) if kind in _TOKENS else mistaken(content, "a token")
     if words:
-        raise Failure(Status.NOT_GENUINE, words, label="not a token", reason=Reason.MALFORMED)
+        hints = [USES[kind]] if kind in USES else []
+        raise Failure(Status.NOT_GENUINE, words, label="not a token", reason=Reason.MALFORMED, hints=hints)
 
 
 def _token_in(content: bytes) -> AnyToken:
@@ -139,11 +140,11 @@ def read_file(path: str, most_bytes: int, *, hint: str = "") -> bytes:
         with open(path, "rb") as file:  # noqa: PTH123 - as above
             content = file.read(most_bytes + 1)
     except FileNotFoundError:
-        raise Failure(Status.FILES, f"no such file: {shown(path)}{hint}") from None
+        raise Failure(Status.FILES, f"no such file: {shown_path(path)}{hint}") from None
     except OSError as error:
         raise file_failure(path, error) from None
     if len(content) > most_bytes:
-        raise Failure(Status.FILES, f"{shown(path)}: larger than {most_bytes} bytes")
+        raise Failure(Status.FILES, f"{shown_path(path)}: larger than {most_bytes} bytes")
     return content
 
 
@@ -154,12 +155,12 @@ def passphrase_of(*, prompt: bool, path: str | None, confirm: bool = False) -> s
             content = read_file(path, _PASSPHRASE_BYTES)
             odd = odd_encoding(content)
             if odd:
-                raise Failure(Status.FILES, f"{shown(path)}: {odd}")
+                raise Failure(Status.FILES, f"{shown_path(path)}: {odd}")
             words = content.decode().split("\n")[0].removesuffix("\r")
         except UnicodeDecodeError:
-            raise Failure(Status.FILES, f"{shown(path)}: this is not text") from None
+            raise Failure(Status.FILES, f"{shown_path(path)}: this is not text") from None
         if not words:
-            raise Failure(Status.FILES, f"{shown(path)}: no passphrase on the first line")
+            raise Failure(Status.FILES, f"{shown_path(path)}: no passphrase on the first line")
         return words
     if prompt:
         words = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
@@ -186,6 +187,8 @@ def read_identity(path: str | None, out: Output, *, prompt: bool, passphrase_fil
     encrypted = False
     try:
         encrypted = is_encrypted(text)
+        if not encrypted and (prompt or passphrase_file is not None):
+            out.warn(f"{shown_path(path)} has no passphrase: --passphrase and --passphrase-file are not used")
         words = (
             passphrase_of(prompt=prompt or (encrypted and sys.stdin.isatty()), path=passphrase_file)
             if encrypted
@@ -194,16 +197,16 @@ def read_identity(path: str | None, out: Output, *, prompt: bool, passphrase_fil
         if encrypted and words is None:
             raise Failure(
                 Status.UNTRUSTED,
-                f"{shown(path)} has a passphrase; use --passphrase or --passphrase-file",
+                f"{shown_path(path)} has a passphrase; use --passphrase or --passphrase-file",
                 label="missing key",
             )
         identity = Identity(*parse_private(text, words))
     except DelegateError as error:
         if encrypted:
-            raise Failure(Status.UNTRUSTED, f"{shown(path)}: {error.detail}", label="missing key") from None
-        raise Failure(Status.FILES, f"{shown(path)}: {_mistaken_key(content) or error.detail}") from None
+            raise Failure(Status.UNTRUSTED, f"{shown_path(path)}: {error.detail}", label="missing key") from None
+        raise Failure(Status.FILES, f"{shown_path(path)}: {_mistaken_key(content) or error.detail}") from None
     if is_open:
-        out.warn(f"{shown(path)} can be read by others; chmod 600 {shown(path)}")
+        out.warn(f"{shown_path(path)} can be read by others; chmod 600 {shown_path(path)}")
     return identity
 
 
@@ -243,12 +246,12 @@ def _mistaken_key(content: bytes) -> str:
 def _key_text(path: str, content: bytes, wanted: str) -> str:
     """Take a key file as text; raises Failure."""
     if len(content) > FILE_BYTES:
-        raise Failure(Status.FILES, f"{shown(path)}: a key file has at most {FILE_BYTES} bytes")
+        raise Failure(Status.FILES, f"{shown_path(path)}: a key file has at most {FILE_BYTES} bytes")
     try:
         return content.decode("ascii")
     except UnicodeDecodeError:
-        words = mistaken(content, wanted) or "a key file is ascii text"
-        raise Failure(Status.FILES, f"{shown(path)}: {words}") from None
+        words = mistaken(content, wanted) or "a key file is ASCII text"
+        raise Failure(Status.FILES, f"{shown_path(path)}: {words}") from None
 
 
 def read_principal(path: str) -> Principal:
@@ -263,7 +266,7 @@ def read_principal(path: str) -> Principal:
             words = "this is a private key; give the .pub file"
         else:
             words = "" if what == "a public key" else mistaken(content, "a public key")
-        raise Failure(Status.FILES, f"{shown(path)}: {words or error.detail}") from None
+        raise Failure(Status.FILES, f"{shown_path(path)}: {words or error.detail}") from None
 
 
 def read_roots(paths: Iterable[str], speaks_for: Iterable[str]) -> tuple[Root, ...]:
@@ -332,7 +335,7 @@ def _json_of(path: str, content: bytes, wanted: str, read: Callable[[bytes], T])
         return read(content)
     except DelegateError as error:
         detail = mistaken(content, wanted) or error.detail
-        raise Failure(Status.USAGE, f"{shown(path)}: {detail}", reason=error.reason) from None
+        raise Failure(Status.USAGE, f"{shown_path(path)}: {detail}", reason=error.reason) from None
 
 
 def _args_of_file(path: str | None) -> dict[str, Any]:
@@ -340,7 +343,7 @@ def _args_of_file(path: str | None) -> dict[str, Any]:
         return {}
     values = _json_of(path, read_file(path, _REQUEST_FILE_BYTES), "a JSON object", parse_json)
     if not isinstance(values, dict):
-        raise Failure(Status.USAGE, f"{shown(path)}: not a JSON object", reason=Reason.MALFORMED)
+        raise Failure(Status.USAGE, f"{shown_path(path)}: not a JSON object", reason=Reason.MALFORMED)
     return values
 
 

@@ -70,7 +70,7 @@ third_party_option = click.option(
     type=FILE,
     multiple=True,
     metavar="FILE",
-    help="Public key whose confirmations count where a need names it. May be repeated.",
+    help="Public key whose confirmations count where a need names it; needs show its name. May be repeated.",
 )
 
 

@@ -11,7 +11,6 @@ The rules of this file:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Final
 
 from delegate.core.chain.discharge import Statement
@@ -20,7 +19,7 @@ from delegate.core.chain.printable import counted
 from delegate.core.chain.request import Request
 from delegate.core.chain.spans import span
 from delegate.core.decide.signatures import refuse_audience, refuse_early, refuse_late
-from delegate.errors import CaveatError, DelegateError, Denied, Reason, VerificationError
+from delegate.errors import DelegateError, Denied, Reason, VerificationError
 from delegate.explain.holders import judged, known
 
 _LEEWAY_S: Final = 30  # what a service allows a signer's clock, unless told otherwise
@@ -89,7 +88,6 @@ def unmet_needs(link: Link, brought: Iterable[Statement]) -> str:
 
 def _check_blocks(link: Link, request: Request, audience: str, now: int) -> None:
     """Check what step 6 of SPEC §5 checks, as far as it can be told from here; raises Denied."""
-    with suppress(CaveatError):  # too much work for a forecast
-        for found in judged(link, request, known(link, request, now, audience)):
-            if isinstance(found, Denied):
-                raise found
+    for found in judged(link, request, known(link, request, now, audience)):
+        if isinstance(found, Denied):
+            raise found

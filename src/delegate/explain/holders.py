@@ -7,6 +7,8 @@ The rules of this file:
   answer with the same reason and hop say the same, whatever they know beside that.
 - What reads such a thing is *open*. It is left out of the variables, and reading it is an error, which `&&` and `||`
   absorb as they would absorb any value: what comes to a value all the same does so for every service.
+- What is not open costs here what it costs a service: the whole condition in its order, on the steps of one decision.
+  From the first open one on, nobody here knows how many steps a service has left, so running out refuses nothing.
 - Values are the caller's: escaped and shortened.
 """
 
@@ -30,6 +32,7 @@ from delegate.language.codec import to_wire
 from delegate.language.needs import decode_needs
 from delegate.language.printer import format_expression
 from delegate.language.tree import Expression, conjuncts
+from delegate.limits import EVALUATION_STEPS
 
 _SECOND_NS: Final = 1_000_000_000
 
@@ -53,6 +56,28 @@ class Known(NamedTuple):
         """Give the variables that an expression may read, on the steps that are left."""
         hidden = any(path[0] == "holder" and path[1:2] != ("key",) for path in reads(expression))
         return Scope(dict(self.without_holder if hidden else self.whole), steps_of.steps_left)
+
+    def is_open(self, expression: Expression) -> bool:
+        """Whether an expression reads what the service alone knows."""
+        return any(
+            path[0] not in self.whole or (path[0] == "holder" and path[1:2] != ("key",)) for path in reads(expression)
+        )
+
+
+class _Steps(Scope):
+    """The steps of one decision, for as long as it is known how many a service has left; then as many once more."""
+
+    __slots__ = ("are_known",)
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.are_known = True
+
+    def loosen(self) -> None:
+        """Go on, where what a service spends depends on what it alone knows."""
+        if self.are_known:
+            self.are_known = False
+            self.steps_left = EVALUATION_STEPS
 
 
 class Open(NamedTuple):
@@ -87,18 +112,26 @@ def known(link: Link, request: Request, now: int, audience: str | None) -> Known
 def judged(link: Link, request: Request, given: Known) -> Iterator[Denied | Open]:
     """Say of every hop what refuses the request, or on what that the holder cannot know it depends.
 
-    Raises:
-        CaveatError: LIMIT_EXCEEDED: the steps of one decision ran out.
+    The first refusal is the one that a service would give, unless it has one of its own.
     """
-    scope, spare = (Scope(dict(given.whole)) for _ in range(2))
-    for each in link.up():
-        if each.block.can:
-            found = _capabilities(each, request, given, scope, spare)
-            if found is not None:
-                yield found
-        yield from filter(
-            None, (_caveat(each.hop, caveat, given, scope, spare) for caveat in decode_caveats(each.block.caveats))
-        )
+    scope, spare = _Steps(), Scope({})
+    hop = 0
+    try:
+        for each in link.up():
+            hop = each.hop
+            if each.block.can:
+                found = _capabilities(each, request, given, scope, spare)
+                if found is not None:
+                    yield found
+            for caveat in decode_caveats(each.block.caveats):
+                found = _caveat(hop, caveat, given, scope, spare)
+                if found is not None:
+                    yield found
+    except CaveatError as error:  # no steps are left
+        if scope.are_known:
+            yield Denied(error.reason, error.detail, hop=hop)
+        else:
+            yield Open(hop, "whether the steps of one decision are enough, and the service alone knows")
 
 
 def told(reason: Reason, hop: int | None, link: Link, request: Request, now: int, audience: str) -> str:
@@ -113,16 +146,19 @@ def told(reason: Reason, hop: int | None, link: Link, request: Request, now: int
         return ""
     at = link.up()[hop]
     given = known(link, request, now, audience)
-    scope, spare = (Scope(dict(given.whole)) for _ in range(2))
+    scope, spare = _Steps(), Scope({})
     try:
         if reason is Reason.CAPABILITY_MISSING and at.block.can:
             found = _capabilities(at, request, given, scope, spare)
             return "" if found is None else _words(found)
         if reason in {Reason.CAVEAT_FAILED, Reason.CAVEAT_ERROR}:
-            every = [_caveat(hop, caveat, given, scope, spare) for caveat in decode_caveats(at.block.caveats)]
-            some = [each for each in every if each is not None]
-            certain = [each for each in some if isinstance(each, Denied)]
-            return one_line("; or ".join(_words(each) for each in (certain[:1] or some)))
+            some: list[Denied | Open] = []
+            for caveat in decode_caveats(at.block.caveats):
+                found = _caveat(hop, caveat, given, scope, spare)
+                if isinstance(found, Denied):
+                    return _words(found)
+                some += () if found is None else (found,)
+            return one_line("; or ".join(map(_words, some)))
     except CaveatError:
         return ""
     if reason in {Reason.DISCHARGE_MISSING, Reason.DISCHARGE_REFUSED}:
@@ -140,7 +176,7 @@ def _words(found: Denied | Open) -> str:
     return found.detail if isinstance(found, Denied) else found.words
 
 
-def _capabilities(at: Link, request: Request, given: Known, scope: Scope, spare: Scope) -> Denied | Open | None:
+def _capabilities(at: Link, request: Request, given: Known, scope: _Steps, spare: Scope) -> Denied | Open | None:
     """Say why no capability of a block permits the request; `None` where one does."""
     refused: list[str] = []
     depends: list[str] = []
@@ -160,7 +196,7 @@ def _capabilities(at: Link, request: Request, given: Known, scope: Scope, spare:
     return Open(at.hop, one_line(words)) if depends else Denied(Reason.CAPABILITY_MISSING, words, hop=at.hop)
 
 
-def _caveat(hop: int, caveat: Expression, given: Known, scope: Scope, spare: Scope) -> Denied | Open | None:
+def _caveat(hop: int, caveat: Expression, given: Known, scope: _Steps, spare: Scope) -> Denied | Open | None:
     """Say why a caveat does not hold; `None` where it does."""
     outcome = _outcome(caveat, given, scope)
     if outcome is Outcome.HELD:
@@ -173,8 +209,11 @@ def _caveat(hop: int, caveat: Expression, given: Known, scope: Scope, spare: Sco
     return Denied(Reason.CAVEAT_FAILED if outcome is Outcome.FALSE else Reason.CAVEAT_ERROR, words, hop=hop)
 
 
-def _outcome(condition: Expression, given: Known, scope: Scope) -> Outcome:
+def _outcome(condition: Expression, given: Known, scope: _Steps) -> Outcome:
     """Say what a condition comes to: what is certainly false, or an error, comes before what is open."""
+    if not given.is_open(condition):
+        return _part(condition, given, scope)
+    scope.loosen()
     outcomes = {_part(part, given, scope) for part in conjuncts(condition)}
     return min(outcomes, default=Outcome.HELD)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from delegate.authoring.token import claimed_names
 from delegate.core.chain.claims import Block
 from delegate.core.chain.links import Link
+from delegate.core.keys.principal import Principal
 from delegate.core.keys.public import PublicKey
 from delegate.language.capability import capability_texts, caveat_texts
 from delegate.language.needs import need_texts
@@ -60,9 +61,17 @@ class Hop:
         return f"hop {self.index} ({self.signer} → {self.holder})"
 
 
-def hops_of(last: Link, root: bytes | None = None) -> tuple[Hop, ...]:
-    """Show every block of a chain, from block 0; `root` is the thumbprint of the root's key, where it is known."""
-    names = claimed_names(last, root) if any(each.block.needs for each in last.up()) else {}
+def hops_of(last: Link, root: bytes | None = None, known: Iterable[Principal] = ()) -> tuple[Hop, ...]:
+    """Show every block of a chain, from block 0.
+
+    Args:
+        last: the last block.
+        root: the thumbprint of the root's key, where it is known.
+        known: whose keys the reader knows: in needs they have these names, before those that the chain gives them.
+    """
+    names: dict[bytes, str] = {}
+    if any(each.block.needs for each in last.up()):
+        names = claimed_names(last, root) | {each.public_key.thumbprint: each.name for each in known}
     return tuple(_hop(each, names) for each in last.up())
 
 

@@ -154,7 +154,7 @@ class Guard(core.Guard, SecurityBase):
             [
                 Parameter("request", keyword, annotation=Request),
                 Parameter("granted", keyword, annotation=Annotated[Authorization, Depends(self)]),
-                Parameter("described", keyword, annotation=Annotated[Any, _Described(model), Body()], default=None),
+                Parameter("described", keyword, annotation=_body_of(model), default=None),
             ]
         )
         return read
@@ -232,6 +232,10 @@ class _Described:
         self, _schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return handler(self.model.__pydantic_core_schema__)
+
+
+def _body_of(model: type[BaseModel]) -> Any:  # noqa: ANN401 - an annotation
+    return Annotated[Any, _Described(model), Body(title=model.__name__)]
 
 
 def _is_described(field: Any) -> bool:  # noqa: ANN401 - a type of FastAPI's own

@@ -91,11 +91,10 @@ class AuthFlow:
                 return  # a redirect to somebody else: not a word to them
             learnt = names.learn(there, response.headers.get_list("www-authenticate"))
             redirected = final.url != request.url or final.method != request.method
-            if learnt is None and not (redirected and name is not None):
+            named = learnt or (name if redirected else None)
+            if named is None:
                 break
-            name, request = learnt or names.of(there), final
-            if name is None:
-                return
+            name, request = named, final
             request.headers["Authorization"] = self._signer.proof(asked, name)
             response = yield request
         if response.status_code == _UNAUTHORIZED:

@@ -139,10 +139,11 @@ class Parser {
     return this.take(kind) ?? wrong(`expected ${kind}`);
   }
 
-  nested(work) {
-    if (++this.depth > limits.SYNTAX_DEPTH) wrong("nested too deep");
+  nested(work, levels = 1) {
+    this.depth += levels;
+    if (this.depth > limits.SYNTAX_DEPTH) wrong("nested too deep");
     const result = work();
-    this.depth--;
+    this.depth -= levels;
     return result;
   }
 
@@ -181,20 +182,21 @@ class Parser {
 
   // Signs of one kind may follow each other: an even number of them is none.
   unary() {
-    const { negated, op } = this.signs();
-    const operand = this.member();
+    const { negated, op, count } = this.signs();
+    const operand = this.nested(() => this.member(), count);
     return negated ? tree.node(op, [operand]) : operand;
   }
 
   signs() {
     const { kind } = this.token;
-    let negated = false;
-    if (kind !== "!" && kind !== "-") return { negated, op: null };
+    let [negated, count] = [false, 0];
+    if (kind !== "!" && kind !== "-") return { negated, op: null, count };
     while (this.token.kind === kind && !this.isNegativeNumber()) {
       this.at++;
+      count++;
       negated = !negated;
     }
-    return { negated, op: kind === "!" ? tree.NOT : tree.NEGATE };
+    return { negated, count, op: kind === "!" ? tree.NOT : tree.NEGATE };
   }
 
   isNegativeNumber() {

@@ -15,8 +15,9 @@ export class Memory {
       if (inCall.has(id) || (this.until.get(id) ?? -1n) >= now) return { outcome: "replayed", at };
       inCall.add(id);
     }
-    for (const [at, { issued, until }] of ids.entries()) {
-      if (issued < this.began || until < now) return { outcome: "forgotten", at };
+    // An id whose time is over may still be good by another verifier's window: it was used all the same.
+    for (const [at, { id, issued, until }] of ids.entries()) {
+      if (issued < this.began || until < now || this.until.has(id)) return { outcome: "forgotten", at };
     }
     for (const [at, { pool, amount, limit }] of charges.entries()) {
       if ((this.spent.get(pool) ?? 0n) + amount > limit) return { outcome: "exhausted", at };

@@ -167,7 +167,7 @@ def _check(tree: Expression) -> None:
             check, what = _CHECKS[node.op]
             literal = node.operands[1]
             if isinstance(literal, Literal) and isinstance(literal.value, str) and not check(literal.value):
-                detail = why_no_glob(literal.value) if node.op is Op.GLOB_MATCH else f"text that is no {what}"
+                detail = why_no_glob(literal.value) if node.op is Op.GLOB_MATCH else f"text that is not a {what}"
                 raise WrongTypeError(detail, literal)
 
 

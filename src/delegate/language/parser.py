@@ -111,16 +111,20 @@ class _Parser:
 
     def _parse_expression(self) -> Expression:
         """`expression` = or ["?" or ":" expression] ;  or = the least binding level of `_parse_binary`."""
-        if self.depth == SYNTAX_DEPTH:
-            self._fail(f"nested more than {SYNTAX_DEPTH} deep")
-        self.depth += 1
         tree = self._parse_binary(_LOOSEST)
         if self._take("?"):
+            self._enter()
             middle = self._parse_binary(_LOOSEST)
             self._expect(":")
             tree = Call(Op.CONDITION, (tree, middle, self._parse_expression()))
-        self.depth -= 1
+            self.depth -= 1
         return tree
+
+    def _enter(self, levels: int = 1) -> None:
+        """Go deeper: into a bracket of any kind, the branches of `?:`, or behind a sign; whoever calls it comes up."""
+        self.depth += levels
+        if self.depth > SYNTAX_DEPTH:
+            self._fail(f"nested more than {SYNTAX_DEPTH} deep")
 
     def _parse_binary(self, level: int) -> Expression:
         """`level` = next { operator next } ;  levels: `||`, `&&`, relations, `+ -`, `* / %`, unary.
@@ -144,10 +148,14 @@ class _Parser:
         count = 0
         while self._take(sign):
             count += 1
-        if sign == "-" and count == 1 and self.kinds[self.position] in {"int", "double"}:
+        is_of_number = sign == "-" and self.kinds[self.position] in {"int", "double"}
+        if is_of_number and count == 1:
             self.position -= 1
             return self._parse_member()
+        levels = count - is_of_number
+        self._enter(levels)
         tree = self._parse_member()
+        self.depth -= levels
         return tree if count % 2 == 0 else Call(Op.NOT if sign == "!" else Op.NEGATE, (tree,))
 
     def _parse_member(self) -> Expression:
@@ -166,7 +174,9 @@ class _Parser:
                     self._fail("expected the name of a field or function", lexeme)
             elif kind == "[":
                 self.position += 1
+                self._enter()
                 tree = index(tree, self._parse_expression())
+                self.depth -= 1
                 self._expect("]")
             else:
                 return tree
@@ -184,7 +194,9 @@ class _Parser:
             case "true" | "false" | "null":
                 return Literal(_KEYWORD_VALUES[self.kinds[lexeme]])
             case "(":
+                self._enter()
                 tree = self._parse_expression()
+                self.depth -= 1
                 self._expect(")")
                 return tree
             case "[":
@@ -211,6 +223,7 @@ class _Parser:
 
     def _parse_items(self, closing: str) -> list[Expression]:
         """`items` = [ expression { "," expression } [","] ] closing ;  a comma may end a list, not arguments."""
+        self._enter()
         items: list[Expression] = []
         while not self._take(closing):
             items.append(self._parse_expression())
@@ -219,10 +232,12 @@ class _Parser:
                 break
             if closing == ")" and self.kinds[self.position] == ")":
                 self._fail("expected a value")
+        self.depth -= 1
         return items
 
     def _parse_map(self) -> Expression:
         """`map` = "{" [ expression ":" expression { "," expression ":" expression } [","] ] "}"."""
+        self._enter()
         entries: list[tuple[Expression, Expression]] = []
         while not self._take("}"):
             key = self._parse_expression()
@@ -231,6 +246,7 @@ class _Parser:
             if not self._take(","):
                 self._expect("}")
                 break
+        self.depth -= 1
         return MapOf(tuple(entries))
 
     def _parse_named(self, lexeme: int) -> Expression:

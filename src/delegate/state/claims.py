@@ -10,6 +10,10 @@ The rules of this file:
   predecessor. It begins when it is made, by the machine's clock, and again in the child of a `fork`, which keeps the
   ids that it had: its parent and its siblings go on without it.
 - A clock that goes back brings no proof back: what has lapsed once stays lapsed.
+- How long an id is remembered is the word of who claimed it, and another verifier's window may be longer: so a proof
+  that is no younger than one that was forgotten is refused, whoever asks. A discharge ends at the same time for all.
+- The memory that all verifiers of a process share forgets by the machine's clock as well as by theirs: one whose clock
+  is far ahead makes it forget nothing that the others still need.
 - Looking and keeping are two steps, so that a ledger can look at its pools between them; whoever takes them holds the
   lock over both.
 """
@@ -21,7 +25,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Final
+from typing import Final, TypeAlias
 
 from delegate.core.decide.remembered import ProcessLock, this_process
 from delegate.core.decide.stores import Claim, Refused
@@ -64,23 +68,31 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_START.begin)
 
 
+# An id that is remembered: when it lapses, by the clock that the memory goes by; the id; until when it is remembered by
+# the clock of who claimed it; and the `iat` of a proof, or -1 of a discharge. The one that lapses first is the least.
+_Kept: TypeAlias = tuple[int, bytes, int, int]
+
+
 class Claims:
     """Remembers ids until they lapse. Safe under threads and across `fork`, for whoever holds its lock."""
 
-    __slots__ = ("_capacity", "_forgotten", "_lapsing", "_lock", "_of", "_seen", "_since")
+    __slots__ = ("_by_machine", "_capacity", "_forgotten", "_lapsing", "_lock", "_of", "_proved", "_seen", "_since")
 
-    def __init__(self, *, since: int | None = None, capacity: int | None = None) -> None:
+    def __init__(self, *, since: int | None = None, capacity: int | None = None, by_machine: bool = False) -> None:
         """Start with an empty memory.
 
         Args:
             since: what was made before this is refused, Unix seconds; `None`: before now, by the machine's clock.
             capacity: how many ids to remember at most; `None`: 500,000.
+            by_machine: whether nothing is forgotten before its time has come by the machine's clock too.
         """
         self._since = int(time.time()) if since is None else since
         self._capacity = CAPACITY if capacity is None else capacity
+        self._by_machine = by_machine
         self._seen: set[bytes] = set()
-        self._lapsing: list[tuple[int, bytes]] = []
+        self._lapsing: list[_Kept] = []
         self._forgotten = -1  # the latest `until` among the ids that were evicted
+        self._proved = -1  # the latest `iat` among the proofs that were evicted
         self._lock = ProcessLock()
         self._of = this_process()
 
@@ -92,7 +104,7 @@ class Claims:
         """Begin when this process did, and keep what was used before: a thread may have been about to keep more."""
         self._of = this_process()
         self._since = max(self._since, _START.at)
-        self._seen = {id_ for _, id_ in self._lapsing}
+        self._seen = {id_ for _, id_, _, _ in self._lapsing}
         if not _START.warned:
             import logging
 
@@ -101,6 +113,8 @@ class Claims:
 
     def refusal(self, claims: Sequence[Claim], now: int, since: int | None = None) -> Refused | None:
         """Say why these cannot be claimed; `None` where they can, and nothing is kept yet.
+
+        The first is the proof's; behind it stand discharges that serve once.
 
         `since` is when this memory began by the clock that `now` is of; `None`: by the machine's.
 
@@ -111,10 +125,8 @@ class Claims:
             self._begin_again()
         if len(claims) > 1 and (place := twice(claims)) is not None:
             return Refused(place)
-        lapsing = self._lapsing
-        while lapsing and lapsing[0][0] < now:
-            self._forgotten, gone = heapq.heappop(lapsing)
-            self._seen.discard(gone)
+        if self._lapsing and self._lapsing[0][2] < now:
+            self._forget(now)
         floor = max(self._forgotten, now - 1)
         for place, each in enumerate(claims):
             if each.issued < (self._since if since is None else since):
@@ -123,22 +135,36 @@ class Claims:
                 raise lapsed()
             if each.id in self._seen:
                 return Refused(place)
+        if claims and claims[0].issued <= self._proved:  # another's window was shorter: the same
+            raise lapsed()
         if len(self._seen) + len(claims) > self._capacity:
             message = f"{self._capacity} proofs are remembered; no room for more"
             raise unavailable(message)
         return None
 
-    def keep(self, claims: Sequence[Claim]) -> None:
+    def _forget(self, now: int) -> None:
+        lapsing = self._lapsing
+        moment = int(time.time()) if self._by_machine else now
+        while lapsing and lapsing[0][0] < moment and lapsing[0][2] < now:
+            _, gone, until, proved = heapq.heappop(lapsing)
+            self._forgotten = max(self._forgotten, until)
+            self._proved = max(self._proved, proved)
+            self._seen.discard(gone)
+
+    def keep(self, claims: Sequence[Claim], now: int) -> None:
         """Remember these, which `refusal` let pass."""
-        for each in claims:
-            heapq.heappush(self._lapsing, (each.until, each.id))  # first: of this a child makes the other
-            self._seen.add(each.id)
+        behind = max(int(time.time()) - now, 0) if self._by_machine else 0  # so much longer can they be used there
+        proved = claims[0].issued if claims else -1
+        for id_, _, until in claims:
+            heapq.heappush(self._lapsing, (until + behind, id_, until, proved))  # of this a child makes the other
+            self._seen.add(id_)
+            proved = -1
 
     def __len__(self) -> int:
         return len(self._seen)
 
 
-_OF_THIS_PROCESS: Final = Claims(since=_START.at)
+_OF_THIS_PROCESS: Final = Claims(since=_START.at, by_machine=True)
 
 
 def claims_of(since: int | None, capacity: int | None) -> Claims:

@@ -85,7 +85,7 @@ class MemoryLedger:
                 if each.amount > left:
                     return Refused(place, max(0, left))
             self._check_room(charges)
-            self._claims.keep(claims)
+            self._claims.keep(claims, now)
             self._spend(claims[0].id, charges)
         return True
 

@@ -57,7 +57,7 @@ class MemoryReplay:
             refused = self._claims.refusal(claims, now, self._began())
             if refused is not None:
                 return refused
-            self._claims.keep(claims)
+            self._claims.keep(claims, now)
         return True
 
     def __len__(self) -> int:

@@ -315,7 +315,7 @@ def _number(rows: _Rows, *, most: int = BATCH_COUNT) -> int:
 
 
 def _not_understood() -> NotUnderstoodError:
-    return NotUnderstoodError("it gave an answer that is none to what it was asked")
+    return NotUnderstoodError("its answer does not fit what it was asked")
 
 
 def _adding(batch: Sequence[Record], feed: Feed | None) -> Callable[[_Link], int]:

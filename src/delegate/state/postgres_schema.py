@@ -26,7 +26,7 @@ from typing import Final
 
 from delegate.state.common import CLAIMS_KEPT_S, KEPT_S
 
-VERSION: Final = 1
+VERSION: Final = 2
 LOCK: Final = 0x646C6774  # "dlgt": whoever makes the schema, or begins the memory anew, holds this advisory lock
 DONE: Final = 1
 CLAIMED: Final = 2
@@ -68,7 +68,8 @@ _HELD: Final = tuple(name for name in KEYS if name != "memory")
 TABLES: Final = """
 CREATE SCHEMA IF NOT EXISTS delegate;
 
-CREATE TABLE delegate.claims (id bytea PRIMARY KEY, until bigint NOT NULL);
+-- `proved`: the `iat` of a proof, -1 of a discharge.
+CREATE TABLE delegate.claims (id bytea PRIMARY KEY, until bigint NOT NULL, proved bigint NOT NULL);
 CREATE INDEX ON delegate.claims (until);
 
 CREATE TABLE delegate.pools (
@@ -91,7 +92,8 @@ CREATE TABLE delegate.feeds (
     signer bytea PRIMARY KEY, sequence bigint NOT NULL, issued bigint NOT NULL, expires bigint NOT NULL
 );
 
--- The version of all this; of claims and pools what was forgotten, rounded up; and when this memory began.
+-- The version of all this; of claims and pools what was forgotten, and of proofs the latest `iat` among it, rounded up;
+-- and when this memory began.
 CREATE TABLE delegate.counters (name text PRIMARY KEY, value bigint NOT NULL);
 
 -- Where this memory began, and a token that is another one after every addition to records and feeds.
@@ -103,7 +105,7 @@ CREATE TABLE delegate.memory (
 # Begins the memory here, now, with the counters that are missing; the home's own comes first.
 BEGIN_COUNTERS: Final = (
     "INSERT INTO delegate.counters (name, value)"
-    f" VALUES ('schema', {VERSION}), ('claims', -1), ('pools', -1),"
+    f" VALUES ('schema', {VERSION}), ('claims', -1), ('proofs', -1), ('pools', -1),"
     " ('since', floor(extract(epoch FROM clock_timestamp())))"
     " ON CONFLICT (name) DO UPDATE SET value = greatest(delegate.counters.value, excluded.value)"
     " WHERE excluded.name = 'since'"
@@ -114,7 +116,7 @@ BEGIN_HOME: Final = (
 )
 IS_BEGUN: Final = (
     "SELECT EXISTS (SELECT FROM delegate.memory WHERE home = delegate.home())"
-    " AND (SELECT count(*) FROM delegate.counters WHERE name IN ('schema', 'claims', 'pools', 'since')) = 4"
+    " AND (SELECT count(*) FROM delegate.counters WHERE name IN ('schema', 'claims', 'proofs', 'pools', 'since')) = 5"
 )
 
 _OPTIONS: Final = "LANGUAGE plpgsql {volatility} SET search_path = pg_catalog, pg_temp AS $$\n#variable_conflict error"
@@ -123,27 +125,34 @@ _OPTIONS: Final = "LANGUAGE plpgsql {volatility} SET search_path = pg_catalog, p
 _FORGET: Final = """
 CREATE FUNCTION delegate.forget_{name}(clock bigint) RETURNS void {options}
 DECLARE
-    latest bigint;
+    latest bigint;{declared}
 BEGIN
     WITH gone AS (
         DELETE FROM delegate.{name} WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM delegate.{name} WHERE until + {kept} < clock
             ORDER BY until LIMIT {count} FOR UPDATE SKIP LOCKED
-        )) RETURNING until
+        )) RETURNING *
     )
-    SELECT max(until) INTO latest FROM gone;
+    {found} FROM gone;
     IF latest IS NOT NULL THEN
-        UPDATE delegate.counters SET value = latest + {step} WHERE name = '{name}' AND value < latest;
+        UPDATE delegate.counters SET value = latest + {step} WHERE name = '{name}' AND value < latest;{noted}
     END IF;
 END $$;
 """
 _STEP_S: Final = 10
+_ENDS: Final = {"declared": "", "found": "SELECT max(until) INTO latest", "noted": ""}
+_ENDS_AND_PROOFS: Final = {
+    "declared": "\n    youngest bigint;",
+    "found": "SELECT max(until), max(proved) INTO latest, youngest",
+    "noted": f"\n        UPDATE delegate.counters SET value = youngest + {_STEP_S}"
+    " WHERE name = 'proofs' AND value < youngest;",
+}
 _CHANGES: Final = _OPTIONS.format(volatility="VOLATILE")
 _LOOKS: Final = _OPTIONS.format(volatility="STABLE")  # with the snapshot of whoever calls it
 
 FUNCTIONS: Final = (
-    _FORGET.format(name="claims", kept=CLAIMS_KEPT_S, count=4, step=_STEP_S, options=_CHANGES)
-    + _FORGET.format(name="pools", kept=KEPT_S, count=4, step=_STEP_S, options=_CHANGES)
+    _FORGET.format(name="claims", kept=CLAIMS_KEPT_S, count=4, step=_STEP_S, options=_CHANGES, **_ENDS_AND_PROOFS)
+    + _FORGET.format(name="pools", kept=KEPT_S, count=4, step=_STEP_S, options=_CHANGES, **_ENDS)
     + f"""
 CREATE FUNCTION delegate.home() RETURNS text {_LOOKS}
 BEGIN
@@ -189,7 +198,9 @@ BEGIN
     outcome := {DONE};
     BEGIN
         FOR i IN 1 .. cardinality(ids) LOOP
-            INSERT INTO delegate.claims (id, until) VALUES (ids[i], untils[i]) ON CONFLICT (id) DO NOTHING;
+            INSERT INTO delegate.claims (id, until, proved)
+            VALUES (ids[i], untils[i], CASE id_places[i] WHEN 0 THEN issued[i] ELSE -1 END)
+            ON CONFLICT (id) DO NOTHING;
             IF NOT FOUND AND (place IS NULL OR id_places[i] < place) THEN
                 outcome := {CLAIMED};
                 place := id_places[i];
@@ -199,6 +210,9 @@ BEGIN
         IF EXISTS (
             SELECT 1 FROM unnest(untils) AS each (until), delegate.counters
             WHERE name = 'claims' AND (until + {CLAIMS_KEPT_S} < clock OR until <= value)
+        ) OR EXISTS ( -- of another's window, which may have been shorter
+            SELECT 1 FROM unnest(issued, id_places) AS each (moment, number), delegate.counters
+            WHERE name = 'proofs' AND number = 0 AND moment <= value
         ) THEN
             outcome := {LAPSED};
         END IF;

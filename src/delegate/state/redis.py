@@ -304,7 +304,7 @@ def _number(answer: object, *, most: int = BATCH_COUNT) -> int:
 
 
 def _not_understood() -> NotUnderstoodError:
-    return NotUnderstoodError("it gave an answer that is none to what it was asked")
+    return NotUnderstoodError("its answer does not fit what it was asked")
 
 
 def _find(link: _Link, key: bytes, fields: Sequence[bytes] = ()) -> tuple[Hashable, list[bytes | None]]:

@@ -29,8 +29,9 @@ POOL_LAPSED: Final = 5
 BEFORE: Final = 6
 
 # KEYS of every script: the clock, the claims, the pools, the records. ARGV[1]: a token, should the memory begin.
-# `delegate:clock` has of this memory: its home; `since`, when it began; `version`, of what is revoked; and of claims
-# and pools the latest time of those that were forgotten.
+# `delegate:clock` has of this memory: its home; `since`, when it began; `version`, of what is revoked; of claims and
+# pools the latest time of those that were forgotten; and of proofs, for each `window` that they were claimed with, the
+# latest time of any.
 _OPENED: Final = """
 local info = redis.call('INFO', 'replication')
 local home = string.match(info, 'master_replid:(%x+)')
@@ -123,12 +124,19 @@ SPEND: Final = (
 local claims_kept, kept, claims = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local charges = (#ARGV - 4 - 3 * claims) / 5
 forget('claims', KEYS[2], nil, claims_kept, 4)
+local proved = -1 -- of no proof that was forgotten the `iat` is later
+local windows = redis.call('HGETALL', KEYS[1])
+for i = 1, #windows, 2 do
+  local window = tonumber(string.match(windows[i], '^window:(%-?%d+)$'))
+  if window then proved = math.max(proved, math.min(forgotten.claims, tonumber(windows[i + 1])) - window) end
+end
 if charges > 0 then forget('pools', KEYS[5], KEYS[3], kept, 4) end
 for i = 1, claims do
   local at = 2 + 3 * i
   local ends = tonumber(ARGV[at + 2])
   if tonumber(ARGV[at + 1]) < since then return {{{BEFORE}, i - 1}} end
-  if ends + claims_kept < now or ends <= forgotten.claims then return {{{LAPSED}, i - 1}} end
+  if ends + claims_kept < now or ends <= forgotten.claims
+    or (i == 1 and tonumber(ARGV[at + 1]) <= proved) then return {{{LAPSED}, i - 1}} end
   if redis.call('ZSCORE', KEYS[2], ARGV[at]) then return {{{CLAIMED}, i - 1}} end
 end
 for i = 1, charges do
@@ -141,6 +149,9 @@ for i = 1, charges do
   pool(block)[unit] = show(plus(before, amount))
 end
 for i = 1, claims do redis.call('ZADD', KEYS[2], ARGV[4 + 3 * i], ARGV[2 + 3 * i]) end
+local ends = tonumber(ARGV[7])
+local window = 'window:' .. time(ends - tonumber(ARGV[6]))
+if ends > tonumber(redis.call('HGET', KEYS[1], window) or -1) then redis.call('HSET', KEYS[1], window, time(ends)) end
 local latest = 0
 for i = 1, charges do
   local at = 5 * i + 3 * claims

@@ -230,17 +230,18 @@ def _claim_refusal(writer: sqlite3.Connection, claims: Sequence[Claim], now: int
     gone = writer.execute(sql.LAPSED_CLAIMS, (now, _FORGOTTEN_AT_ONCE)).fetchall()
     if gone:
         writer.execute(sql.SET_COUNTER, (gone[-1][0], "claims"))
-        writer.executemany(sql.DROP_CLAIM, [(id_,) for _, id_ in gone])
+        writer.execute(sql.SET_COUNTER, (max(proved for _, _, proved in gone), "proofs"))
+        writer.executemany(sql.DROP_CLAIM, [(id_,) for _, id_, _ in gone])
     bounds = writer.execute(sql.CLAIM_BOUNDS).fetchone()
     if bounds is None:
         message = "the state file does not say when it began, nor what it has forgotten"
         raise unavailable(message)
-    since, forgotten = bounds
+    since, forgotten, proved = bounds
     floor = max(now - 1, forgotten)
     for place, each in enumerate(claims):
         if each.issued < since:
             raise from_before(place)
-        if each.until <= floor:
+        if each.until <= floor or (not place and each.issued <= proved):  # another's window may have been shorter
             raise lapsed()
         if writer.execute(sql.FIND_CLAIM, (each.id,)).fetchone():
             return Refused(place)
@@ -270,4 +271,5 @@ def _forget_charges(writer: sqlite3.Connection, now: int) -> None:
 
 
 def _keep(writer: sqlite3.Connection, claims: Sequence[Claim]) -> None:
-    writer.executemany(sql.ADD_CLAIM, [(each.id, each.until) for each in claims])
+    rows = [(each.id, each.until, -1 if place else each.issued) for place, each in enumerate(claims)]
+    writer.executemany(sql.ADD_CLAIM, rows)

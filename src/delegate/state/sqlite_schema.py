@@ -13,10 +13,11 @@ from functools import cache
 from typing import Final
 
 APPLICATION_ID: Final = 0x646C6774  # "dlgt"
-VERSION: Final = 2
+VERSION: Final = 3
 
 _TABLES: Final = """
-CREATE TABLE claims (id BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+-- `proved`: the `iat` of a proof, -1 of a discharge.
+CREATE TABLE claims (id BLOB PRIMARY KEY, until INTEGER NOT NULL, proved INTEGER NOT NULL) WITHOUT ROWID, STRICT;
 CREATE INDEX claims_until ON claims (until);
 
 CREATE TABLE pools (
@@ -39,10 +40,10 @@ CREATE TABLE feeds (
     signer BLOB PRIMARY KEY, sequence INTEGER NOT NULL, issued INTEGER NOT NULL, expires INTEGER NOT NULL
 ) WITHOUT ROWID, STRICT;
 
--- Of claims and pools: the latest `until` among those forgotten. Of revocations: another random number after
--- each change. `since`: when this memory began.
+-- Of claims and pools: the latest `until` among those forgotten. `proofs`: the latest `iat` of these. Of revocations:
+-- another random number after each change. `since`: when this memory began.
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
-INSERT INTO counters VALUES ('claims', -1), ('pools', -1), ('revocations', random());
+INSERT INTO counters VALUES ('claims', -1), ('proofs', -1), ('pools', -1), ('revocations', random());
 
 -- Which file this is: 16 random bytes.
 CREATE TABLE identity (id BLOB PRIMARY KEY) WITHOUT ROWID, STRICT;
@@ -62,16 +63,16 @@ CHANGE_COUNTER: Final = "UPDATE counters SET value = random() WHERE name = ?"
 IDENTITY: Final = "SELECT id FROM identity"
 
 BEGIN_MEMORY: Final = "INSERT INTO counters VALUES ('since', ?)"
-# When the memory began, and the latest `until` among the claims that were forgotten.
+# When the memory began, the latest `until` among the claims that were forgotten, and the latest `iat` of the proofs.
 CLAIM_BOUNDS: Final = (
-    "SELECT since.value, gone.value FROM counters AS since, counters AS gone"
-    " WHERE since.name = 'since' AND gone.name = 'claims'"
+    "SELECT since.value, gone.value, proved.value FROM counters AS since, counters AS gone, counters AS proved"
+    " WHERE since.name = 'since' AND gone.name = 'claims' AND proved.name = 'proofs'"
 )
 
-LAPSED_CLAIMS: Final = "SELECT until, id FROM claims WHERE until < ? ORDER BY until LIMIT ?"
+LAPSED_CLAIMS: Final = "SELECT until, id, proved FROM claims WHERE until < ? ORDER BY until LIMIT ?"
 DROP_CLAIM: Final = "DELETE FROM claims WHERE id = ?"
 FIND_CLAIM: Final = "SELECT 1 FROM claims WHERE id = ?"
-ADD_CLAIM: Final = "INSERT INTO claims VALUES (?, ?)"
+ADD_CLAIM: Final = "INSERT INTO claims VALUES (?, ?, ?)"
 
 LAPSED_POOLS: Final = "SELECT until, block_id, unit FROM pools WHERE until < ? ORDER BY until LIMIT ?"
 DROP_POOL: Final = "DELETE FROM pools WHERE block_id = ? AND unit = ?"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from delegate.core.chain.claims import check_audience_name
 from delegate.core.chain.compiled import Compiler
@@ -42,7 +42,14 @@ _NOTHING: Final[dict[str, Any]] = {}  # shared, and only ever read
 ALGORITHMS: Final = frozenset({ED25519, ESP256})
 
 
-class Base:
+# What a verifier can drive: the sync one takes no store that must be awaited, and type checkers say so.
+ReplayT = TypeVar("ReplayT", bound="ReplayStore | AsyncReplayStore")
+RevocationsT = TypeVar("RevocationsT", bound="RevocationStore | AsyncRevocationStore")
+LedgerT = TypeVar("LedgerT", bound="Ledger | AsyncLedger")
+StateT = TypeVar("StateT", bound="State | AsyncState")
+
+
+class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
     """What the sync and the async verifier share: everything but the effects."""
 
     __slots__ = ("_cache_size", "_generation", "_policy", "_roots", "_settings")
@@ -64,12 +71,12 @@ class Base:
         clock: Clock = SYSTEM_CLOCK,
         limits: Limits | None = None,
         cache_size: int = 4096,
-        replay: ReplayStore | AsyncReplayStore | None = None,
-        revocations: RevocationStore | AsyncRevocationStore | None = None,
+        replay: ReplayT | None = None,
+        revocations: RevocationsT | None = None,
         revokers: Iterable[Principal] | None = None,
         max_revocation_age: Span | None = None,
-        ledger: Ledger | AsyncLedger | None = None,
-        state: State | AsyncState | None = None,
+        ledger: LedgerT | None = None,
+        state: StateT | None = None,
         third_parties: Iterable[Principal] | None = None,
     ) -> None:
         """Set up a verifier; one serves any number of threads.
@@ -85,8 +92,9 @@ class Base:
             algorithms: COSE numbers to accept: -19 Ed25519, -9 ESP256.
             max_lifetime: the longest `exp - iat` of block 0.
             leeway: how far ahead a signer's clock may be: for `iat` and `nbf`, never for `exp`. `None` or 0: none.
-            proof_window: how old a proof may be. Verifiers that share a memory of used proofs must have one window and
-                one leeway: a proof is remembered for the window of who took it.
+            proof_window: how old a proof may be. Verifiers that share a memory of used proofs should have one window
+                and one leeway: of several, the shortest comes to hold for all, since no proof is taken that is as old
+                as one that was forgotten.
             clock: gives Unix seconds. It changes nothing about the memory of used proofs, which began when the process
                 did: what was made before then, by this clock, is refused. A test that takes older proofs, or a look at
                 old traffic, gives `replay=MemoryReplay(since=0)` too.
@@ -127,15 +135,18 @@ class Base:
         self._policy, policy_conditions = _compiled_policy(policy)
         known, takers = given(third_parties, "third_parties"), given(revokers, "revokers")
         directory((*known, *takers))  # one key under two names would be two parties
+        used: ReplayStore | AsyncReplayStore | None = replay
+        taken_back: RevocationStore | AsyncRevocationStore | None = revocations
+        spent: Ledger | AsyncLedger | None = ledger
         if state is not None:
             self._check_state(state)
-            replay = state.replay if replay is None else replay
-            revocations = state.revocations if revocations is None else revocations
-            ledger = state.ledger if ledger is None else ledger
-        if replay is None:
-            replay = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay.by(clock)
-        if revocations is None:
-            revocations = MemoryRevocations()
+            used = state.replay if used is None else used
+            taken_back = state.revocations if taken_back is None else taken_back
+            spent = state.ledger if spent is None else spent
+        if used is None:
+            used = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay.by(clock)
+        if taken_back is None:
+            taken_back = MemoryRevocations()
         self._settings = Settings(
             audience=audience,
             proof_head=proof_head(audience),
@@ -155,10 +166,10 @@ class Base:
             third_parties=directory(known),
             dischargers=by_kid((*known, *takers)),
             max_revocation_age_s=None if max_revocation_age is None else seconds(max_revocation_age),
-            replay=replay,
-            revocations=revocations,
-            ledger=ledger,
-            revocations_held=revocations.__len__ if type(revocations) is MemoryRevocations else None,
+            replay=used,
+            revocations=taken_back,
+            ledger=spent,
+            revocations_held=taken_back.__len__ if type(taken_back) is MemoryRevocations else None,
         )
         self._cache_size = cache_size
         trusted = tuple(roots)

@@ -222,6 +222,8 @@ class Decision:
                 error.decision = self
                 if isinstance(error.evidence, Evidence) and answer.chain is not None:
                     error.defer_detail(partial(_in_words, error.evidence, answer, policy))
+                elif error.reason is Reason.DISCHARGE_MISSING and settings is not None:
+                    error.defer_detail(partial(_missing, answer, settings.third_parties, error.detail))
                 if answer.proven and settings is not None:
                     error.defer_holder_detail(partial(_for_holder, error, answer, settings.audience))
         elif isinstance(answer, Granted) and settings is not None:
@@ -380,6 +382,12 @@ def _for_holder(error: DelegateError, refusal: Refusal, audience: str) -> str:
     assert refusal.chain is not None  # noqa: S101 - what was proven is a chain
     query = refusal.query
     return told(error.reason, error.hop, refusal.chain.link, query.request, query.now, audience)
+
+
+def _missing(refusal: Refusal, third_parties: Mapping[bytes, str], tally: str) -> str:
+    from delegate.explain.asks import missing_words
+
+    return missing_words(refusal, third_parties, tally)
 
 
 def _in_words(evidence: Evidence, refusal: Refusal, policy: tuple[str, ...]) -> str:

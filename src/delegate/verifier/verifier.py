@@ -23,11 +23,27 @@ from delegate.verifier.verified import VerifiedChain
 
 if TYPE_CHECKING:
     from delegate.authoring.token import ChainEnvelope
+    from delegate.core.decide.stores import (
+        AsyncLedger,
+        AsyncReplayStore,
+        AsyncRevocationStore,
+        Ledger,
+        ReplayStore,
+        RevocationStore,
+    )
+    from delegate.state.asynchronous import AsyncState
+    from delegate.state.engines import State
 
     Presentable: TypeAlias = ChainEnvelope | str | bytes | None
+    _Base: TypeAlias = Base[ReplayStore, RevocationStore, Ledger, State]
+    _AwaitingBase: TypeAlias = Base[
+        ReplayStore | AsyncReplayStore, RevocationStore | AsyncRevocationStore, Ledger | AsyncLedger, State | AsyncState
+    ]
+else:  # to Python they are one
+    _Base = _AwaitingBase = Base
 
 
-class Verifier(Base):
+class Verifier(_Base):
     """Checks chains and decides requests, on the spot, with no server."""
 
     __slots__ = ()
@@ -126,7 +142,7 @@ class Verifier(Base):
         return drive(accepting(source, self._generation, self._settings), self._settings)
 
 
-class AsyncVerifier(Base):
+class AsyncVerifier(_AwaitingBase):
     """`Verifier` with `await`: for stores that are awaited."""
 
     __slots__ = ()

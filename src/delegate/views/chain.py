@@ -9,7 +9,7 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -18,6 +18,7 @@ from delegate.analysis.effective import Effective, effective, open_arguments
 from delegate.authoring.token import originator_of
 from delegate.core.chain.claims import BEARER
 from delegate.core.chain.links import Link
+from delegate.core.keys.principal import Principal
 from delegate.explain.hops import Hop, hops_of
 from delegate.language.capability import Capability, decode_capabilities
 from delegate.views.grants import budget_text, freshness_text, grant_lines, grants_json, hops_text, open_note
@@ -182,18 +183,19 @@ class ChainView:
         }
 
 
-def view(link: Link, bound: bytes = b"") -> ChainView:
+def view(link: Link, bound: bytes = b"", known: Iterable[Principal] = ()) -> ChainView:
     """Show a chain by its last link: claimed (`token.link`) or verified (`chain.link`).
 
     Args:
         link: the last block.
         bound: what its root is trusted for at most, encoded as in a block, of a verified chain; empty: anything.
+        known: whose keys the reader knows, as for `hops_of`.
     """
     links = link.up()
     first = links[0].block
     hops = tuple(
         HopView(hop=hop, capabilities=decode_capabilities(each.block.can), hops_left=each.hops_left)
-        for hop, each in zip(hops_of(link), links, strict=True)
+        for hop, each in zip(hops_of(link, known=known), links, strict=True)
     )
     return ChainView(
         hops=hops,

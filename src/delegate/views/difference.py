@@ -19,6 +19,7 @@ from delegate.analysis.work import Comparing
 from delegate.core.chain.claims import BEARER
 from delegate.core.chain.links import UNLIMITED_HOPS, Link
 from delegate.core.chain.spans import span
+from delegate.core.keys.principal import Principal
 from delegate.explain.hops import Hop, hops_of
 from delegate.language.capability import Capability
 from delegate.language.printer import format_expression as format_caveat
@@ -99,7 +100,7 @@ class HopChange:
         return limits
 
 
-def changes(link: Link, bound: bytes = b"") -> tuple[HopChange, ...]:
+def changes(link: Link, bound: bytes = b"", known: Iterable[Principal] = ()) -> tuple[HopChange, ...]:
     """Say of every hop what it took away; arguments as for `view`.
 
     Cost: within the work for one question, as `effective`.
@@ -107,7 +108,7 @@ def changes(link: Link, bound: bytes = b"") -> tuple[HopChange, ...]:
     comparing = Comparing()
     found = []
     before = None
-    for hop, after in zip(hops_of(link), effective_each(link, bound, comparing), strict=True):
+    for hop, after in zip(hops_of(link, known=known), effective_each(link, bound, comparing), strict=True):
         taken: Difference | None = None if before is None else difference(before, after, comparing)
         found.append(HopChange(hop=hop, before=before, after=after, taken=taken))
         before = after
@@ -180,8 +181,8 @@ def _names(names: tuple[str, ...] | None) -> str:
 
 
 def _life(issued: int, expires: int, now: int) -> str:
-    """Write how long a hop lives and how much of it is left: `8h, 6h12m left`."""
+    """Write how long a hop lives and how much of it is left: `6h12m left of 8h`."""
     whole, left = span(expires - issued), span(abs(expires - now))
     if expires <= now:
         return f"{whole}, expired {left} ago"
-    return f"{left} left" if whole == left else f"{whole}, {left} left"
+    return f"{left} left" if whole == left else f"{left} left of {whole}"

@@ -328,7 +328,7 @@ def check_budget(budget: dict[Any, Any]) -> tuple[Reason, str]:
         if type(unit) is not str or not is_unit(unit):
             return Reason.MALFORMED, f"budget has a unit that is not a word of at most {UNIT_CHARACTERS} characters"
         if type(amount) is not int or not 0 <= amount <= INTEGER_MAX:
-            return Reason.MALFORMED, "budget has an amount that is no integer of 63 bits"
+            return Reason.MALFORMED, "budget has an amount that is not an integer of 63 bits"
     return Reason.MALFORMED, "" if budget else "budget is empty"
 
 

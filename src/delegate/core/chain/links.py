@@ -218,5 +218,5 @@ def _no_hops_left(parent: Link) -> str:
     """Say which block forbids handing on: the first below which no change of key was left."""
     for link in parent.up():
         if link.hops_left == 0:
-            return f"hop {link.hop} lets nobody below it hand on"
+            return f"hop {link.hop} lets nobody below it hand on; its signer would have to allow it (hops=1, --hops 1)"
     return "no change of key is left"

@@ -90,7 +90,7 @@ def join_target(origin: str, target: str | bytes) -> str:
         raise ValueError(f"an origin is like `https://files.example.com`, with no path: `{shown(origin)}`")
     text = target.decode("latin-1") if isinstance(target, bytes) else target
     if not text.startswith("/") or not text.isascii():
-        _refuse(f"a target that is no path and query in ASCII: `{shown(text)}`")
+        _refuse(f"a target that is not a path and a query in ASCII: `{shown(text)}`")
     return found[:-1] + text
 
 

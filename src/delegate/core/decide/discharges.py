@@ -118,9 +118,9 @@ def discharged(
     return tuple(confirmed), worst
 
 
-def _rank(fault: tuple[VerificationError, NeedAt | None]) -> tuple[int, int, str]:
+def _rank(fault: tuple[VerificationError, NeedAt | None]) -> tuple[int, tuple[int, int], str]:
     error, need = fault
-    return _RANK.index(error.reason), -1 if need is None else need.hop, error.detail
+    return _RANK.index(error.reason), (-1, -1) if need is None else (need.hop, need.place), error.detail
 
 
 class _Judge:

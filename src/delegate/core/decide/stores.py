@@ -79,7 +79,7 @@ class ReplayStore(Protocol):
     """Remembers which ids have been used."""
 
     def claim(self, claims: Sequence[Claim], *, now: int) -> Outcome:
-        """Claim all of these ids, or none: atomically, and each only once.
+        """Claim all of these ids, the proof's first, or none: atomically, each only once (STATE §10.1).
 
         Returns:
             `True` where all were claimed; else which had been claimed before.

@@ -224,7 +224,7 @@ def ends_with(text: object, part: object, scope: Scope) -> bool:
 
 
 def _unreadable(what: str) -> EvaluationError:
-    return EvaluationError(f"text that is no {what}")
+    return EvaluationError(f"text that is not {what}")
 
 
 def to_int(value: object, scope: Scope) -> int:
@@ -242,7 +242,7 @@ def to_int(value: object, scope: Scope) -> int:
     if type(value) is str:
         scope.charge(len(value) >> CHUNK_BITS)
         if not _INTEGER.fullmatch(value):
-            raise _unreadable("integer")
+            raise _unreadable("an integer")
         return checked(int(value))
     if isinstance(value, Timestamp):
         return value.ns // SECOND_NS
@@ -258,7 +258,7 @@ def to_double(value: object, scope: Scope) -> float:
     if type(value) is str:
         scope.charge(len(value) >> CHUNK_BITS)
         if not _DOUBLE.fullmatch(value) and value not in _SPECIAL_DOUBLES:
-            raise _unreadable("double")
+            raise _unreadable("a double")
         return float(value)
     raise no_overload("double", value)
 
@@ -299,7 +299,7 @@ def to_string(value: object, scope: Scope) -> str:
         try:
             return value.decode()
         except UnicodeDecodeError:
-            detail = "bytes that are no UTF-8"
+            detail = "bytes that are not UTF-8"
             raise EvaluationError(detail) from None
     if isinstance(value, Timestamp):
         scope.charge(_WRITE_STEPS)
@@ -327,7 +327,7 @@ def to_bool(value: object, _scope: Scope) -> bool:
     if type(value) is not str:
         raise no_overload("bool", value)
     if value not in _BOOLS:
-        raise _unreadable("bool")
+        raise _unreadable("a bool")
     return _BOOLS[value]
 
 

@@ -98,7 +98,7 @@ def url_scheme(url: object, scope: Scope) -> str:
     (text,) = _texts("url.scheme", scope, url)
     match = _SCHEME.match(text)
     if match is None or _UNFIT_IN_URL.search(text):
-        detail = "text that is no URL"
+        detail = "text that is not a URL"
         raise EvaluationError(detail)
     return match[1].lower()
 
@@ -114,7 +114,7 @@ def url_host(url: object, scope: Scope) -> str:
     (text,) = _texts("url.host", scope, url)
     match = None if _UNFIT_IN_URL.search(text) else _AUTHORITY.match(text)
     if match is None or int(match[3] or 0) > _PORT_MAX:
-        detail = "text that is no URL of a plain host"
+        detail = "text that is not a URL with a plain host"
         raise EvaluationError(detail)
     if match[1]:
         return str(_address(match[1]))
@@ -124,7 +124,7 @@ def url_host(url: object, scope: Scope) -> str:
 def _host(name: str) -> str:
     labels = name.split(".")
     if len(name) > _HOST_MAX or not all(_LABEL.fullmatch(label) for label in labels):
-        detail = "a URL whose host is no name"
+        detail = "a URL whose host is not a name"
         raise EvaluationError(detail)
     return str(_address(name)) if _NUMERIC.fullmatch(labels[-1]) else name
 
@@ -162,7 +162,7 @@ def _address(text: str) -> _Address:
     except ValueError:
         address = None
     if address is None:
-        detail = "text that is no IP address"
+        detail = "text that is not an IP address"
         raise EvaluationError(detail)
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         return address.ipv4_mapped
@@ -184,7 +184,7 @@ def network_of(text: str) -> _Network:
         except ValueError:
             network = None
     if network is None:
-        detail = "text that is no IP network like `10.0.0.0/8`"
+        detail = "text that is not an IP network like `10.0.0.0/8`"
         raise EvaluationError(detail)
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     if mapped is not None and network.prefixlen >= _MAPPED_BITS:

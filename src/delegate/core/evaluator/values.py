@@ -270,7 +270,7 @@ def to_value(given: object, depth: int = 0) -> object:
         return Timestamp((given - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000)
     if isinstance(given, timedelta):
         return duration(given // timedelta(microseconds=1) * 1000)
-    detail = f"a {kind.__name__} is no value of the language"
+    detail = f"a {kind.__name__} is not a value of the language"
     raise EvaluationError(detail)
 
 

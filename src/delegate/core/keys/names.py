@@ -14,7 +14,7 @@ from delegate.regular import regular
 
 _NAME = regular(rf"(?!bearer:)[a-z][a-z0-9+.-]{{0,{SCHEME_CHARACTERS - 1}}}:[!-~]{{1,{NAME_CHARACTERS}}}")
 
-NAME_RULE = f"a name is a scheme, a colon and 1 to {NAME_CHARACTERS} visible ascii characters, like `agent:planner`"
+NAME_RULE = f"a name is a scheme, a colon and 1 to {NAME_CHARACTERS} visible ASCII characters, like `agent:planner`"
 
 
 @lru_cache(1024)  # the same few names come again and again: saves 1 µs a cold check

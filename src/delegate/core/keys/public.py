@@ -91,7 +91,7 @@ class PublicKey:
             try:
                 loaded = esp256.load(raw)
             except ValueError:
-                raise VerificationError(Reason.WEAK_KEY, "an esp256 key that is no point of its curve") from None
+                raise VerificationError(Reason.WEAK_KEY, "an esp256 key that is not a point of its curve") from None
         _set(self, "algorithm", algorithm)
         _set(self, "raw", raw)
         _set(self, "_thumbprint", None)

@@ -36,7 +36,7 @@ def read_text(path: str | PathLike[str]) -> str:
     try:
         return content.decode("ascii")
     except UnicodeDecodeError:
-        raise TokenError(Reason.MALFORMED, "a key file is ascii text") from None
+        raise TokenError(Reason.MALFORMED, "a key file is ASCII text") from None
 
 
 def write_new(path: str | PathLike[str], content: bytes, mode: int) -> None:

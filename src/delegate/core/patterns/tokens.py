@@ -94,4 +94,4 @@ _NO_WILDCARD: Final = {
 
 
 def _malformed(detail: str) -> NoReturn:
-    raise TokenError(Reason.MALFORMED, f"no pattern: {detail}")
+    raise TokenError(Reason.MALFORMED, f"not a pattern: {detail}")
