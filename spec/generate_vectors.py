@@ -20,6 +20,7 @@ from vectorkit import (
     claims,
     discharges,
     form,
+    known,
     limits,
     order,
     proof,
@@ -54,6 +55,7 @@ FILES: dict[str, Callable[[], Made]] = {
     "budgets.json": budgets.make,
     "revocation_lists.json": revocation_lists.make,
     "discharges.json": discharges.make,
+    "known.json": known.make,
     "requests.json": requests.make,
 }
 FOLDER = Path(__file__).parent / "vectors"

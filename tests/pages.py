@@ -4,7 +4,7 @@
 - A block for the console holds commands behind `$ `, with what they print below. A line is matched as it is, and `…`
   stands for anything; a command that ends in a backslash goes on in the next line, and one with nothing below may print
   what it likes. One with `refused` below must fail, and every other must not.
-- Every page begins in an empty folder.
+- `export NAME=value` holds for the rest of the page. Every page begins in an empty folder.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def blocks(page: Path) -> Iterator[Block]:
 def run(page: Path, folder: Path, environment: dict[str, str] | None = None) -> int:
     """Run a page in a folder; raises AssertionError where it prints something else. Gives how many blocks were run."""
     names: dict[str, object] = {"__name__": "__main__"}
+    environment = dict(environment or {})
     count = 0
     printed: str | None = None
     for block in blocks(page):
@@ -53,7 +54,7 @@ def run(page: Path, folder: Path, environment: dict[str, str] | None = None) -> 
             printed = said.getvalue()
             count += 1
         elif block.language == "console":
-            _commands(block, folder, where, environment or {})
+            _commands(block, folder, where, environment)
             count += 1
         elif not block.language and printed is not None:
             assert printed == block.body, f"{where}: it prints\n{printed}"
@@ -66,6 +67,10 @@ def _commands(block: Block, folder: Path, where: str, environment: dict[str, str
     for part in re.split(r"^\$ ", block.body, flags=re.MULTILINE)[1:]:
         command, _, shown = part.replace("\\\n", "").partition("\n")
         if command.startswith("pip "):
+            continue
+        if command.startswith("export "):
+            name, _, value = command.removeprefix("export ").partition("=")
+            environment[name] = value
             continue
         here = {**os.environ, "NO_COLOR": "1", "DELEGATE_DATA": str(folder / "data"), **environment}
         here["PATH"] = f"{Path(sys.executable).parent}:{here['PATH']}"

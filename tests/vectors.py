@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from delegate import DelegateError, Identity, Limits, Principal, PublicKey, Request, Root, Verifier
 from delegate.core.chain.binding import frame
+from delegate.directory.known import Known
 from delegate.state import Charge, Claim, MemoryLedger, MemoryReplay, MemoryRevocations, Outcome, Refused
 from delegate.verifier.verifier import AsyncVerifier
 
@@ -61,6 +62,8 @@ class Vector(NamedTuple):
         chosen = dict(fields["verifier"])
         for several in chosen.keys() & {"principals", "revokers", "third_parties"}:
             chosen[several] = [principal(each) for each in chosen[several]] or None
+        if "directory" in chosen:
+            chosen["directory"] = Answers(chosen["directory"])
         if chosen.pop("ledger", False):
             chosen["ledger"] = MemoryLedger(since=0)
         if "limits" in chosen:
@@ -116,6 +119,24 @@ class Vector(NamedTuple):
     def times(self) -> int:
         """How many times it is presented to one verifier; the last outcome counts."""
         return int(self.fields.get("times", 1))
+
+
+class Answers:
+    """A directory that answers what a vector says."""
+
+    def __init__(self, entries: Sequence[dict[str, Any]]) -> None:
+        """Take whom it knows."""
+        self._known = {
+            principal(each).public_key.thumbprint: Known(
+                each["name"], each.get("who", {}), "" if each.get("acts", True) else "may not act"
+            )
+            for each in entries
+        }
+
+    def find(self, thumbprints: Sequence[bytes], *, now: int) -> dict[bytes, Known]:
+        """Give those of these."""
+        del now
+        return {each: self._known[each] for each in thumbprints if each in self._known}
 
 
 class EachAlone:

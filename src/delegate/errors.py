@@ -65,6 +65,7 @@ class Reason(StrEnum):
     IDENTITY_SHARED = "identity_shared"
     ORIGINATOR_REFUSED = "originator_refused"
     TOO_MANY_HOPS = "too_many_hops"
+    PRINCIPAL_UNKNOWN = "principal_unknown"
     # Not now, not here.
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"

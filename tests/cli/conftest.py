@@ -79,6 +79,7 @@ def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     monkeypatch.delenv("DELEGATE_TOKEN", raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.delenv("DELEGATE_STATE", raising=False)
+    monkeypatch.delenv("DELEGATE_DIRECTORY", raising=False)
     monkeypatch.setenv("DELEGATE_DATA", str(tmp_path / "data"))
     return Desk(tmp_path, capsys, monkeypatch)
 

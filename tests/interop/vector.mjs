@@ -25,6 +25,7 @@ function more(vector) {
 }
 
 const principal = (item) => ({ name: item.get("name"), key: item.get("key") });
+const entry = (item) => ({ ...principal(item), who: item.get("who") ?? new Map(), acts: item.get("acts") ?? true });
 const root = (item) => ({
   ...principal(item),
   speaksFor: item.get("speaks_for"),
@@ -37,7 +38,7 @@ const root = (item) => ({
 async function verifierOf(vector) {
   const settings = vector.get("verifier");
   const known = ["bearer", "policy", "principals", "algorithms", "max_lifetime", "leeway", "proof_window", "limits"];
-  known.push("revokers", "third_parties", "max_revocation_age", "ledger");
+  known.push("revokers", "third_parties", "max_revocation_age", "ledger", "directory", "require_known");
   for (const name of settings.keys()) if (!known.includes(name)) throw new Error(`no such setting: ${name}`);
   const revocations = vector.has("revocations") ? new RevocationStore() : null;
   for (const list of vector.get("revocations") ?? []) revocations.add(await readList(presentable(list)));
@@ -52,6 +53,8 @@ async function verifierOf(vector) {
     bearer: settings.get("bearer"),
     policy: settings.get("policy"),
     principals: settings.get("principals")?.map(principal),
+    directory: settings.get("directory")?.map(entry),
+    requireKnown: settings.get("require_known"),
     algorithms: settings.get("algorithms"),
     maxLifetime: settings.get("max_lifetime"),
     leeway: settings.get("leeway"),

@@ -133,12 +133,11 @@ def test_a_state_file_that_is_being_made_by_somebody_else_is_waited_for(path: Pa
     assert sorted(outcomes, key=str) == [Refused(0)] * 7 + [True]
 
 
-def test_a_state_file_that_could_not_be_made_is_left_empty(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_file_that_could_not_be_made_is_left_empty(path: Path) -> None:
     """Half of its tables would be none of ours; the next one to come makes them all."""
-    with monkeypatch.context() as patched:
-        patched.setattr(sqlite_file, "SCHEMA", (*sqlite_schema.SCHEMA[:5], "CREATE nonsense"))
-        with pytest.raises(StateError, match="syntax"):
-            SqliteStore(path)
+    broken = sqlite_file.STATE_FILE._replace(schema=(*sqlite_schema.SCHEMA[:5], "CREATE nonsense"))
+    with pytest.raises(StateError, match="syntax"):
+        sqlite_file.SqliteFile(path, 0.25, None, broken)
     with contextlib.closing(SqliteStore(path, since=0)) as store:
         assert store.claim([claim(1)], now=100) is True
 

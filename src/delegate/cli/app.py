@@ -46,6 +46,7 @@ _COMMANDS: Final = {
     "list": ("handed_out", "handed_out", "List what was handed out from here."),
     "revoke": ("revoke", "revoke", "Take back a block and everything below it, or a key."),
     "revocations": ("revocations", "revocations", "Work with revocation lists: show, verify, merge, import."),
+    "principal": ("principals", "principal", "Keep the directory of principals: who is who, and who answers for whom."),
     "budget": ("state", "budget", "Work with budgets: show."),
     "serve": ("serve", "serve", "Decide requests for a proxy that stands before a service."),
     "doctor": ("state", "doctor", "Check the settings of a store."),

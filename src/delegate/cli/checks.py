@@ -43,6 +43,7 @@ _AFTER_PROOF: Final = frozenset(
         Reason.DISCHARGE_UNEXPECTED,
         Reason.DISCHARGE_EXPIRED,
         Reason.DISCHARGE_MISMATCH,
+        Reason.PRINCIPAL_UNKNOWN,
     }
 )
 
@@ -56,7 +57,6 @@ class Inspection:
         backing: what the verifier rests on besides its roots.
         now: its clock.
         audience: the service, where the user named one.
-        vouched: principals whose names to believe.
         parties: third parties that the user named.
         proven: whether a proof was looked at.
         cost: unit → what the request costs; `None` where there is no request.
@@ -66,7 +66,6 @@ class Inspection:
     backing: Backing
     now: int
     audience: str | None = None
-    vouched: Sequence[Principal] = ()
     parties: Sequence[Principal] = ()
     proven: bool = False
     cost: Mapping[str, int] | None = None
@@ -93,7 +92,7 @@ def checks(decision: Decision, inspection: Inspection) -> tuple[Checked, ...]:
         _revocation(decision, inspection),
         *_replay(decision, inspection),
         *_spent(decision, inspection),
-        _names(chain, inspection.vouched),
+        _names(chain),
     )
 
 
@@ -216,9 +215,8 @@ def _spent(decision: Decision, inspection: Inspection) -> tuple[Checked, ...]:
     return (checked.not_charged(decision.reason, note),)
 
 
-def _names(chain: VerifiedChain, vouched: Sequence[Principal]) -> Checked:
-    vouched_for = {(each.name, each.public_key) for each in vouched}
-    borne_out = [hop.holder for hop in chain.hops if (hop.holder, hop.key) in vouched_for]
+def _names(chain: VerifiedChain) -> Checked:
+    borne_out = [hop.holder for hop in chain.hops if hop.confirmed]
     if not borne_out:
         return checked.NAMES
     rest = "" if len(borne_out) == len(chain.hops) else ", others not checked"

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from delegate.cli.checks import Inspection, affordable, charged, checks, items_json
+from delegate.cli.directories import deciding_options, known_by
 from delegate.cli.options import (
     FILE,
     amount_pair,
@@ -74,6 +75,7 @@ cost_option = click.option(
 )
 @cost_option
 @third_party_option
+@deciding_options
 @click.option("--tenant", metavar="TENANT", help="Tenant that the service serves.")
 @click.option("--bearer", is_flag=True, help="Accept bearer chains too.")
 @click.option(
@@ -102,6 +104,8 @@ def verify(
     env: tuple[tuple[str, object], ...],
     costs: tuple[tuple[str, int], ...],
     third_party_files: tuple[str, ...],
+    directory_url: str | None,
+    require_known: bool,  # noqa: FBT001
     tenant: str | None,
     bearer: bool,  # noqa: FBT001
     principals: tuple[str, ...],
@@ -135,13 +139,15 @@ def verify(
     facts = _facts(env)
     given = read_token(token, out)
     service = audience if audience is not None else claimed_audience(given)
-    with open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing:
+    with (
+        open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing,
+        known_by(directory_url, tenant) as directory,
+    ):
         inspection = Inspection(
             given=given,
             backing=backing,
             now=at,
             audience=audience,
-            vouched=vouched,
             parties=parties,
             proven=request is not None,
             cost=None if request is None else cost,
@@ -156,6 +162,8 @@ def verify(
             principals=vouched,
             policies=policies,
             third_parties=parties,
+            directory=directory,
+            require_known=require_known,
         )
         if request is None:
             decision = verifier.preview(given, NO_REQUEST)
@@ -185,6 +193,7 @@ def verify(
 )
 @cost_option
 @third_party_option
+@deciding_options
 @click.option("--tenant", metavar="TENANT", help="Tenant that the service serves.")
 @click.option(
     "--principal",
@@ -208,6 +217,8 @@ def check(
     env: tuple[tuple[str, object], ...],
     costs: tuple[tuple[str, int], ...],
     third_party_files: tuple[str, ...],
+    directory_url: str | None,
+    require_known: bool,  # noqa: FBT001
     tenant: str | None,
     principals: tuple[str, ...],
     now: int | None,
@@ -229,8 +240,11 @@ def check(
     facts = _facts(env)
     given = read_token(token, out)
     service = audience if audience is not None else claimed_audience(given)
-    with open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing:
-        inspection = Inspection(given=given, backing=backing, now=at, audience=audience, vouched=vouched, cost=cost)
+    with (
+        open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing,
+        known_by(directory_url, tenant) as directory,
+    ):
+        inspection = Inspection(given=given, backing=backing, now=at, audience=audience, cost=cost)
         verifier = make_verifier(
             trusted,
             backing,
@@ -240,6 +254,8 @@ def check(
             bearer=True,
             principals=vouched,
             third_parties=parties,
+            directory=directory,
+            require_known=require_known,
         )
         decision = affordable(verifier.preview(given, request, env=facts), cost, backing.state)
         items = checks(decision, inspection)

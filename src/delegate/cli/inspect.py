@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from delegate.cli.checks import Inspection, checks, items_json
+from delegate.cli.directories import directory_option, known_by
 from delegate.cli.files import output_option
 from delegate.cli.options import clock, example, json_option, now_option, root_options, token_argument
 from delegate.cli.output import Output, failure_of
@@ -32,6 +33,9 @@ from delegate.views.checked import Checked, Mark
 from delegate.views.difference import change_lines, changes
 from delegate.views.layout import titled_items
 
+if TYPE_CHECKING:
+    from delegate.directory.directory import Directory
+
 # Why a genuine chain is good for nothing, whatever it is asked for.
 _DEAD: Final = frozenset(
     {
@@ -49,6 +53,7 @@ _DEAD: Final = frozenset(
 @root_options
 @revocation_options
 @third_party_option
+@directory_option
 @click.option("--diff", is_flag=True, help="Show what each hop took away, one line per hop.")
 @click.option("--html", "as_page", is_flag=True, help="Write a page for a browser, which needs no network.")
 @output_option
@@ -63,6 +68,7 @@ def inspect(
     max_age_s: int | None,
     state_url: str | None,
     third_party_files: tuple[str, ...],
+    directory_url: str | None,
     diff: bool,  # noqa: FBT001
     as_page: bool,  # noqa: FBT001
     output: str | None,
@@ -90,9 +96,13 @@ def inspect(
     chain: VerifiedChain | None = None
     items: Sequence[Checked] = (_nothing_checked(given),)
     if trusted:
-        with open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing:
+        tenant = link.up()[0].block.tenant
+        with (
+            open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing,
+            known_by(directory_url, tenant) as directory,
+        ):
             inspection = Inspection(given=given, backing=backing, now=at)
-            decision = _preview(inspection, trusted, tenant=link.up()[0].block.tenant)
+            decision = _preview(inspection, trusted, tenant=tenant, directory=directory)
             items = checks(decision, inspection)
         chain = decision.chain
         failure = decision.error if chain is None or decision.reason in _DEAD else None
@@ -145,11 +155,17 @@ def _write_page(
     write_page(out, page, output, secret=given.kind is Kind.BEARER)
 
 
-def _preview(inspection: Inspection, roots: Sequence[Root], *, tenant: str) -> Decision:
+def _preview(inspection: Inspection, roots: Sequence[Root], *, tenant: str, directory: Directory | None) -> Decision:
     """Ask as whatever service and tenant the chain claims to be for."""
     service = claimed_audience(inspection.given)
     verifier = make_verifier(
-        roots, inspection.backing, audience=service, now=inspection.now, tenant=tenant, bearer=True
+        roots,
+        inspection.backing,
+        audience=service,
+        now=inspection.now,
+        tenant=tenant,
+        bearer=True,
+        directory=directory,
     )
     return verifier.preview(inspection.given, NO_REQUEST)
 

@@ -56,6 +56,7 @@ STATUS_OF: Final[dict[Reason, Status]] = {
             Reason.WRONG_AUDIENCE,
             Reason.WRONG_TENANT,
             Reason.BEARER_REFUSED,
+            Reason.PRINCIPAL_UNKNOWN,
             Reason.REVOKED,
             Reason.PROOF_MISSING,
             Reason.PROOF_WRONG_KEY,

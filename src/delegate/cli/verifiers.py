@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -31,6 +31,9 @@ from delegate.state.memory_replay import MemoryReplay
 from delegate.state.memory_revocations import MemoryRevocations
 from delegate.verifier.roots import Root
 from delegate.verifier.verifier import Verifier
+
+if TYPE_CHECKING:
+    from delegate.directory.directory import Directory
 
 # Put to a verifier where there is no request: of the answer only what it found out about the chain is shown.
 NO_REQUEST: Final = Request("inspect")
@@ -167,6 +170,8 @@ def make_verifier(
     principals: Iterable[Principal] = (),
     policies: Iterable[str] = (),
     third_parties: Iterable[Principal] = (),
+    directory: Directory | None = None,
+    require_known: bool = False,
 ) -> Verifier:
     """Make the verifier; what it finds wrong with its settings is a usage error here."""
     # One run remembers nothing of the one before, unless there is a state; and says so.
@@ -186,6 +191,8 @@ def make_verifier(
             max_revocation_age=backing.max_age_s,
             ledger=None if backing.state is None else backing.state.ledger,
             third_parties=tuple(third_parties) or None,
+            directory=directory,
+            require_known=require_known,
         )
     except CaveatSyntaxError:
         raise

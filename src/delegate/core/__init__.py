@@ -13,6 +13,7 @@ The laws that hold here (SPEC §5, §6):
 
 The boundary: the core must be right for any decision. A service's own policy texts and `Root(can=…)` are compiled by
 `language`: whoever writes them as text trusts that too. The store in use must be right for replay, budgets and
-revocation. Nothing else: the rest of this package writes, compares, explains, stores and shows, and none of it is
+revocation, and a directory, where a verifier is given one, for names: `verifier/known.py` asks it, and refuses who is
+not known. Nothing else: the rest of this package writes, compares, explains, stores and shows, and none of it is
 imported here.
 """

@@ -36,6 +36,8 @@ class Hop:
         fresh: how old a verifier's revocation data may be, seconds; `None` where this block says nothing.
         needs: what other parties must confirm, as text; keys by the names that the chain gives them, and by the
             beginning of their thumbprints.
+        confirmed: whether the verifier's own directory or configuration has the holder's name for its key; `False`
+            where nobody looked.
     """
 
     index: int
@@ -56,26 +58,34 @@ class Hop:
     budget: tuple[tuple[str, int], ...]
     fresh: int | None
     needs: tuple[str, ...] = ()
+    confirmed: bool = False
 
     def __str__(self) -> str:
         return f"hop {self.index} ({self.signer} → {self.holder})"
 
 
-def hops_of(last: Link, root: bytes | None = None, known: Iterable[Principal] = ()) -> tuple[Hop, ...]:
+def hops_of(
+    last: Link,
+    root: bytes | None = None,
+    known: Iterable[Principal] = (),
+    *,
+    confirmed: Mapping[bytes, str] | None = None,
+) -> tuple[Hop, ...]:
     """Show every block of a chain, from block 0.
 
     Args:
         last: the last block.
         root: the thumbprint of the root's key, where it is known.
         known: whose keys the reader knows: in needs they have these names, before those that the chain gives them.
+        confirmed: thumbprint → name, as a verifier confirms it.
     """
     names: dict[bytes, str] = {}
     if any(each.block.needs for each in last.up()):
         names = claimed_names(last, root) | {each.public_key.thumbprint: each.name for each in known}
-    return tuple(_hop(each, names) for each in last.up())
+    return tuple(_hop(each, names, confirmed or {}) for each in last.up())
 
 
-def _hop(link: Link, names: Mapping[bytes, str]) -> Hop:
+def _hop(link: Link, names: Mapping[bytes, str], confirmed: Mapping[bytes, str]) -> Hop:
     block: Block = link.block
     return Hop(
         index=link.hop,
@@ -96,4 +106,5 @@ def _hop(link: Link, names: Mapping[bytes, str]) -> Hop:
         budget=block.budget,
         fresh=block.fresh,
         needs=need_texts(block.needs, names),
+        confirmed=confirmed.get(block.key.thumbprint) == block.holder,
     )

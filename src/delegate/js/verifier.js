@@ -12,13 +12,14 @@ import { Request, normalised } from "./request.js";
 import { RevocationStore, readRevocationList } from "./revocations.js";
 import { Memory } from "./state.js";
 import { ConditionError, OutOfSteps, SECOND, Steps, Timestamp } from "./values.js";
-import { walk } from "./verify.js";
+import { isConfirmed, walk } from "./verify.js";
 
 const principal = ({ name, key }) => ({ name, key: typeof key === "string" ? keyFromText(key) : key });
 const orNull = (value) => (value === undefined || value === null ? null : BigInt(value));
 
 export class Verifier {
-  // The settings of SPEC §5; keys as text (SPEC §2.4), times and durations in seconds.
+  // The settings of SPEC §5; keys as text (SPEC §2.4), times and durations in seconds. `directory` is what one answers
+  // of each key that it knows (SPEC §10.5): { name, key, who, acts }.
   constructor(settings) {
     const given = (name, otherwise) => (settings[name] === undefined ? otherwise : settings[name]);
     this.audience = settings.audience;
@@ -26,6 +27,9 @@ export class Verifier {
     this.bearer = given("bearer", false);
     this.roots = new Map(settings.roots.map(rootOf).map((root) => [root.key.id, root]));
     this.principals = new Map(given("principals", []).map(principal).map(({ name, key }) => [key.id, name]));
+    const answers = given("directory", []).map((each) => ({ who: new Map(), acts: true, ...each, ...principal(each) }));
+    this.directory = new Map(answers.map((each) => [each.key.id, each]));
+    this.requireKnown = given("requireKnown", false);
     this.policy = given("policy", []).map((text) => parseCondition(text));
     this.algorithms = new Set(given("algorithms", [ED25519, ESP256]).map(Number));
     this.maxLifetime = orNull(settings.maxLifetime);
@@ -81,7 +85,10 @@ export class Verifier {
     const last = chain.blocks[chain.blocks.length - 1];
     const first = chain.blocks[0].claims;
     const holder = new Map([["key", last.holder.id]]);
-    if (this.principals.get(last.holder.id) === last.claims.sub) holder.set("name", last.claims.sub);
+    if (isConfirmed(last.holder, last.claims.sub, this)) {
+      holder.set("name", last.claims.sub);
+      if (this.directory.has(last.holder.id)) holder.set("who", this.directory.get(last.holder.id).who);
+    }
     return new Map([
       ["action", request.action],
       ["resource", request.resource],

@@ -147,16 +147,37 @@ export function checkPlace(chain, verifier, now, withDischarges) {
   if (bound !== null && !withDischarges) checkFreshness(bound, verifier, now, []);
 }
 
+// Whether a key stands for a name: by the directory, and where that does not know the key, by the principals.
+export function isConfirmed(key, name, verifier) {
+  const known = verifier.directory.get(key.id);
+  return known ? known.name === name && known.acts : verifier.principals.get(key.id) === name;
+}
+
+// SPEC §5.5, step 14.
+function checkKnown(chain, verifier) {
+  if (!verifier.requireKnown) return;
+  const check = (key, name, hop) => {
+    if (!isConfirmed(key, name, verifier)) refuse("principal_unknown", "not known under this name, or may not act", hop);
+  };
+  const { root } = chain;
+  if (verifier.directory.has(root.key.id)) check(root.key, root.name, 0);
+  chain.blocks.forEach((block, hop) => check(block.holder, block.claims.sub, hop));
+}
+
 // SPEC §5.1 to §5.4, and §5.5 where there is a request. Answers { envelope, chain, proof, discharges }.
 export function walk(presented, request, verifier, now, holds) {
   const envelope = readEnvelope(presented);
   const chain = verifyBlocks(envelope, verifier, holds);
   checkClock(chain, verifier, now);
   checkPlace(chain, verifier, now, request !== null && envelope.discharges.length > 0);
-  if (request === null) return { envelope, chain, proof: null, discharges: [] };
+  if (request === null) {
+    checkKnown(chain, verifier);
+    return { envelope, chain, proof: null, discharges: [] };
+  }
   const last = chain.blocks.length - 1;
   const proof = atHop(last, () => possessed(envelope, chain, request, verifier, now, holds));
   const discharges = envelope.discharges.length ? discharged(envelope, chain, request, verifier, now, holds) : [];
+  checkKnown(chain, verifier);
   return { envelope, chain, proof, discharges };
 }
 

@@ -65,7 +65,8 @@ _NAMES: Final[dict[str, Type]] = {
     "holder": _MAP,
     "said": _MAP,
 }
-_HOLDER: Final = ("key", "name")
+_HOLDER: Final = {"key": _STRING, "name": _STRING, "who": _MAP}
+_WHO: Final = frozenset({"kind", "sponsor", "owner", "code", "model", "version"})  # texts, all of them
 
 Signature: TypeAlias = tuple[tuple[Type, ...], Type]
 _SAME_NUMBERS: Final[tuple[Signature, ...]] = (((_INT, _INT), _INT), ((_DOUBLE, _DOUBLE), _DOUBLE))
@@ -212,7 +213,11 @@ class _Reader:
         for place, field in enumerate(fields):
             if name == "holder" and name not in self.local and place == 0:
                 if field not in _HOLDER:
-                    _refuse(f"there is no `holder.{field}`: `holder` has `key` and `name`", node)
+                    _refuse(f"there is no `holder.{field}`: `holder` has `key`, `name` and `who`", node)
+                kinds = _HOLDER[field]
+            elif name == "holder" and name not in self.local and fields[0] == "who" and place == 1:
+                if field not in _WHO:
+                    _refuse(f"there is no `holder.who.{field}`: it has {', '.join(sorted(_WHO))}", node)
                 kinds = _STRING
             else:
                 kinds = self._field(kinds, field, node)

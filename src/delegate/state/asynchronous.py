@@ -35,7 +35,7 @@ _THREADS: Final = 16
 _WAITING: Final = 1_000
 
 
-class _Threads:
+class Threads:
     """The pool, and how much waits for it. Used by one loop at a time."""
 
     __slots__ = ("_deadline_s", "_is_closed", "_of", "_pool", "_waiting")
@@ -90,6 +90,7 @@ class _Threads:
             self._waiting.discard(mark)
 
     def close(self) -> None:
+        """End the threads; what waits for one is told that it was not asked."""
         self._is_closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -105,7 +106,7 @@ class _AsyncStores:
 
     __slots__ = ("_state", "_threads")
 
-    def __init__(self, state: State, threads: _Threads) -> None:
+    def __init__(self, state: State, threads: Threads) -> None:
         self._state = state
         self._threads = threads
 
@@ -151,7 +152,7 @@ class AsyncState:
     replay: AsyncReplayStore
     ledger: AsyncLedger
     _state: State = field(repr=False)
-    _threads: _Threads = field(repr=False)
+    _threads: Threads = field(repr=False)
 
     async def check(self) -> tuple[Finding, ...]:
         """Look at the engine's settings; see `State.check`."""
@@ -181,6 +182,6 @@ async def connect_async(url: str, *, deadline: float = DEADLINE_S) -> AsyncState
     import asyncio
 
     state = await asyncio.to_thread(partial(connect, url, deadline=deadline))
-    threads = _Threads(state.deadline_s)
+    threads = Threads(state.deadline_s)
     stores = _AsyncStores(state, threads)
     return AsyncState(url=state.url, revocations=stores, replay=stores, ledger=stores, _state=state, _threads=threads)

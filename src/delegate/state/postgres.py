@@ -129,16 +129,7 @@ class PostgresStore:
                 are of a later version, not whole, or somebody else's.
             ValueError: a URL that cannot be read.
         """
-        where = where_of(url)
-        self.url = where.shown
-        driver = Driver(
-            open=lambda: _opened(url, deadline),
-            is_open=_is_open,
-            close=_close,
-            sever=_sever,
-            secrets=where.secrets,
-        )
-        self._links: Links[_Link] = Links(driver, deadline_s=deadline)
+        self.url, self._links = server(url, deadline=deadline, look=_look_if_made)
         self._memo = Memo()
         self._watch = Watch(lambda: _Listener(_opened(url, _SETUP_S)), self._memo.forget)
         try:
@@ -389,7 +380,30 @@ def where_of(url: str) -> Place:
     return place(scheme, host, parts.get("port", ""), parts.get("dbname", ""), parts)
 
 
-def _opened(url: str, statement_s: float) -> _Link:
+def server(url: str, *, deadline: float, look: Callable[[_Link], object]) -> tuple[str, Links[_Link]]:
+    """Give what of a URL may be shown, and connections to its server; connect to nothing yet.
+
+    Args:
+        url: `postgresql://…`, as libpq takes it.
+        deadline: seconds that any call takes at most.
+        look: looks at each connection that is opened, and raises StateError where it cannot be used.
+
+    Raises:
+        ValueError: a URL that cannot be read.
+    """
+    where = where_of(url)
+    driver = Driver(
+        open=lambda: open_link(url, deadline, look),
+        is_open=_is_open,
+        close=_close,
+        sever=_sever,
+        secrets=where.secrets,
+    )
+    return where.shown, Links(driver, deadline_s=deadline)
+
+
+def open_link(url: str, statement_s: float, look: Callable[[_Link], object]) -> _Link:
+    """Connect, set what a session depends on, and have a look at it."""
     raw = psycopg.connect(
         url,
         autocommit=True,
@@ -404,12 +418,20 @@ def _opened(url: str, statement_s: float) -> _Link:
     )
     try:
         link = _Link(raw, statement_s)
-        if _has_tables(link):
-            _look(link)
+        look(link)
     except BaseException:
         raw.close()
         raise
     return link
+
+
+def _opened(url: str, statement_s: float) -> _Link:
+    return open_link(url, statement_s, _look_if_made)
+
+
+def _look_if_made(link: _Link) -> None:
+    if _has_tables(link):
+        _look(link)
 
 
 def _has_tables(link: _Link) -> bool:
@@ -453,25 +475,41 @@ def _begin(link: _Link) -> None:
 def _fault(link: _Link) -> str:
     """Say why this cannot be used; nothing where it can. Reads nothing of tables that might be another's."""
     ((only_follows, space, tables, functions),) = link.rows(sql.SEEN)
-    if only_follows:
-        return "this server only follows another one, or may not be written: it does not know what was used or revoked"
-    owner, is_trusted, is_open = space
-    if not is_trusted:
-        return f"the schema delegate belongs to {owner}, which is neither this role nor the database's owner"
-    if is_open:
-        return "others than its owner may create things in the schema delegate"
+    fault = space_fault("delegate", space, only_follows=only_follows)
+    if fault:
+        return fault
     if tables["counters"]["is_plain"]:  # else it is named below
         versions = link.rows(sql.FIND_VERSION)
         if versions not in ([(sql.VERSION,)], []):
             return f"the tables have version {versions[0][0]}; this program knows {sql.VERSION}"
-    for name, key in sql.KEYS.items():
-        table = tables.get(name)
-        if table is None or not table["is_plain"]:
-            return f"delegate.{name} is not as this program makes it: no table, another's, or with rules or triggers"
-        if table["key"] != key:
-            return f"delegate.{name} has not its primary key: is it being restored?"
+    fault = tables_fault("delegate", tables, sql.KEYS)
+    if fault:
+        return fault
     if functions != [[name, source, True] for name, source in sorted(sql.SOURCES.items())]:
         return "the functions of the schema delegate are not those that this program makes"
+    return ""
+
+
+def space_fault(schema: str, space: Sequence[Any], *, only_follows: bool) -> str:
+    """Say why a schema, as `sql.seen` shows it, cannot be used; nothing where it can."""
+    if only_follows:
+        return "this server only follows another one, or may not be written: it does not know what was used or revoked"
+    owner, is_trusted, is_open = space
+    if not is_trusted:
+        return f"the schema {schema} belongs to {owner}, which is neither this role nor the database's owner"
+    if is_open:
+        return f"others than its owner may create things in the schema {schema}"
+    return ""
+
+
+def tables_fault(schema: str, tables: Mapping[str, Mapping[str, Any]], keys: Mapping[str, str]) -> str:
+    """Say which table, as `sql.seen` shows it, cannot be used; nothing where all can. `keys` are the primary ones."""
+    for name, key in keys.items():
+        table = tables.get(name)
+        if table is None or not table["is_plain"]:
+            return f"{schema}.{name} is not as this program makes it: no table, another's, or with rules or triggers"
+        if table["key"] != key:
+            return f"{schema}.{name} has not its primary key: is it being restored?"
     return ""
 
 

@@ -357,7 +357,7 @@ FEEDS_BY: Final = FEEDS + " AND found.signer = ANY (%b::bytea[])"
 
 # What is looked at when a connection is opened: the server's role, and of the schema, its tables and its functions what
 # says whether they are as this program makes them. It reads nothing but the catalogue.
-SEEN: Final = """
+_SEEN: Final = """
 SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') <> 'off',
 (
     SELECT json_build_array(
@@ -408,6 +408,14 @@ SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') <> 'off',
     WHERE space.nspname = 'delegate'
 )
 """
+
+
+def seen(schema: str) -> str:
+    """Give the question for what is in a schema of that name, a constant of a program."""
+    return _SEEN.replace("'delegate'", f"'{schema}'")
+
+
+SEEN: Final = seen("delegate")
 FIND_VERSION: Final = "SELECT value FROM delegate.counters WHERE name = 'schema'"
 
 # For the operator. `pg_stat_replication` shows everybody how many there are.

@@ -1,4 +1,4 @@
-"""A state file's connections: opened with care, shared by threads, made anew after a fork (SPEC §10.4).
+"""A state file's connections, or another room's: opened with care, shared by threads, made anew after a fork (§10.4).
 
 The rules of this file:
 
@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 from weakref import WeakSet
 
 from delegate.core.decide.remembered import ProcessLock, this_process
@@ -42,6 +42,28 @@ _FORK_WAITS_S: Final = 1.0  # for what is under way; far longer than a transacti
 # What a damaged file can cause beside SQLite's own errors: a row that is missing, a value of another type. And a
 # number that no column can hold.
 _FAILURES: Final = (sqlite3.Error, TypeError, UnicodeDecodeError, OverflowError)
+
+
+class Shape(NamedTuple):
+    """What a file is, so that none is taken for another.
+
+    Attributes:
+        word: what messages call it: `state file`.
+        application_id, version: what SQLite's header says of it.
+        schema: the statements that make its tables, and set these two.
+        identity: the question for the id that is in it.
+        begin: what is written into a new one, with the time as its argument; empty where nothing is.
+    """
+
+    word: str
+    application_id: int
+    version: int
+    schema: tuple[str, ...]
+    identity: str
+    begin: str = ""
+
+
+STATE_FILE: Final = Shape("state file", APPLICATION_ID, VERSION, SCHEMA, IDENTITY, BEGIN_MEMORY)
 
 
 class _Links:
@@ -79,18 +101,30 @@ class _Links:
 class SqliteFile:
     """Access to one state file. Safe under threads and across `fork`."""
 
-    __slots__ = ("__weakref__", "_deadline_s", "_links", "_name", "_opening", "_since", "_wal", "_which", "path")
+    __slots__ = (
+        "__weakref__",
+        "_deadline_s",
+        "_links",
+        "_name",
+        "_opening",
+        "_shape",
+        "_since",
+        "_wal",
+        "_which",
+        "path",
+    )
 
-    def __init__(self, path: Path, deadline_s: float, since: int | None) -> None:
+    def __init__(self, path: Path, deadline_s: float, since: int | None, shape: Shape = STATE_FILE) -> None:
         """Open the file, and make it, readable by its owner alone, where there is none.
 
         Args:
             path: where it is; a relative one is taken from where the process is now.
             deadline_s: how long to wait for others.
             since: when a memory that is made here begins, Unix seconds; `None`: now, by the machine's clock.
+            shape: what kind of file it is.
 
         Raises:
-            StateError: it cannot be opened and written, or is no state file.
+            StateError: it cannot be opened and written, or is another kind of file.
         """
         try:
             self.path = Path(os.path.realpath(path.parent)) / path.name
@@ -100,6 +134,7 @@ class SqliteFile:
         self._wal = f"{self._name}-wal"
         self._deadline_s = deadline_s
         self._since = since
+        self._shape = shape
         self._links: _Links | None = None
         self._which: tuple[bytes, int, int] | None = None  # the id in it, device and inode; once opened, for good
         self._opening = ProcessLock()
@@ -188,7 +223,7 @@ class SqliteFile:
                 return
         except OSError as error:
             raise self._failed(error) from error
-        raise _replaced()
+        raise self._replaced()
 
     def _seen(self) -> tuple[int, ...]:
         """Say what is at the path, and what is beside it: what was committed stands in both."""
@@ -210,7 +245,7 @@ class SqliteFile:
             if links is not None and links.process is this_process():
                 return links
             if _FORK.found_at_work:
-                message = "this process was forked while a state file was at work, and cannot use any"
+                message = f"this process was forked while a {self._shape.word} was at work, and cannot use any"
                 raise unavailable(message)
             self._links = links = self._opened()
             return links
@@ -232,10 +267,10 @@ class SqliteFile:
                 raise
             try:
                 reader.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-                reader.execute(IDENTITY).fetchone()
+                reader.execute(self._shape.identity).fetchone()
                 found = (which, *self._checked())
                 if found[1:] != before or self._which not in {None, found}:
-                    raise _replaced()
+                    raise self._replaced()
                 self._which = found
                 return _Links(writer, reader, self._seen())
             except BaseException:
@@ -278,6 +313,7 @@ class SqliteFile:
             cached_statements=256,
         )
         connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
     def _prepare(self, writer: sqlite3.Connection, end: float) -> bytes:
@@ -286,7 +322,7 @@ class SqliteFile:
         writer.execute("BEGIN")  # to see one state of it, while others may be making it
         try:
             if not self._is_ours(writer) and self._which is not None:
-                raise _replaced()
+                raise self._replaced()
         finally:
             if writer.in_transaction:
                 writer.execute("ROLLBACK")
@@ -296,10 +332,11 @@ class SqliteFile:
         writer.execute("BEGIN IMMEDIATE")  # a file that cannot be written fails here
         try:
             if not self._is_ours(writer):
-                for statement in SCHEMA:
+                for statement in self._shape.schema:
                     writer.execute(statement)
-                writer.execute(BEGIN_MEMORY, (int(time.time()) if self._since is None else self._since,))
-            which = writer.execute(IDENTITY).fetchone()[0]
+                if self._shape.begin:
+                    writer.execute(self._shape.begin, (int(time.time()) if self._since is None else self._since,))
+            which = writer.execute(self._shape.identity).fetchone()[0]
             writer.execute("COMMIT")
         finally:
             if writer.in_transaction:
@@ -319,21 +356,21 @@ class SqliteFile:
                 time.sleep(0.005)
             else:
                 if mode != "wal":  # what SQLite cannot do here it will not do later
-                    message = f"the state file cannot have a write-ahead log here; its journal is `{mode}`"
+                    message = f"the {self._shape.word} cannot have a write-ahead log here; its journal is `{mode}`"
                     raise unavailable(message)
                 return
 
     def _is_ours(self, writer: sqlite3.Connection) -> bool:
-        """Whether it is a state file; False where it is still empty."""
+        """Whether it is of our kind; False where it is still empty."""
         application = writer.execute("PRAGMA application_id").fetchone()[0]
         version = writer.execute("PRAGMA user_version").fetchone()[0]
         if application == 0 and version == 0 and not writer.execute("SELECT 1 FROM sqlite_master").fetchone():
             return False
-        if application != APPLICATION_ID:
+        if application != self._shape.application_id:
             message = "the file is a database of something else"
             raise unavailable(message)
-        if version != VERSION:
-            message = f"the state file has version {version}; this program knows {VERSION}"
+        if version != self._shape.version:
+            message = f"the {self._shape.word} has version {version}; this program knows {self._shape.version}"
             raise unavailable(message)
         return True
 
@@ -353,16 +390,19 @@ class SqliteFile:
         if time.monotonic() > end:
             raise self._late()
 
+    def _replaced(self) -> StateError:
+        return unavailable(f"the {self._shape.word} was removed or replaced by another one")
+
     def _late(self) -> StateError:
-        return unavailable(f"the state file was busy for {self._deadline_s * 1000:.0f} ms")
+        return unavailable(f"the {self._shape.word} was busy for {self._deadline_s * 1000:.0f} ms")
 
     def _failed(self, error: Exception) -> StateError:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
             return self._late()
         if isinstance(error, OSError) and error.strerror:
-            return unavailable(f"the state file: {error.strerror[:1].lower()}{error.strerror[1:]}")
+            return unavailable(f"the {self._shape.word}: {error.strerror[:1].lower()}{error.strerror[1:]}")
         words = str(error) if isinstance(error, sqlite3.Error) else f"{type(error).__name__}: {error}"
-        return unavailable(f"the state file: {words}")
+        return unavailable(f"the {self._shape.word}: {words}")
 
 
 class _Fork:
@@ -407,10 +447,6 @@ def _wait(connection: sqlite3.Connection, seconds: float) -> None:
 
 def _left_s(end: float) -> float:
     return max(0.0, end - time.monotonic())
-
-
-def _replaced() -> StateError:
-    return unavailable("the state file was removed or replaced by another one")
 
 
 _REGISTER: Final = ProcessLock()  # of the set below

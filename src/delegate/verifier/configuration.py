@@ -34,6 +34,8 @@ from delegate.verifier.decision import check_cost
 from delegate.verifier.roots import Root, Trusted, anchor_of, given
 
 if TYPE_CHECKING:
+    from delegate.directory.directory import Directory
+    from delegate.directory.known import Finder
     from delegate.language.conditions import Caveat
     from delegate.state.asynchronous import AsyncState
     from delegate.state.engines import State
@@ -78,6 +80,8 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
         ledger: LedgerT | None = None,
         state: StateT | None = None,
         third_parties: Iterable[Principal] | None = None,
+        directory: Directory | Finder | None = None,
+        require_known: bool = False,
     ) -> None:
         """Set up a verifier; one serves any number of threads.
 
@@ -87,8 +91,8 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
             tenant: the tenant that it serves; with one, chains without are refused, and the other way round.
             policy: conditions of the service's own, as text or `when(…)`; all must hold. None, if not said.
             bearer: whether chains with a bearer block are taken at all.
-            principals: names and keys that this verifier vouches for; only these confirm `holder.name`. None,
-                if not said.
+            principals: names and keys that this verifier vouches for; only these, and `directory`, confirm
+                `holder.name`. None, if not said.
             algorithms: COSE numbers to accept: -19 Ed25519, -9 ESP256.
             max_lifetime: the longest `exp - iat` of block 0.
             leeway: how far ahead a signer's clock may be: for `iat` and `nbf`, never for `exp`. `None` or 0: none.
@@ -115,6 +119,10 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
                 Whoever opened it closes it.
             third_parties: whose discharges count, where a need of a chain names their keys. No key of theirs comes
                 from a token.
+            directory: who is who, as `delegate.directory.connect(url)` opens it: it confirms names beside `principals`,
+                and is asked for this verifier's tenant. Whoever opened it closes it.
+            require_known: whether to refuse a chain with a hop whose key neither `directory` nor `principals` knows
+                under the name that the chain gives it, or who may not act: disabled, or with a newer key.
 
         Raises:
             ValueError, TypeError: an argument out of its bounds, or a collection that is empty.
@@ -134,7 +142,7 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
             raise ValueError(message)
         self._policy, policy_conditions = _compiled_policy(policy)
         known, takers = given(third_parties, "third_parties"), given(revokers, "revokers")
-        directory((*known, *takers))  # one key under two names would be two parties
+        by_thumbprint((*known, *takers))  # one key under two names would be two parties
         used: ReplayStore | AsyncReplayStore | None = replay
         taken_back: RevocationStore | AsyncRevocationStore | None = revocations
         spent: Ledger | AsyncLedger | None = ledger
@@ -147,6 +155,12 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
             used = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay.by(clock)
         if taken_back is None:
             taken_back = MemoryRevocations()
+        names = by_thumbprint(given(principals, "principals"))
+        finding_known = None
+        if directory is not None or require_known:
+            from delegate.verifier.known import finding
+
+            finding_known = finding(directory, names, tenant, require_known=require_known, awaits=self._AWAITS)
         self._settings = Settings(
             audience=audience,
             proof_head=proof_head(audience),
@@ -154,7 +168,8 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
             tenant=tenant or "",
             policy=policy_conditions,
             bearer=bearer,
-            names=directory(given(principals, "principals")),
+            names=names,
+            finding_known=finding_known,
             algorithms=accepted,
             max_lifetime_s=None if max_lifetime is None else seconds(max_lifetime),
             leeway_s=0 if leeway is None or leeway == 0 else seconds(leeway),
@@ -162,8 +177,8 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
             clock=clock,
             limits=limits or Limits(),
             compiler=Compiler(cache_size // 8),
-            revokers=directory(takers),
-            third_parties=directory(known),
+            revokers=by_thumbprint(takers),
+            third_parties=by_thumbprint(known),
             dischargers=by_kid((*known, *takers)),
             max_revocation_age_s=None if max_revocation_age is None else seconds(max_revocation_age),
             replay=used,
@@ -260,7 +275,7 @@ def _facts(env: Mapping[str, object]) -> Mapping[str, Any]:
         raise ValueError(error.detail) from None
 
 
-def directory(principals: Iterable[Principal]) -> dict[bytes, str]:
+def by_thumbprint(principals: Iterable[Principal]) -> dict[bytes, str]:
     """Index principals by thumbprint.
 
     Raises:

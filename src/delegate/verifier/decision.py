@@ -66,7 +66,7 @@ class Authorization:
     @property
     def chain(self) -> VerifiedChain:
         """The verified chain."""
-        return VerifiedChain(*self._granted.chain)
+        return VerifiedChain(*self._granted.chain).with_names(names_of(self._granted.query, self._settings))
 
     @property
     def request(self) -> Request:
@@ -241,7 +241,7 @@ class Decision:
     def chain(self) -> VerifiedChain | None:
         """The verified chain, where it got that far."""
         chain = self._answer.chain
-        return None if chain is None else VerifiedChain(*chain)
+        return None if chain is None else VerifiedChain(*chain).with_names(names_of(self._answer.query, self._settings))
 
     @property
     def proven(self) -> bool:
@@ -395,6 +395,13 @@ def _in_words(evidence: Evidence, refusal: Refusal, policy: tuple[str, ...]) -> 
 
     assert refusal.chain is not None  # noqa: S101 - where a condition refused, there is the chain that has it
     return in_words(evidence, refusal.chain, refusal.query.request, policy)
+
+
+def names_of(query: Query, settings: Settings | None) -> Mapping[bytes, str]:
+    """Give the names that a decision confirmed: thumbprint → name."""
+    if query.names is not None:
+        return query.names
+    return {} if settings is None else settings.names
 
 
 def still_good(confirmed: Iterable[Confirmed], request: Request, now: int) -> tuple[Confirmed, ...]:

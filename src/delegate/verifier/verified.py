@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, Self
 
 from delegate.core.decide import verified
 
 if TYPE_CHECKING:
     from delegate.explain.hops import Hop
+
+
+_NOBODY: Final[Mapping[bytes, str]] = {}
 
 
 class VerifiedChain(verified.VerifiedChain):
@@ -17,14 +21,19 @@ class VerifiedChain(verified.VerifiedChain):
     request, call `Verifier.authorize`. What it grants is worked out by `delegate.analysis.effective`.
     """
 
-    __slots__ = ()
+    confirmed: Mapping[bytes, str] = _NOBODY
+
+    def with_names(self, names: Mapping[bytes, str]) -> Self:
+        """Keep which names the verifier confirms: thumbprint → name."""
+        self.confirmed = names
+        return self
 
     @property
     def hops(self) -> tuple[Hop, ...]:
-        """Every block, from 0. Names are the word of whoever signed them."""
+        """Every block, from 0. Names are the word of whoever signed them, where they are not `confirmed`."""
         from delegate.explain.hops import hops_of
 
-        return hops_of(self.link, self.root.principal.public_key.thumbprint)
+        return hops_of(self.link, self.root.principal.public_key.thumbprint, confirmed=self.confirmed)
 
     def up_to(self, hop: int) -> VerifiedChain:
         """Give the chain as it was down to block `hop`; its holder was another then.
@@ -32,4 +41,4 @@ class VerifiedChain(verified.VerifiedChain):
         Raises:
             IndexError: there is no such block.
         """
-        return VerifiedChain(self.link.up()[hop], self.root, self.first)
+        return VerifiedChain(self.link.up()[hop], self.root, self.first).with_names(self.confirmed)

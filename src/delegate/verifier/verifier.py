@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from delegate.core.chain.request import Request
 from delegate.core.chain.revocations import RevocationList
-from delegate.core.decide.decision import Answer, Granted, accepting, checking_chain, deciding
+from delegate.core.decide.decision import Answer, Checking, Granted, Presented, accepting, checking_chain, deciding
 from delegate.core.decide.drivers import drive, drive_awaiting, perform_awaiting
+from delegate.core.decide.remembered import Generation
 from delegate.core.decide.settings import Settings
 from delegate.state.memory_revocations import MemoryRevocations
 from delegate.verifier.configuration import Base, presented
@@ -106,13 +107,12 @@ class Verifier(_Base):
         Raises:
             TokenError: the form is wrong.
             VerificationError: UNKNOWN_ROOT, BAD_SIGNATURE, EXPIRED, REVOKED, …; `.hop` is the first failing block.
-            StateError: the revocation store did not answer, or its data is stale.
+            StateError: the revocation store or the directory did not answer, or its data is stale.
 
-        Cost: one signature check a block. Source: SPEC §5, steps 1 to 4.
+        Cost: one signature check a block. Source: SPEC §5, steps 1 to 4 and 5.14.
         """
         settings = self._settings
-        steps = checking_chain(presented(token), self._generation, settings, settings.now())
-        return VerifiedChain(*drive(steps, settings))
+        return drive(_checking(presented(token), self._generation, settings), settings)
 
     def preview(self, token: Presentable, request: Request, *, env: Mapping[str, object] | None = None) -> Decision:
         """Say what this chain would allow, without a proof; nothing is claimed or charged. No service may act on it.
@@ -177,8 +177,7 @@ class AsyncVerifier(_AwaitingBase):
     async def verify_chain(self, token: Presentable) -> VerifiedChain:
         """Check who signed this chain, and that it is good now and here; see `Verifier.verify_chain`."""
         settings = self._settings
-        steps = checking_chain(presented(token), self._generation, settings, settings.now())
-        return VerifiedChain(*await drive_awaiting(steps, settings))
+        return await drive_awaiting(_checking(presented(token), self._generation, settings), settings)
 
     async def preview(
         self, token: Presentable, request: Request, *, env: Mapping[str, object] | None = None
@@ -207,6 +206,16 @@ class AsyncVerifier(_AwaitingBase):
         """Give back to the budgets what a charge turned out not to need; see `Authorization.settle`."""
         effect = granted.settlement(actual)
         return effect is not None and await perform_awaiting(effect, self._settings) is True
+
+
+def _checking(source: Presented, generation: Generation, settings: Settings) -> Checking[VerifiedChain]:
+    """Check a chain, and whose its keys are."""
+    now = settings.now()
+    chain = yield from checking_chain(source, generation, settings, now)
+    names = settings.names
+    if settings.finding_known is not None:
+        names = (yield from settings.finding_known(chain, now))["names"]
+    return VerifiedChain(*chain).with_names(names)
 
 
 def _granted(answer: Answer, settings: Settings, policy: tuple[str, ...]) -> Authorization:

@@ -122,8 +122,7 @@ class Request:
         merged = dict(args or {})
         if query:
             if "query" in merged:
-                message = "both the url and args have a query"
-                raise ValueError(message)
+                raise ValueError("both the url and args have a query")
             merged["query"] = query
         return cls(action, resource, merged)
 
@@ -199,12 +198,10 @@ class Request:
         return describe([self.action, self.resource, self.values])
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        message = "a Request cannot be changed"
-        raise AttributeError(message)
+        raise AttributeError("a Request cannot be changed")
 
     def __delattr__(self, name: str) -> NoReturn:
-        message = "a Request cannot be changed"
-        raise AttributeError(message)
+        raise AttributeError("a Request cannot be changed")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Request) and self._encoded == other._encoded
@@ -258,8 +255,7 @@ def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is any of its t
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        message = "a repeated key"
-        raise ValueError(message)
+        raise ValueError("a repeated key")
     return result
 
 

@@ -32,8 +32,7 @@ def seconds(duration: Span) -> int:
     """
     if isinstance(duration, str):
         if not _DURATION.fullmatch(duration):
-            message = f"not a duration such as 90s, 15m, 8h or 7d: {duration!r}"
-            raise ValueError(message)
+            raise ValueError(f"not a duration such as 90s, 15m, 8h or 7d: {duration!r}")
         value = sum(int(count) * _UNIT_S[unit] for count, unit in _PART.findall(duration))
     elif type(duration) is int:
         value = duration
@@ -41,15 +40,12 @@ def seconds(duration: Span) -> int:
         from datetime import timedelta
 
         if not isinstance(duration, timedelta):
-            message = f"a duration is an int, a str or a timedelta, not {type(duration).__name__}"
-            raise TypeError(message)
+            raise TypeError(f"a duration is an int, a str or a timedelta, not {type(duration).__name__}")
         value, rest = divmod(duration, timedelta(seconds=1))
         if rest:
-            message = "a duration is whole seconds"
-            raise ValueError(message)
+            raise ValueError("a duration is whole seconds")
     if not 0 < value <= TIME_MAX:
-        message = "a duration is positive"
-        raise ValueError(message)
+        raise ValueError("a duration is positive")
     return value
 
 
@@ -66,15 +62,12 @@ def instant(moment: Instant) -> int:
         from datetime import UTC, datetime, timedelta
 
         if not isinstance(moment, datetime):
-            message = f"an instant is an int or an aware datetime, not {type(moment).__name__}"
-            raise TypeError(message)
+            raise TypeError(f"an instant is an int or an aware datetime, not {type(moment).__name__}")
         if moment.tzinfo is None:
-            message = "a datetime without a time zone is not an instant; use datetime(..., tzinfo=UTC)"
-            raise ValueError(message)
+            raise ValueError("a datetime without a time zone is not an instant; use datetime(..., tzinfo=UTC)")
         value = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
     if not 0 <= value <= TIME_MAX:
-        message = "an instant lies between 1970 and 9999"
-        raise ValueError(message)
+        raise ValueError("an instant lies between 1970 and 9999")
     return value
 
 

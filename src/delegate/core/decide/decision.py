@@ -143,6 +143,8 @@ def deciding(
             if fault is not None:
                 raise fault
             check_fresh(chain, feeds, settings, now, staples(confirmed))  # SPEC 5.5.13
+        if settings.finding_known is not None:  # SPEC 5.5.14
+            query = query._replace(**(yield from settings.finding_known(chain, now)))
         evaluate(chain, query, settings, confirmed)  # SPEC 5.6, 5.7
         if shown is None:
             return Previewed(chain, query, confirmed)

@@ -36,12 +36,16 @@ class Query(NamedTuple):
         env: facts that the service vouches for.
         cost: unit → what the request costs.
         now: the verifier's clock, Unix seconds.
+        names: thumbprint → name, as a directory confirms it now; `None`: none was asked.
+        known: thumbprint → whom it knows, with `name` and `who`, as it answered.
     """
 
     request: Request
     env: Mapping[str, Any]
     cost: Mapping[str, int]
     now: int
+    names: Mapping[bytes, str] | None = None
+    known: Mapping[bytes, Any] | None = None
 
 
 def evaluate(chain: VerifiedChain, query: Query, settings: Settings, confirmed: tuple[Confirmed, ...] = ()) -> None:
@@ -105,10 +109,12 @@ def variables(chain: VerifiedChain, query: Query, settings: Settings) -> dict[st
     """Give the names that a caveat may read (SPEC §6.2)."""
     request = query.request
     key = chain.link.block.key.thumbprint
-    holder = {"key": key.hex()}
-    name = settings.names.get(key) if settings.names else None
+    holder: dict[str, Any] = {"key": key.hex()}
+    name = (settings.names if query.names is None else query.names).get(key)
     if name is not None and name == chain.link.block.holder:
         holder["name"] = name  # confirmed by the verifier's own directory; else reading it is an error
+        if query.known and key in query.known:
+            holder["who"] = dict(query.known[key].who)
     return {
         "action": request.action,
         "resource": request.resource,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from delegate.core.chain.compiled import Compiler
 from delegate.core.decide.stores import (
@@ -26,9 +27,10 @@ class Settings(Frozen):
     """A verifier's configuration, checked and compiled. Times in seconds."""
 
     __slots__ = (
-        *("algorithms", "audience", "bearer", "clock", "compiler", "dischargers", "leeway_s", "ledger", "limits"),
-        *("max_lifetime_s", "max_revocation_age_s", "names", "policy", "proof_head", "proof_window_s", "replay"),
-        *("revocations", "revocations_held", "revokers", "tail_bytes", "tenant", "third_parties"),
+        *("algorithms", "audience", "bearer", "clock", "compiler", "dischargers", "finding_known", "leeway_s"),
+        *("ledger", "limits", "max_lifetime_s", "max_revocation_age_s", "names", "policy", "proof_head"),
+        *("proof_window_s", "replay", "revocations", "revocations_held", "revokers", "tail_bytes", "tenant"),
+        "third_parties",
     )
 
     audience: str
@@ -37,7 +39,8 @@ class Settings(Frozen):
     tenant: str
     policy: tuple[Condition, ...]
     bearer: bool
-    names: Mapping[bytes, str]  # thumbprint → name, as the verifier's own directory has it
+    names: Mapping[bytes, str]  # thumbprint → name, as its own configuration has it
+    finding_known: Callable[..., Any] | None  # a generator: (chain, now) → what a query gets of a directory
     algorithms: frozenset[int]
     max_lifetime_s: int | None
     leeway_s: int

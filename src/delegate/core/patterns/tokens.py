@@ -28,8 +28,7 @@ class Wild(Enum):
 def check_arguments(text: str, separator: str) -> None:
     """Refuse a pattern that is too long, and an unknown separator."""
     if separator not in {RESOURCE_SEPARATOR, ACTION_SEPARATOR}:
-        message = "the separator of a pattern is `/` or `.`"
-        raise ValueError(message)
+        raise ValueError("the separator of a pattern is `/` or `.`")
     if len(text) > PATTERN_CHARACTERS:
         raise TokenError(Reason.LIMIT_EXCEEDED, f"a pattern has at most {PATTERN_CHARACTERS} characters")
 
