@@ -289,8 +289,8 @@ def test_the_key_comes_from_a_signed_card_or_a_directory_and_from_nothing_else()
     changed.capabilities.extensions[0].params.update({"principal": world.MALLORY.principal.to_text()})
     with pytest.raises(Exception, match="signature"):
         key_from(changed)
-    with pytest.raises(ValueError, match="whose key"):
-        DelegateInterceptor(holder())
+    with pytest.raises(VerificationError, match="whose key"):
+        DelegateInterceptor(holder())._principal(signed(PEER.principal))
 
 
 def test_an_agent_that_nobody_knows_gets_no_chain() -> None:

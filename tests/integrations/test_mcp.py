@@ -386,6 +386,27 @@ def test_a_middleware_that_rewrites_cannot_either() -> None:
     assert shop.done == []
 
 
+@pytest.mark.parametrize("as_extension", [True, False])
+def test_as_a_middleware_it_needs_to_be_an_extension_too(as_extension: bool) -> None:
+    """Given as both it is one guard; as a middleware alone it knows no server, and serves nothing."""
+    ours = DelegateExtension(world.verifier())
+    server = MCPServer("shop", extensions=[ours] if as_extension else [], middleware=[ours])
+
+    @server.tool()
+    def pay(amount: int) -> str:
+        return "paid"
+
+    async def story(client: Client) -> None:
+        asked = call_tool(client, holder("pay"), "pay", {"amount": 5}, audience=world.AUDIENCE)
+        if as_extension:
+            assert not (await asked).is_error
+        else:
+            with pytest.raises(MCPError, match="nothing is served"):
+                await asked
+
+    run(story, server)
+
+
 def test_one_extension_does_not_serve_two_servers() -> None:
     """The second one would be guarded by the tools of the first."""
     extension = DelegateExtension(world.verifier())

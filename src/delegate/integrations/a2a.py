@@ -95,14 +95,13 @@ class DelegateInterceptor(ClientCallInterceptor):
                 all that the sender may do, for five minutes, and not to be handed on.
 
         Raises:
-            TypeError: no holder. ValueError: neither `agents` nor `check_card`.
+            TypeError: no holder.
+
+        With neither `agents` nor `check_card` nobody's key is known, and nothing is sent.
         """
         if not isinstance(holder, Holder):
             message = f"a chain is handed on by a Holder, not by a {type(holder).__name__}"
             raise TypeError(message)
-        if agents is None and check_card is None:
-            message = "say whose key each agent has (agents=…), or how a card's signature is checked (check_card=…)"
-            raise ValueError(message)
         self._holder = holder
         self._agents = agents
         self._check_card = check_card

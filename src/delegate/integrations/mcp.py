@@ -148,12 +148,19 @@ class DelegateExtension(Extension):
             message = "a DelegateExtension guards one server: make another one"
             raise ValueError(message)
         self._server = server
-        server.middleware.append(self._each)
+        if self not in server.middleware:
+            server.middleware.append(self)
 
-    async def _each(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """See to it, for each message, that the handler which it will come to is guarded."""
-        assert self._server is not None  # noqa: S101 - this runs as a middleware of it
-        if ctx.request_id is None or ctx.method in _FREE or (ctx.method == _CALL and self._app is not None):
+    async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """See to it, for each message, that the handler which it will come to is guarded: as a middleware.
+
+        An object that was given as a middleware alone knows no server, and lets nothing through.
+        """
+        if ctx.request_id is None or ctx.method in _FREE:
+            return await call_next(ctx)
+        if self._server is None:
+            raise MCPError(REFUSED, "DelegateExtension is not one of this server's extensions: nothing is served")
+        if ctx.method == _CALL and self._app is not None:
             return await call_next(ctx)
         entry = self._server.get_request_handler(ctx.method)
         if entry is not None and not isinstance(entry.handler, _Guarded):
