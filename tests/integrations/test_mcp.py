@@ -386,6 +386,28 @@ def test_a_middleware_that_rewrites_cannot_either() -> None:
     assert shop.done == []
 
 
+def test_a_handler_of_calls_that_replaces_the_sdks_own_is_guarded_too() -> None:
+    """It asks no extension, so the guard is put around it."""
+    from mcp_types import CallToolRequestParams
+
+    shop = Shop()
+
+    async def other(ctx: Any, params: Any) -> CallToolResult:
+        shop.done.append(params.arguments)
+        return CallToolResult(content=[TextContent(text="paid")], structured_content={"result": "paid"})
+
+    shop.server._lowlevel_server.add_request_handler("tools/call", CallToolRequestParams, other)
+
+    async def story(client: Client) -> None:
+        agent = holder("pay if args.amount <= 500")
+        assert (await client.call_tool("pay", {"amount": 5})).is_error
+        assert (await call_tool(client, agent, "pay", {"amount": 501}, audience=world.AUDIENCE)).is_error
+        assert not (await call_tool(client, agent, "pay", {"amount": 5}, audience=world.AUDIENCE)).is_error
+
+    run(story, shop.server)
+    assert shop.done == [{"amount": 5}]
+
+
 @pytest.mark.parametrize("as_extension", [True, False])
 def test_as_a_middleware_it_needs_to_be_an_extension_too(as_extension: bool) -> None:
     """Given as both it is one guard; as a middleware alone it knows no server, and serves nothing."""

@@ -160,12 +160,16 @@ class DelegateExtension(Extension):
             return await call_next(ctx)
         if self._server is None:
             raise MCPError(REFUSED, "DelegateExtension is not one of this server's extensions: nothing is served")
-        if ctx.method == _CALL and self._app is not None:
-            return await call_next(ctx)
         entry = self._server.get_request_handler(ctx.method)
+        if ctx.method == _CALL and entry is not None and self._intercepts(entry.handler):
+            return await call_next(ctx)
         if entry is not None and not isinstance(entry.handler, _Guarded):
             self._server.add_request_handler(ctx.method, entry.params_type, _Guarded(self, entry.handler))
         return await call_next(ctx)
+
+    def _intercepts(self, handler: object) -> bool:
+        """Say whether a handler of calls is the SDK's own, which asks its extensions; any other is guarded itself."""
+        return self._app is not None and getattr(handler, "__qualname__", "").startswith("compose_tool_call_handler.")
 
     async def intercept_tool_call(
         self, params: CallToolRequestParams, ctx: ServerRequestContext[Any, Any], call_next: CallNext
