@@ -328,6 +328,34 @@ def test_a_request_is_decided_once_for_all_its_dependencies() -> None:
     assert len(seen) == 1
 
 
+def test_a_scope_that_is_handed_on_carries_no_decision_to_another_request() -> None:
+    """An endpoint calls the application again for another path: what was decided was not that."""
+    guard = Guard(verifier(), origin=ORIGIN)
+    app = FastAPI()
+    ran: list[str] = []
+
+    @app.get("/admin")
+    def admin(granted: Annotated[Authorization, Depends(guard)]) -> None:
+        ran.append("admin")
+
+    @app.get("/items")
+    async def items(request: fastapi.Request, granted: Annotated[Authorization, Depends(guard)]) -> list[int]:
+        statuses: list[int] = []
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        await app({**request.scope, "path": "/admin", "raw_path": b"/admin"}, receive, send)
+        return statuses
+
+    assert call(app, "GET", "/items").json() == [401]
+    assert not ran
+
+
 def test_a_second_guard_decides_for_itself() -> None:
     """Two guards with one name are two: what one allowed, the other has not."""
     first, second = (Guard(verifier(policy=[policy]), origin=ORIGIN) for policy in ("true", "false"))

@@ -105,8 +105,11 @@ class Guard(core.Guard, SecurityBase):
         by, found, *checked = request.scope.get(KEY, (None, None))
         here = by is not None and by.verifier is self.verifier
         granted: Authorization = found if here else await self._decided(request)
-        if checked and here:
-            return granted
+        line = _line(request)
+        if here and checked:
+            if checked[0] == line:
+                return granted
+            granted, here = await self._decided(request), False  # another request, in a scope that was handed on
         try:
             if here:  # by DelegateMiddleware: what reaches the endpoint must still be that
                 await self._check_unchanged(request, granted)
@@ -114,7 +117,7 @@ class Guard(core.Guard, SecurityBase):
         except core.ConvertedError as error:
             await self._give_back(granted)
             raise self._refused(request, core.Outcome(error=error)) from None
-        request.scope[KEY] = (self, granted, "checked")
+        request.scope[KEY] = (self, granted, line)
         return granted
 
     def body(self, model: type[M]) -> Callable[..., Coroutine[Any, Any, M]]:
@@ -246,6 +249,12 @@ def _is_described(field: Any) -> bool:  # noqa: ANN401 - a type of FastAPI's own
 async def _answer(_request: Request, error: Exception) -> Response:
     answer = error.answer  # type: ignore[attr-defined]
     return Response(answer.body, answer.status, dict(answer.headers))
+
+
+def _line(request: Request) -> tuple[object, ...]:
+    """Give what tells one request from another in a scope."""
+    scope = request.scope
+    return tuple(scope.get(name) for name in ("method", "path", "raw_path", "query_string", "root_path"))
 
 
 def _target(request: Request) -> bytes:
