@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from delegate import Decision, DelegateError, Reason, Request, need
+from delegate.directory import directory
 from delegate.integrations.guard import (
     Call,
     CallGuard,
@@ -67,6 +68,14 @@ def test_a_store_that_waits_does_not_hold_the_loop(tmp_path: Path) -> None:
 
         assert asyncio.run(run())
         assert used == ["decided"]
+
+
+def test_a_directory_is_a_store_too(tmp_path: Path) -> None:
+    """A `Verifier` that asks one decides in a thread."""
+    with directory.connect(f"sqlite:///{tmp_path}/names.db") as names:
+        shop = verifier(directory=names)
+        assert not shop.is_in_memory
+        assert asyncio.run(CallGuard(shop).adecide(proof(PAYER, PAY), PAY)).allowed
 
 
 @pytest.mark.parametrize("presented", [7, 1.5, True, [], {}, ["dlgp_x"], {"a": 1}, object()])

@@ -26,7 +26,8 @@ _LISTENING = combined(
     epilog=example(
         "delegate serve --forward-auth caddy --root alice.pub --audience files.example.com \\",
         "    --origin https://files.example.com --state sqlite:///state.db",
-        "delegate serve --forward-auth nginx --show-config --host files.example.com --backend 127.0.0.1:9000",
+        "delegate serve --forward-auth nginx --show-config --host files.example.com \\",
+        "    --backend 127.0.0.1:9000",
     )
 )
 @click.option(
