@@ -20,7 +20,10 @@ HOMES = {"SPEC.md": {1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 14, 15}, "LANGUAGE.md":
 
 def _files() -> list[Path]:
     inside = [
-        path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".md", ".cddl"}
+        path
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".md", ".cddl"} and "node_modules" not in path.parts
     ]
     return [*sorted(inside), *sorted(ROOT.glob("*.md"))]
 
