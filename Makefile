@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo login test lint docs bench bench-integrations bench-against vectors mutants fuzz kill fork surroundings rotation matrix dist clean
+.PHONY: help demo whole login test lint docs bench bench-integrations bench-against vectors mutants fuzz kill fork surroundings rotation matrix dist clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo     the story: one request allowed, four refused"
+	@echo "make whole    five agents and three services in processes of their own; needs Redis and nginx"
 	@echo "make login    a person logs in at a real provider, with a real browser, down to a decided request"
 	@echo "make test     formatting, lint, types, contracts, tests; COVERAGE=1 counts what they reach"
 	@echo "make lint     the first four of these"
@@ -52,6 +53,9 @@ $(VENV)/.tools: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	@$(BIN)/delegate demo
+
+whole: $(VENV)/.tools
+	@$(BIN)/python -m examples.whole.story
 
 login: $(VENV)/.tools
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/issue/provider

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
@@ -21,6 +23,7 @@ from delegate.core.chain.spans import Instant, instant
 from delegate.core.keys.principal import Principal
 from delegate.core.wire.armor import from_base64url, to_base64url
 from delegate.errors import AttenuationError, DelegateError, Denied, Reason, TokenError
+from delegate.limits import PRESENTATION_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE: Final = "DELEGATE_TOKEN"  # noqa: S105 - the name of a variable
 KEY_VARIABLE: Final = "DELEGATE_KEY"  # holds a secret: `name base64url-seed`
+FD_VARIABLE: Final = "DELEGATE_FD"  # the number of a pipe that holds both
+ALLOWED: Final = "allowed, as far as the chain says"
+_PIPE_BYTES: Final = PRESENTATION_BYTES * 2  # a line with a token as text, and one with a key
 
 
 class FromIssuer(TypedDict, total=False):
@@ -139,7 +145,7 @@ class Holder:
         for each in link.up():
             if each.block.needs:
                 raise Denied(Reason.DISCHARGE_MISSING, needed(each), hop=each.hop)
-        return "allowed, as far as the chain says" + "".join(f"; {each}" for each in depends)
+        return ALLOWED + "".join(f"; {each}" for each in depends)
 
     def grants(self) -> tuple[Capability, ...]:
         """Work out what this chain permits, all hops together, as it claims; each with its whole condition.
@@ -171,40 +177,107 @@ class Holder:
     def to_env(self) -> dict[str, str]:
         """Give the two variables that a child process needs. One holds the secret key.
 
+        Every process that the child starts inherits them, unless the child takes them out as `from_env` does; see
+        `to_fd` for what nobody inherits.
+
         Raises:
             TypeError: the key cannot leave its signer.
         """
+        return {TOKEN_VARIABLE: self.token.to_text(), KEY_VARIABLE: self._secret()}
+
+    def to_fd(self) -> int:
+        """Put chain and key into a pipe, and give the number of its read end: for a child process.
+
+        What is in it can be read once, and the whole of it is there already: nobody has to write while the child reads.
+        The number is not inherited unless the caller passes it on, and the child is told it by `DELEGATE_FD`:
+        `Popen(command, pass_fds=[fd], env={**few, FD_VARIABLE: str(fd)})`. Close it here once the child runs.
+
+        Raises:
+            TypeError: the key cannot leave its signer.
+            OSError: no pipe can be had, or it does not hold that much.
+        """
+        content = f"{self.token.to_text()}\n{self._secret()}\n".encode("ascii")
+        reading, writing = os.pipe()
+        try:
+            _make_room(writing, len(content))
+            os.set_blocking(writing, False)
+            if os.write(writing, content) != len(content):
+                raise BlockingIOError
+        except OSError as error:
+            os.close(reading)
+            message = f"a pipe of this system does not hold {len(content)} bytes: {error.strerror or 'it is full'}"
+            raise OSError(error.errno, message) from None
+        finally:
+            os.close(writing)
+        return reading
+
+    def _secret(self) -> str:
         signer = self.identity.signer
         if not isinstance(signer, Ed25519Signer):
-            message = "only a local Ed25519 key can travel in the environment"
+            message = "only a local Ed25519 key can travel to another process"
             raise TypeError(message)
-        return {
-            TOKEN_VARIABLE: self.token.to_text(),
-            KEY_VARIABLE: f"{self.identity.name} {to_base64url(signer.seed_bytes())}",
-        }
+        return f"{self.identity.name} {to_base64url(signer.seed_bytes())}"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, *, journal: Notes | None = None) -> Holder:
         """Take what `to_env` gave out of the environment: what is started later does not inherit the key.
 
+        Where the environment names a pipe instead, as `delegate exec` does, they are taken out of that: see `from_fd`.
+
         Args:
-            environ: `None`: this process's own environment. Both variables are removed from a mapping that can be
+            environ: `None`: this process's own environment. The variables are removed from a mapping that can be
                 changed, whatever comes of them; of another they are only read. What the system shows of a process as it
                 was started (`/proc/PID/environ`) it shows still, to the same user.
             journal: where the identity notes what it hands out, as for `Identity`.
 
         Raises:
-            TokenError: MALFORMED: a variable is missing or is not what it should be.
+            TokenError: MALFORMED: a variable is missing or is not what it should be, or there is a pipe beside them.
             AttenuationError: PROOF_WRONG_KEY: the two do not belong together.
         """
         given = os.environ if environ is None else environ
-        said, text = given.get(KEY_VARIABLE), given.get(TOKEN_VARIABLE)
+        said, text, number = (given.get(each) for each in (KEY_VARIABLE, TOKEN_VARIABLE, FD_VARIABLE))
         if isinstance(given, MutableMapping):
-            given.pop(KEY_VARIABLE, None)
-            given.pop(TOKEN_VARIABLE, None)
+            for each in (KEY_VARIABLE, TOKEN_VARIABLE, FD_VARIABLE):
+                given.pop(each, None)
+        if number is not None:
+            fd = _fd_of(number)
+            if said is not None or text is not None:
+                with suppress(OSError):
+                    os.close(fd)
+                raise TokenError(
+                    Reason.MALFORMED, f"{FD_VARIABLE} stands beside {TOKEN_VARIABLE} or {KEY_VARIABLE}: which is it"
+                )
+            return cls.from_fd(fd, journal=journal)
         if " " not in (said or "") or text is None:
-            raise TokenError(Reason.MALFORMED, f"{TOKEN_VARIABLE} and {KEY_VARIABLE} must both be set")
+            raise TokenError(
+                Reason.MALFORMED, f"{TOKEN_VARIABLE} and {KEY_VARIABLE} must both be set, or {FD_VARIABLE}"
+            )
         return cls(identity_of(said or "", journal=journal), Token.parse(text))
+
+    @classmethod
+    def from_fd(cls, fd: int | None = None, *, journal: Notes | None = None) -> Holder:
+        """Read chain and key from a pipe, to its end, and close it: nothing is left of them for anybody else.
+
+        Args:
+            fd: the pipe's number. `None`: the one that `DELEGATE_FD` names in this process's environment, from where it
+                is removed.
+            journal: where the identity notes what it hands out, as for `Identity`.
+
+        Raises:
+            TokenError: MALFORMED: no such pipe, or what is in it is not a line with a token and one with a key. A pipe
+                is read once: read again, it is empty.
+            AttenuationError: PROOF_WRONG_KEY: the two do not belong together.
+        """
+        if fd is None:
+            number = os.environ.pop(FD_VARIABLE, None)
+            if number is None:
+                raise TokenError(Reason.MALFORMED, f"{FD_VARIABLE} is not set")
+            fd = _fd_of(number)
+        lines = _read_pipe(fd).split(b"\n")
+        if len(lines) != 3 or lines[2] or not all(each.isascii() for each in lines):
+            raise TokenError(Reason.MALFORMED, "the pipe holds no token and key, each on a line; it is read only once")
+        token, said = (each.decode("ascii") for each in lines[:2])
+        return cls(identity_of(said, journal=journal), Token.parse(token))
 
     @classmethod
     def from_issuer(
@@ -313,6 +386,37 @@ class IssuedHolder(Holder):
             import asyncio
 
             await asyncio.to_thread(self.renewal.renew)
+
+
+def _fd_of(number: str) -> int:
+    """Read the number of a pipe; raises TokenError."""
+    if not (number.isascii() and number.isdigit() and len(number) <= 9):
+        raise TokenError(Reason.MALFORMED, f"{FD_VARIABLE} is not the number of a pipe")
+    return int(number)
+
+
+def _read_pipe(fd: int) -> bytes:
+    """Read a pipe to its end, and close it; raises TokenError."""
+    try:
+        if not stat.S_ISFIFO(os.fstat(fd).st_mode):
+            raise TokenError(Reason.MALFORMED, f"file {fd} is not a pipe")  # nor is it ours to close
+        with open(fd, "rb", buffering=0) as pipe:
+            content = b""
+            while len(content) <= _PIPE_BYTES and (more := pipe.read(_PIPE_BYTES)):
+                content += more
+    except (OSError, OverflowError):
+        raise TokenError(Reason.MALFORMED, f"there is no pipe {fd} to read") from None
+    return content
+
+
+def _make_room(pipe: int, size: int) -> None:
+    """Ask for a pipe that holds so much: by default it is 64 KiB, and less for a user who has many."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, whose pipes take what they are given
+        return
+    if hasattr(fcntl, "F_SETPIPE_SZ") and fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) < size:
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, size)
 
 
 def identity_of(said: str, *, journal: Notes | None = None) -> Identity:

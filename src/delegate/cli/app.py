@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from delegate.cli.output import Failure, ReaderGone, StreamFull, failure_of, print_failure, shown_path
+from delegate.cli.output import Ended, Failure, ReaderGone, StreamFull, failure_of, print_failure, shown_path
 from delegate.cli.status import Status
 from delegate.core.chain.printable import shown
 from delegate.errors import DelegateError
@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "attenuate": ("author", "attenuate", "Narrow a chain that you hold; with --to, also hand it on."),
     "seal": ("author", "seal", "Seal a bearer token: it stays usable, but cannot be extended."),
     "prove": ("author", "prove", "Prove that you hold a chain, for one request to one service."),
+    "exec": ("execute", "execute", "Run a command with a fresh key and a narrower chain of its own."),
     "inspect": ("inspect", "inspect", "Show a chain: who handed what to whom, and what it grants."),
     "inspector": ("inspector", "inspector", "Write a page that shows chains in a browser."),
     "verify": ("decide", "verify", "Decide a request as a service would: allowed or refused."),
@@ -144,7 +145,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if COMPLETE_VARIABLE in os.environ:
             return _complete()
-        status = _run(given, as_json="--json" in given)
+        ours = given[: given.index("--")] if "--" in given else given  # behind it stands another command's line
+        status = _run(given, as_json="--json" in ours)
         sys.stdout.flush()
         sys.stderr.flush()
     except (BrokenPipeError, ReaderGone):
@@ -154,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with suppress(OSError):
             sys.stderr.write(f"error: the output cannot be written: {words}\n")
         return _quietly()
-    return int(status)
+    return status
 
 
 def _complete() -> int:
@@ -166,7 +168,7 @@ def _complete() -> int:
     return int(Status.DONE)
 
 
-def _run(given: list[str], *, as_json: bool) -> Status:
+def _run(given: list[str], *, as_json: bool) -> int:
     command = ""
     try:
         if as_json:
@@ -181,6 +183,8 @@ def _run(given: list[str], *, as_json: bool) -> Status:
         failure = _usage(error)
     except DelegateError as error:
         failure = failure_of(error)
+    except Ended as ended:
+        return ended.status
     except Failure as ended_so:
         failure = ended_so
     except StreamFull:

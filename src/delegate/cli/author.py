@@ -81,15 +81,15 @@ def mint(
         message = "say what it permits: --can 'files.read /reports/**'"
         raise click.UsageError(message)
     at = clock(now)
-    terms = _terms(narrowing, at)
+    terms = terms_of(narrowing, at)
     holder = None if to_file is None else read_principal(to_file)
     identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
     shared = cast("Lasting", {**terms, "on_behalf_of": on_behalf_of, "tenant": tenant})  # it was checked to have one
     token: Token | BearerToken
     if holder is None:
-        token = _authored(lambda: identity.mint(bearer=True, **shared))
+        token = authored(lambda: identity.mint(bearer=True, **shared))
     else:
-        token = _authored(lambda: identity.mint(to=holder, **shared))
+        token = authored(lambda: identity.mint(to=holder, **shared))
     _hand_out(out, token, at, output, noted=noted)
 
 
@@ -128,7 +128,7 @@ def attenuate(
         message = "give either --ttl or --until, not both"
         raise click.UsageError(message)
     at = clock(now)
-    terms = _terms(narrowing, at)
+    terms = terms_of(narrowing, at)
     held = chain_only(read_token(token, out))
     holder = None if to_file is None else read_principal(to_file)
     longer: Token | BearerToken
@@ -138,13 +138,13 @@ def attenuate(
             raise click.UsageError(message)
         bearer = held
         if holder is None:
-            longer = _authored(lambda: bearer.attenuate(**terms))
+            longer = authored(lambda: bearer.attenuate(**terms))
         else:
-            longer = _authored(lambda: bearer.attenuate(to=holder, **terms))
+            longer = authored(lambda: bearer.attenuate(to=holder, **terms))
     else:
         identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
         named = held
-        longer = _authored(lambda: identity.attenuate(named, to=holder, **terms))
+        longer = authored(lambda: identity.attenuate(named, to=holder, **terms))
     if dry_run:
         _print_dry_run(out, longer.link, at)
         return
@@ -164,7 +164,7 @@ def seal(token: str | None, output: str | None, now: int | None, as_json: bool) 
         message = "only a bearer token can be sealed; for any other, use attenuate --hops 0"
         raise click.UsageError(message)
     at = clock(now)
-    _hand_out(out, _authored(lambda: held.seal(now=at)), at, output, noted=False)
+    _hand_out(out, authored(lambda: held.seal(now=at)), at, output, noted=False)
 
 
 @click.command(
@@ -221,11 +221,11 @@ def prove(
     if isinstance(held, BearerToken):
         bearer = held
         _say_first(out, held, request, audience, brought, at, anyway=anyway)
-        presentation = _authored(lambda: bearer.prove(request, audience, discharges=brought, now=at))
+        presentation = authored(lambda: bearer.prove(request, audience, discharges=brought, now=at))
     else:
         identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
         named = held
-        draft = _authored(lambda: identity.draft_proof(named, request, audience, discharges=brought, now=at))
+        draft = authored(lambda: identity.draft_proof(named, request, audience, discharges=brought, now=at))
         _say_first(out, held, request, audience, brought, at, anyway=anyway)
         presentation = draft.assemble(identity.signer.sign(draft.to_sign))
     out.note(f"proof: {shown(request.action)} at {audience}, valid for about a minute")
@@ -272,7 +272,7 @@ def _say_first(
     out.warn(f"this is sure to be refused: {line}")
 
 
-def _terms(narrowing: dict[str, Any], at: int) -> Narrowing:
+def terms_of(narrowing: dict[str, Any], at: int) -> Narrowing:
     """Turn the shared options into what `mint` and `attenuate` take."""
     from delegate.authoring.terms import Narrowing
     from delegate.cli.needs import read_needs
@@ -306,7 +306,7 @@ def _discharges(files: tuple[str, ...]) -> tuple[Discharge, ...]:
     return tuple(read_discharges(files))
 
 
-def _authored(make: Callable[[], T]) -> T:
+def authored(make: Callable[[], T]) -> T:
     """Run what signs; what it finds wrong with its arguments is a usage error here."""
     try:
         return make()

@@ -24,9 +24,9 @@ def note(out: Output, token: ChainEnvelope) -> None:
 
 
 def note_revoked(out: Output, records: Iterable[Record], file: str, at: int) -> None:
-    """Append what was taken back; warn where that cannot be: what was asked for is the list."""
+    """Append what was taken back, in a list or, without one, in a store; warn where that cannot be."""
     try:
-        Journal().note_revoked(records, str(Path(file).resolve()), at)
+        Journal().note_revoked(records, str(Path(file).resolve()) if file else "", at)
     except OSError as error:
         _warn(out, error)
 

@@ -250,7 +250,7 @@ narrowing_options = combined(
         "--hops",
         type=int,
         metavar="N",
-        help="How many more times it may be handed on. Default: 0 for mint, else all that are left.",
+        help="How many more times it may be handed on. Default: 0 for mint and exec, else all that are left.",
     ),
     click.option(
         "--budget",

@@ -42,6 +42,15 @@ class StreamFull(Exception):  # noqa: N818 - an outcome that is not an error of 
     """What is said can be written nowhere: the disk behind stdout or stderr is full. Not an OSError, as above."""
 
 
+class Ended(Exception):  # noqa: N818 - as above
+    """A command that was run in our place has ended, with a status of its own; nothing is to be said of it."""
+
+    def __init__(self, status: int) -> None:
+        """Keep the status: 0 to 255."""
+        super().__init__(status)
+        self.status = status
+
+
 class Failure(Exception):  # noqa: N818 - an outcome that is not an error of ours
     """How a command ends that did not do what was asked: a status, one line, and the same as JSON.
 

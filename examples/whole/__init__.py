@@ -1,0 +1,1 @@
+"""A whole: a person, an orchestrator, two workers, an MCP server, an HTTP service and another agent. See `story`."""
