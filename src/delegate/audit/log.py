@@ -9,7 +9,7 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
@@ -276,11 +276,13 @@ class Log:
         check_inclusion(tiles.leaf(index), index, checkpoint.size, hashes, checkpoint.root)
         return InclusionProof(index, hashes, note)
 
-    def verify(self, checkpoints: Sequence[Checkpoint] = (), **options: object) -> Report:
+    def verify(
+        self, checkpoints: Sequence[Checkpoint] = (), *, progress: Callable[[int, int], None] | None = None
+    ) -> Report:
         """Read the whole tree, and say what was changed; see `delegate.audit.verifying.verify`."""
         from delegate.audit.verifying import verify
 
-        return verify(self, checkpoints, **options)  # type: ignore[arg-type]
+        return verify(self, checkpoints, progress=progress)
 
     def drop(self, before: int) -> int:
         """Drop the bodies of events before an index, by whole batches; their hashes stay. Gives the first that is kept.

@@ -34,6 +34,7 @@ from delegate.verifier.decision import check_cost
 from delegate.verifier.roots import Root, Trusted, anchor_of, given
 
 if TYPE_CHECKING:
+    from delegate.audit.recorder import Recorder, Sink
     from delegate.directory.directory import Directory
     from delegate.directory.known import Finder
     from delegate.language.conditions import Caveat
@@ -54,7 +55,7 @@ StateT = TypeVar("StateT", bound="State | AsyncState")
 class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
     """What the sync and the async verifier share: everything but the effects."""
 
-    __slots__ = ("_cache_size", "_generation", "_policy", "_roots", "_settings")
+    __slots__ = ("_cache_size", "_generation", "_policy", "_recorder", "_roots", "_settings")
     _AWAITS: ClassVar[bool] = False
 
     def __init__(
@@ -82,6 +83,7 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
         third_parties: Iterable[Principal] | None = None,
         directory: Directory | Finder | None = None,
         require_known: bool = False,
+        audit: Recorder | Sink | Iterable[Sink] | None = None,
     ) -> None:
         """Set up a verifier; one serves any number of threads.
 
@@ -123,6 +125,9 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
                 and is asked for this verifier's tenant. Whoever opened it closes it.
             require_known: whether to refuse a chain with a hop whose key neither `directory` nor `principals` knows
                 under the name that the chain gives it, or who may not act: disabled, or with a newer key.
+            audit: where each decision is recorded: a sink of `delegate.audit`, several, or a `Recorder`. What a sink
+                that is required does not take is refused, though its proof is used up and its cost charged. Whoever
+                opened a sink closes it.
 
         Raises:
             ValueError, TypeError: an argument out of its bounds, or a collection that is empty.
@@ -186,6 +191,11 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
             ledger=spent,
             revocations_held=taken_back.__len__ if type(taken_back) is MemoryRevocations else None,
         )
+        self._recorder: Recorder | None = None
+        if audit is not None:
+            from delegate.audit.recorder import as_recorder
+
+            self._recorder = as_recorder(audit)
         self._cache_size = cache_size
         trusted = tuple(roots)
         if not trusted:

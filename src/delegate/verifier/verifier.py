@@ -15,6 +15,7 @@ from delegate.core.chain.request import Request
 from delegate.core.chain.revocations import RevocationList
 from delegate.core.decide.decision import Answer, Checking, Granted, Presented, accepting, checking_chain, deciding
 from delegate.core.decide.drivers import drive, drive_awaiting, perform_awaiting
+from delegate.core.decide.evaluate import Query
 from delegate.core.decide.remembered import Generation
 from delegate.core.decide.settings import Settings
 from delegate.state.memory_revocations import MemoryRevocations
@@ -79,8 +80,7 @@ class Verifier(_Base):
         Cost: one signature check a block and one for the proof. Source: SPEC §5.
         """
         settings, query = self._settings, self._query(request, env, cost)
-        steps = deciding(presented(presentation), query, self._generation, settings)
-        return _granted(drive(steps, settings), settings, self._policy)
+        return _granted(self._answer(presentation, query), settings, self._policy)
 
     def decide(
         self,
@@ -92,8 +92,12 @@ class Verifier(_Base):
     ) -> Decision:
         """Decide as `authorize`, and return the decision: raises nothing for what a caller sent."""
         settings, query = self._settings, self._query(request, env, cost)
-        steps = deciding(presented(presentation), query, self._generation, settings)
-        return Decision(drive(steps, settings), settings, self._policy)
+        return Decision(self._answer(presentation, query), settings, self._policy)
+
+    def _answer(self, presentation: Presentable, query: Query) -> Answer:
+        settings, given = self._settings, presented(presentation)
+        answer = drive(deciding(given, query, self._generation, settings), settings)
+        return answer if self._recorder is None else self._recorder.record(answer, settings, given)
 
     def verify_chain(self, token: Presentable) -> VerifiedChain:
         """Check who signed this chain, from a trusted root to its last block, and that it is good now and here.
@@ -158,8 +162,7 @@ class AsyncVerifier(_AwaitingBase):
     ) -> Authorization:
         """Allow this request, or raise; see `Verifier.authorize`."""
         settings, query = self._settings, self._query(request, env, cost)
-        steps = deciding(presented(presentation), query, self._generation, settings)
-        return _granted(await drive_awaiting(steps, settings), settings, self._policy)
+        return _granted(await self._answer(presentation, query), settings, self._policy)
 
     async def decide(
         self,
@@ -171,8 +174,19 @@ class AsyncVerifier(_AwaitingBase):
     ) -> Decision:
         """Decide as `authorize`, and return the decision; see `Verifier.decide`."""
         settings, query = self._settings, self._query(request, env, cost)
-        steps = deciding(presented(presentation), query, self._generation, settings)
-        return Decision(await drive_awaiting(steps, settings), settings, self._policy)
+        return Decision(await self._answer(presentation, query), settings, self._policy)
+
+    async def _answer(self, presentation: Presentable, query: Query) -> Answer:
+        settings, given = self._settings, presented(presentation)
+        answer = await drive_awaiting(deciding(given, query, self._generation, settings), settings)
+        recorder = self._recorder
+        if recorder is None:
+            return answer
+        if not recorder.waits:
+            return recorder.record(answer, settings, given)
+        import asyncio
+
+        return await asyncio.to_thread(recorder.record, answer, settings, given)
 
     async def verify_chain(self, token: Presentable) -> VerifiedChain:
         """Check who signed this chain, and that it is good now and here; see `Verifier.verify_chain`."""
