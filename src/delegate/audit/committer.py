@@ -161,9 +161,7 @@ class Committer:
         with side.soon:
             side.is_closing = True  # so that the thread does not wait for more
             side.soon.notify_all()
-            done = side.soon.wait_for(
-                lambda: not side.pile and not side.is_writing, max(0.0, end - time.monotonic())
-            )
+            done = side.soon.wait_for(lambda: not side.pile and not side.is_writing, max(0.0, end - time.monotonic()))
             side.is_closing = False
             return done
 

@@ -45,7 +45,7 @@ class Tally(NamedTuple):
         action: what was asked.
         reason: why it was refused; empty where it was allowed.
         first: index of the batch's first entry.
-        count: how often.
+        many: how often.
         since, until: the first and the last time, Unix seconds.
     """
 
@@ -53,7 +53,7 @@ class Tally(NamedTuple):
     action: str
     reason: str
     first: int
-    count: int
+    many: int
     since: int
     until: int
 
@@ -62,11 +62,11 @@ class Batch(NamedTuple):
     """Entries that were written at once: an entry bundle of tlog-tiles, of any length."""
 
     first: int
-    count: int
+    many: int
     bodies: bytes
 
     def entries(self) -> list[bytes]:
-        """Give the entries; fewer or more than `count` where the bytes are not what they were."""
+        """Give the entries; fewer or more than `many` where the bytes are not what they were."""
         found = []
         at, data = 0, self.bodies
         while at + _LENGTH_BYTES <= len(data):
@@ -107,6 +107,7 @@ class Sought(NamedTuple):
         since, until: Unix seconds; `None`: any.
         before: only batches that begin before this index; `None`: all.
         refused: only refusals, or only what was allowed; `None`: both.
+        cut: only rows whose times reach beyond `since` or `until`, or only those whose times do not; `None`: both.
     """
 
     routes: frozenset[int] | None = None
@@ -114,6 +115,7 @@ class Sought(NamedTuple):
     until: int | None = None
     before: int | None = None
     refused: bool | None = None
+    cut: bool | None = None
 
 
 class Engine(Protocol):
@@ -145,7 +147,7 @@ class Engine(Protocol):
     def tallies(self, tenant: str, sought: Sought) -> Iterator[Tally]:
         """Give what happened, summed up over batches, where that can be: by route, action and reason.
 
-        `first` is that of the first batch, and `count`, `since` and `until` are over all of them.
+        `first` is that of the first batch, and `many`, `since` and `until` are over all of them.
         """
 
     def index(self, tenant: str) -> Iterator[Tally]:

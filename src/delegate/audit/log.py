@@ -21,7 +21,7 @@ from delegate.audit.tree.checkpoints import Checkpoint, InclusionProof
 from delegate.audit.tree.merkle import Tiles, check_inclusion, leaf_hash
 from delegate.audit.tree.notes import Note, NoteSigner
 from delegate.core.chain.claims import check_audience_name
-from delegate.errors import Reason, StateError
+from delegate.errors import Reason, StateError, VerificationError
 
 if TYPE_CHECKING:
     from delegate.audit.verifying import Report
@@ -35,12 +35,12 @@ class Logged(NamedTuple):
     """An event as it stands in the log.
 
     Attributes:
-        index: its place in the tree, from 0: what it is called by.
+        number: its place in the tree, from 0: what it is called by.
         event: what it says.
         data: its bytes.
     """
 
-    index: int
+    number: int
     event: AuditEvent
     data: bytes
 
@@ -308,9 +308,7 @@ class Log:
         return f"<Log {self.url}>"
 
 
-def connect(
-    url: str, *, required: bool = False, tenant: str | None = None, deadline: float = DEADLINE_S
-) -> Log:
+def connect(url: str, *, required: bool = False, tenant: str | None = None, deadline: float = DEADLINE_S) -> Log:
     """Open a log, and make it where there is none; see `Log`."""
     return Log(url, required=required, tenant=tenant, deadline=deadline)
 
@@ -321,8 +319,6 @@ def entry_hash(event: AuditEvent) -> bytes:
 
 
 def _check_begins_with(tiles: Tiles, before: Checkpoint) -> None:
-    from delegate.errors import VerificationError
-
     if before.size > tiles.size:
         detail = f"the log has {tiles.size} events, and a checkpoint of it {before.size}"
         raise VerificationError(Reason.BAD_SIGNATURE, detail)

@@ -188,7 +188,9 @@ class Recorder:
             if type(answer.shown) is Proof:
                 proof_id = answer.shown.id
             if answer.chain.link.pools:
-                each = {charge.unit: charge.amount for charge in charges(answer.chain.link, query.cost, has_ledger=True)}
+                each = {
+                    charge.unit: charge.amount for charge in charges(answer.chain.link, query.cost, has_ledger=True)
+                }
                 charged = {unit: each[unit] for unit in cbor.sorted_keys(each)}
         elif isinstance(answer, Refusal):
             reason, hop = str(answer.error.reason), answer.error.hop

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from delegate.core.chain.links import Link
 from delegate.core.decide.verified import VerifiedChain
@@ -48,12 +48,6 @@ class Known(NamedTuple):
     name: str
     sponsor: str | None = None
     owner: str | None = None
-
-
-class LookUp(Protocol):
-    """Tells what is known of a key, by its thumbprint; `None`: nothing."""
-
-    def __call__(self, thumbprint: bytes, /) -> Known | None: ...
 
 
 class RouteHop(NamedTuple):

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 
 from delegate.audit import sqlite_schema as sql
 from delegate.audit.engine import (
+    BATCH_MAX,
     NO_ROUTE,
     Batch,
     Entry,
@@ -37,8 +38,10 @@ from delegate.state.common import pack, unavailable, unpack
 from delegate.state.sqlite_file import SqliteFile
 
 _T = TypeVar("_T")
+_Found = tuple[int, int, int]
+_Rows = list[tuple[Any, ...]]
 _AT_ONCE: Final = 64  # batches in one read: whoever reads a log does not hold up who writes it
-_ROWS_AT_ONCE: Final = 4_096
+_ROWS_AT_ONCE: Final = 2 * BATCH_MAX  # at least one whole batch
 _NUMBERS_KEPT: Final = 65_536
 _VACUUM_S: Final = 30.0
 
@@ -116,74 +119,59 @@ class SqliteLog:
 
     def tree(self, tenant: str) -> Tree:
         """Say how large a tree is; of one that there is not, that it is empty."""
-        return self._read(tenant, lambda _, found: Tree(*found[1:]), Tree(0, 0))
+        return self._read(tenant, lambda _, found: Tree(*found[1:])) or Tree(0, 0)
 
     def tile(self, tenant: str, level: int, number: int) -> bytes:
         """Give a tile; empty where there is none."""
-        return self._read(tenant, lambda reader, found: _tile(reader, found[0], level, number), b"")
+        return self._read(tenant, lambda reader, found: _tile(reader, found[0], level, number)) or b""
 
     def batches(self, tenant: str, start: int, stop: int) -> Iterator[Batch]:
         """Give the batches that hold any entry from `start` on and before `stop`, in order."""
         while start < stop:
-            found = self._read(tenant, _batches(start, stop), [])
-            for batch in found:
-                if batch.first + batch.count > start:
-                    yield batch
-            if len(found) < _AT_ONCE:
+            ((first,),) = self._rows(tenant, sql.BATCH_OF, start) or ((None,),)
+            rows = self._rows(tenant, sql.FIND_BATCHES, start if first is None else first, stop, _AT_ONCE)
+            batches = [Batch(*row) for row in rows]
+            yield from (each for each in batches if each.first + each.many > start)
+            if len(batches) < _AT_ONCE:
                 return
-            start = max(found[-1].first + found[-1].count, start + 1)
+            start = max(batches[-1].first + batches[-1].many, start + 1)
 
     def tallies(self, tenant: str, sought: Sought) -> Iterator[Tally]:
         """Give what happened, summed up over batches."""
-        for row in self._read(tenant, lambda reader, found: _sought(reader, sql.SUMS, found[0], sought), []):
-            yield _tally(row)
+        found = self._read(tenant, lambda reader, found: _sought(reader, sql.SUMS, found[0], sought))
+        yield from map(_tally, found or ())
 
     def index(self, tenant: str) -> Iterator[Tally]:
         """Give every row of the index, in the order of the batches."""
         start = 0
         while True:
-            rows = self._read(
-                tenant,
-                lambda reader, found, at=start: reader.execute(sql.INDEX, (found[0], at)).fetchmany(_ROWS_AT_ONCE),
-                [],
-            )
+            rows = self._rows(tenant, sql.INDEX, start, _ROWS_AT_ONCE)
             if len(rows) < _ROWS_AT_ONCE:
                 yield from map(_tally, rows)
                 return
             last = rows[-1][3]
             whole = [row for row in rows if row[3] != last]
             if not whole:
-                message = "a batch of the log has more rows in the index than entries"
+                message = "a batch of the log has more rows in the index than events"
                 raise unavailable(message)
             yield from map(_tally, whole)
             start = last
 
     def firsts(self, tenant: str, sought: Sought, limit: int) -> list[int]:
         """Give where the latest batches begin in which something sought happened, the latest first."""
-
-        def ask(reader: sqlite3.Connection, found: tuple[int, int, int]) -> list[int]:
-            return [row[0] for row in _sought(reader, sql.FIRSTS, found[0], sought, limit)]
-
-        return self._read(tenant, ask, [])
+        found = self._read(tenant, lambda reader, found: _sought(reader, sql.FIRSTS, found[0], sought, limit))
+        return [row[0] for row in found or ()]
 
     def routes(self, tenant: str, numbers: Iterable[int] | None = None) -> Iterator[tuple[int, Route]]:
         """Give routes by their numbers; `None`: all."""
         if numbers is not None:
-            wanted = sorted(numbers)
-
-            def some(reader: sqlite3.Connection, found: tuple[int, int, int]) -> list[tuple[int, bytes]]:
-                rows = (reader.execute(sql.ROUTE, (found[0], number)).fetchone() for number in wanted)
-                return [row for row in rows if row is not None]
-
-            yield from ((number, Route(body)) for number, body in self._read(tenant, some, []))
+            for wanted in sorted(numbers):
+                rows = self._rows(tenant, sql.ROUTE, wanted)
+                yield from ((number, Route(body)) for number, body in rows)
             return
         last = 0
         while True:
-            rows = self._read(
-                tenant,
-                lambda reader, found, at=last: reader.execute(sql.ROUTES, (found[0], at, _ROWS_AT_ONCE)).fetchall(),
-                [],
-            )
+            rows = self._rows(tenant, sql.ROUTES, last, _ROWS_AT_ONCE)
             yield from ((number, Route(body)) for number, body in rows)
             if len(rows) < _ROWS_AT_ONCE:
                 return
@@ -191,38 +179,22 @@ class SqliteLog:
 
     def route(self, tenant: str, route_id: bytes) -> Route | None:
         """Give a route by its SHA-256; `None` where there is none."""
-
-        def ask(reader: sqlite3.Connection, found: tuple[int, int, int]) -> Route | None:
-            row = reader.execute(sql.ROUTE_BY_ID, (found[0], route_id)).fetchone()
-            return None if row is None else Route(row[0])
-
-        return self._read(tenant, ask, None)
+        rows = self._rows(tenant, sql.ROUTE_BY_ID, route_id)
+        return Route(rows[0][0]) if rows else None
 
     def labelled(self, tenant: str, label: Label) -> frozenset[int]:
         """Give the numbers of the routes that have a label."""
-
-        def ask(reader: sqlite3.Connection, found: tuple[int, int, int]) -> frozenset[int]:
-            rows = reader.execute(sql.LABELLED, (found[0], label.kind.encode(), pack(label.value)))
-            return frozenset(row[0] for row in rows)
-
-        return self._read(tenant, ask, frozenset())
+        rows = self._rows(tenant, sql.LABELLED, label.kind.encode(), pack(label.value))
+        return frozenset(row[0] for row in rows)
 
     def labels(self, tenant: str) -> Iterator[tuple[int, Label]]:
         """Give every label."""
-
-        def ask(reader: sqlite3.Connection, found: tuple[int, int, int]) -> list[tuple[int, bytes, bytes]]:
-            return reader.execute(sql.LABELS, (found[0],)).fetchall()
-
-        for route, kind, value in self._read(tenant, ask, []):
+        for route, kind, value in self._rows(tenant, sql.LABELS):
             yield route, Label(unpack(kind), unpack(value))
 
     def checkpoints(self, tenant: str) -> list[tuple[int, str]]:
         """Give the checkpoints that were signed: size and note, the smallest first."""
-
-        def ask(reader: sqlite3.Connection, found: tuple[int, int, int]) -> list[tuple[int, str]]:
-            return [(size, unpack(note)) for size, note in reader.execute(sql.CHECKPOINTS, (found[0],))]
-
-        return self._read(tenant, ask, [])
+        return [(size, unpack(note)) for size, note in self._rows(tenant, sql.CHECKPOINTS)]
 
     def add_checkpoint(self, tenant: str, size: int, note: str) -> None:
         """Keep a checkpoint, durably; one of the same size is replaced."""
@@ -249,25 +221,22 @@ class SqliteLog:
             raise unavailable(message) from None
         return kept
 
-    def _read(
-        self, tenant: str, ask: Callable[[sqlite3.Connection, tuple[int, int, int]], _T], absent: _T
-    ) -> _T:
-        def question(reader: sqlite3.Connection) -> _T:
+    def _read(self, tenant: str, ask: Callable[[sqlite3.Connection, _Found], _T]) -> _T | None:
+        """Ask something about a tenant's tree; `None` where there is no such tree."""
+
+        def question(reader: sqlite3.Connection) -> _T | None:
             found = reader.execute(sql.FIND_TREE, (pack(tenant),)).fetchone()
-            return absent if found is None else ask(reader, found)
+            return None if found is None else ask(reader, found)
 
         return self._file.read(question)
 
-
-def _batches(start: int, stop: int) -> Callable[[sqlite3.Connection, tuple[int, int, int]], list[Batch]]:
-    def ask(reader: sqlite3.Connection, found: tuple[int, int, int]) -> list[Batch]:
-        tree = found[0]
-        return [Batch(*row) for row in reader.execute(sql.FIND_BATCHES, (tree, tree, start, stop, _AT_ONCE))]
-
-    return ask
+    def _rows(self, tenant: str, statement: str, *arguments: object) -> _Rows:
+        """Give the rows that a statement finds in a tenant's tree, whose number is its first argument."""
+        found = self._read(tenant, lambda reader, found: reader.execute(statement, (found[0], *arguments)).fetchall())
+        return found or []
 
 
-def _tree(writer: sqlite3.Connection, tenant: str, *, make: bool) -> tuple[int, int, int]:
+def _tree(writer: sqlite3.Connection, tenant: str, *, make: bool) -> _Found:
     found = writer.execute(sql.FIND_TREE, (pack(tenant),)).fetchone()
     if found is None and make:
         found = writer.execute(sql.ADD_TREE, (pack(tenant),)).fetchone()
@@ -289,6 +258,7 @@ def _sought(
         "until": TIME_MAX if sought.until is None else sought.until,
         "before": 2**62 if sought.before is None else sought.before,
         "refused": sought.refused,
+        "cut": sought.cut,
         "limit": limit,
         "routes": "[]" if sought.routes is None else json.dumps(sorted(sought.routes)),
     }

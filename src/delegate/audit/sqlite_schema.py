@@ -49,6 +49,7 @@ CREATE TABLE tallies (
     first INTEGER NOT NULL, count INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,
     PRIMARY KEY (tree, route, action, reason, first)
 ) WITHOUT ROWID, STRICT;
+CREATE INDEX tallies_first ON tallies (tree, first);
 
 CREATE TABLE checkpoints (
     tree INTEGER NOT NULL REFERENCES trees, size INTEGER NOT NULL, note BLOB NOT NULL, PRIMARY KEY (tree, size)
@@ -72,9 +73,9 @@ SET_SIZE: Final = "UPDATE trees SET size = ? WHERE tree = ? AND size = ?"
 SET_KEPT: Final = "UPDATE trees SET kept = ? WHERE tree = ?"
 
 ADD_BATCH: Final = "INSERT INTO batches VALUES (?, ?, ?, ?)"
+BATCH_OF: Final = "SELECT max(first) FROM batches WHERE tree = ? AND first <= ?"
 FIND_BATCHES: Final = (
-    "SELECT first, count, bodies FROM batches WHERE tree = ? AND first >= coalesce("
-    "(SELECT max(first) FROM batches WHERE tree = ? AND first <= ?), 0) AND first < ? ORDER BY first LIMIT ?"
+    "SELECT first, count, bodies FROM batches WHERE tree = ? AND first >= ? AND first < ? ORDER BY first LIMIT ?"
 )
 DROP_BATCHES: Final = "DELETE FROM batches WHERE tree = ? AND first + count <= ?"
 FIRST_BATCH: Final = "SELECT min(first) FROM batches WHERE tree = ?"
@@ -99,18 +100,20 @@ ADD_TALLY: Final = "INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 DROP_TALLIES: Final = "DELETE FROM tallies WHERE tree = ? AND first < ?"
 INDEX: Final = (
     "SELECT route, action, reason, first, count, since, until FROM tallies WHERE tree = ? AND first >= ? "
-    "ORDER BY first, route, action, reason"
+    "ORDER BY first LIMIT ?"
 )
 # Of what is sought: routes are joined from a list of numbers, or all are taken.
 SUMS: Final = (
     "SELECT route, action, reason, min(first), sum(count), min(since), max(until) FROM tallies"
     " WHERE tree = :tree AND until >= :since AND since <= :until AND first < :before"
-    " AND (:refused IS NULL OR (reason <> x'') = :refused) {routes} GROUP BY route, action, reason"
+    " AND (:refused IS NULL OR (reason <> x'') = :refused)"
+    " AND (:cut IS NULL OR (since < :since OR until > :until) = :cut) {routes} GROUP BY route, action, reason"
 )
 FIRSTS: Final = (
     "SELECT DISTINCT first FROM tallies"
     " WHERE tree = :tree AND until >= :since AND since <= :until AND first < :before"
-    " AND (:refused IS NULL OR (reason <> x'') = :refused) {routes} ORDER BY first DESC LIMIT :limit"
+    " AND (:refused IS NULL OR (reason <> x'') = :refused)"
+    " AND (:cut IS NULL OR (since < :since OR until > :until) = :cut) {routes} ORDER BY first DESC LIMIT :limit"
 )
 OF_ROUTES: Final = "AND route IN (SELECT value FROM json_each(:routes))"
 

@@ -33,11 +33,11 @@ class Fault(NamedTuple):
     """Something that is not as it was.
 
     Attributes:
-        index: the first event that it is about; `None` where it is about none in particular.
+        event: the first event that it is about; `None` where it is about none in particular.
         detail: what it is.
     """
 
-    index: int | None
+    event: int | None
     detail: str
 
 
@@ -106,6 +106,9 @@ def verify(
     _check_entries(log, tenant, size, kept, faults, progress)
     _check_tiles(log, tenant, size, faults)
     held, proven = _check_checkpoints(log, size, checkpoints, faults)
+    wrong = [fault.event for fault in faults.found if fault.event is not None]
+    if wrong:  # nothing is proven of what comes behind
+        proven = min(proven, *wrong)
     return Report(size, kept, proven, held, tuple(faults.found), faults.count)
 
 
@@ -123,8 +126,8 @@ def _check_entries(
             what = "missing" if batch.first > expected else "there twice"
             faults.add(min(batch.first, expected), f"events {expected} to {batch.first - 1} are {what}")
         entries = batch.entries()
-        if len(entries) != batch.count:
-            faults.add(batch.first, f"{len(entries)} events where there were {batch.count}")
+        if len(entries) != batch.many:
+            faults.add(batch.first, f"{len(entries)} events where there were {batch.many}")
         if batch.first + len(entries) > size:
             faults.add(size, "more events than the tree has")
         counted: dict[_Key, list[int]] = {}
@@ -139,7 +142,7 @@ def _check_entries(
             _count(at, data, known, counted, faults)
             at += 1
         index.compare(batch, counted, faults)
-        expected = batch.first + batch.count
+        expected = batch.first + batch.many
         if progress is not None:
             progress(at, size)
     if expected < size:
@@ -183,9 +186,9 @@ class _Rows:
             self._next = next(self._rows, None)
             route_id = self._routes.get(row.route) if row.route else None
             is_sound &= row.first == batch.first and (row.route == 0 or route_id is not None)
-            found[route_id, row.action, row.reason] = [row.count, row.since, row.until]
+            found[route_id, row.action, row.reason] = [row.many, row.since, row.until]
         if not is_sound or found != counted:
-            last = batch.first + batch.count - 1
+            last = batch.first + batch.many - 1
             faults.add(batch.first, f"the index of events {batch.first} to {last} is not what they say")
 
     def end(self, faults: _Faults) -> None:

@@ -47,6 +47,8 @@ _COMMANDS: Final = {
     "revocations": ("revocations", "revocations", "Work with revocation lists: show, verify, merge, import."),
     "principal": ("principals", "principal", "Keep the directory of principals: who is who, and who answers for whom."),
     "budget": ("state", "budget", "Work with budgets: show."),
+    "audit": ("audit", "audit", "Work with logs of decisions: trace, verify, checkpoint, prove, witness, and more."),
+    "receipt": ("receipts", "receipt", "Work with receipts: show, verify."),
     "doctor": ("state", "doctor", "Check the settings of a store."),
     "completion": ("completion", "completion", "Print a script that completes commands with the Tab key."),
     "demo": ("demo", "demo", "Play the story: one request allowed, four refused, and why."),

@@ -15,6 +15,7 @@ import click
 
 from delegate.cli.checks import Inspection, affordable, charged, checks, items_json
 from delegate.cli.directories import deciding_options, known_by
+from delegate.cli.logs import audited, log_option
 from delegate.cli.options import (
     FILE,
     amount_pair,
@@ -90,6 +91,7 @@ cost_option = click.option(
     "--policy", "policies", multiple=True, metavar="CONDITION", help="Condition of the service's own. May be repeated."
 )
 @click.option("--explain", is_flag=True, help="Show what each hop says to the request, and who could grant it.")
+@log_option
 @now_option
 @json_option
 def verify(
@@ -111,6 +113,7 @@ def verify(
     principals: tuple[str, ...],
     policies: tuple[str, ...],
     explain: bool,  # noqa: FBT001
+    log_url: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
     **request_parts: Any,  # noqa: ANN401
@@ -142,6 +145,7 @@ def verify(
     with (
         open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing,
         known_by(directory_url, tenant) as directory,
+        audited(None if request is None else log_url) as log,
     ):
         inspection = Inspection(
             given=given,
@@ -164,6 +168,7 @@ def verify(
             third_parties=parties,
             directory=directory,
             require_known=require_known,
+            audit=log,
         )
         if request is None:
             decision = verifier.preview(given, NO_REQUEST)

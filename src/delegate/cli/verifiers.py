@@ -34,6 +34,7 @@ from delegate.verifier.verifier import Verifier
 
 if TYPE_CHECKING:
     from delegate.directory.directory import Directory
+    from delegate.audit.log import Log
 
 # Put to a verifier where there is no request: of the answer only what it found out about the chain is shown.
 NO_REQUEST: Final = Request("inspect")
@@ -172,6 +173,7 @@ def make_verifier(
     third_parties: Iterable[Principal] = (),
     directory: Directory | None = None,
     require_known: bool = False,
+    audit: Log | None = None,
 ) -> Verifier:
     """Make the verifier; what it finds wrong with its settings is a usage error here."""
     # One run remembers nothing of the one before, unless there is a state; and says so.
@@ -193,6 +195,7 @@ def make_verifier(
             third_parties=tuple(third_parties) or None,
             directory=directory,
             require_known=require_known,
+            audit=audit,
         )
     except CaveatSyntaxError:
         raise

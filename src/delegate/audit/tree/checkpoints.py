@@ -114,13 +114,13 @@ class InclusionProof(NamedTuple):
     """That an entry is in a log: its place, the hashes that lead to the root, and the checkpoint that has it.
 
     Attributes:
-        index: of the entry, from 0.
+        place: of the entry, from 0.
         hashes: from the leaf's sibling up.
         note: the checkpoint.
         extra: bytes that travel along, and that nothing vouches for.
     """
 
-    index: int
+    place: int
     hashes: tuple[bytes, ...]
     note: Note
     extra: bytes = b""
@@ -130,7 +130,7 @@ class InclusionProof(NamedTuple):
         lines = [_PROOF_HEAD]
         if self.extra:
             lines.append(f"extra {base64.b64encode(self.extra).decode()}")
-        lines.append(f"index {self.index}")
+        lines.append(f"index {self.place}")
         lines += [base64.b64encode(each).decode() for each in self.hashes]
         return "\n".join([*lines, "", self.note.to_text()])
 
@@ -172,7 +172,7 @@ class InclusionProof(NamedTuple):
             TokenError, VerificationError: as `open_checkpoint`; BAD_SIGNATURE where the proof does not hold.
         """
         seen = open_checkpoint(self.note, logs, witnesses)
-        check_inclusion(leaf, self.index, seen.checkpoint.size, self.hashes, seen.checkpoint.root)
+        check_inclusion(leaf, self.place, seen.checkpoint.size, self.hashes, seen.checkpoint.root)
         return seen
 
 

@@ -240,7 +240,10 @@ def check_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], 
 
     Args:
         leaf: the leaf's hash.
+        index: where it stands, from 0.
+        size: how many leaves the tree has.
         proof: hashes of 32 bytes, from the leaf up.
+        root: of the tree.
 
     Raises:
         VerificationError: BAD_SIGNATURE; it does not, or the proof is longer or shorter than it must be.

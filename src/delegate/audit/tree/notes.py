@@ -32,6 +32,7 @@ _ID_BYTES: Final = 4
 _TIME_BYTES: Final = 8
 _DASH: Final = "\N{EM DASH} "
 _PRIVATE: Final = "PRIVATE+KEY"
+_STRUCTURE: Final = b"\x84\x6aSignature1"
 
 
 class Use(IntEnum):
@@ -141,6 +142,17 @@ class NoteSigner:
         else:
             signed = now.to_bytes(_TIME_BYTES) + ed25519.sign(self._secret, cosigned(body, now))
         return f"{_DASH}{self.key.name} {_base64(self.key.id + signed)}\n"
+
+    def sign_structure(self, structure: bytes) -> bytes:
+        """Sign a COSE Sig_structure, which cannot be the text of a note: it is no UTF-8.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not structure.startswith(_STRUCTURE):
+            message = "not a Sig_structure"
+            raise ValueError(message)
+        return ed25519.sign(self._secret, structure)
 
     def __repr__(self) -> str:
         return f"NoteSigner({self.key.to_text()})"
