@@ -8,6 +8,7 @@ The rules of this file:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -415,7 +416,7 @@ def witness(
     try:
         if request is not None:
             body = (
-                click.get_binary_stream("stdin").read(_NOTE_BYTES + 1)
+                sys.stdin.buffer.read(_NOTE_BYTES + 1)
                 if request == "-"
                 else read_file(request, _NOTE_BYTES)
             )

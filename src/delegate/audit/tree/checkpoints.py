@@ -159,6 +159,7 @@ class InclusionProof(NamedTuple):
             _malformed("a proof without its index")
         index = number(lines.pop(0).removeprefix("index "))
         found = cls(index, hashes_of(lines), Note.parse(note), extra)
+        Checkpoint.parse(found.note.text)
         if found.to_text() != text:
             _malformed("a proof that is not written as it must be")
         return found
