@@ -81,7 +81,7 @@ class Batch(NamedTuple):
 
 
 class Label(NamedTuple):
-    """By what a route is found: `originator`, `agent`, `sponsor`, `owner`, `block`, `run` or `purpose`."""
+    """By what a route is found: `originator`, `agent`, `key`, `sponsor`, `owner`, `block`, `run` or `purpose`."""
 
     kind: str
     value: str
@@ -210,10 +210,11 @@ def tallied(entries: Iterable[Entry]) -> dict[tuple[Route | None, str, str], lis
 
 def labels_of(route: Route) -> set[Label]:
     """Say by what a route is to be found."""
-    found = {Label("originator", route.originator)}
+    found = {Label("originator", route.originator), Label("key", route.root_thumbprint.hex())}
     for hop in route.hops:
         found.add(Label("agent", hop.name))
         found.add(Label("block", hop.block_id.hex()))
+        found.add(Label("key", hop.thumbprint.hex()))
         for kind, value in (("sponsor", hop.sponsor), ("owner", hop.owner), ("run", hop.who.get("run"))):
             if value:
                 found.add(Label(kind, value))

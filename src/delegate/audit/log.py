@@ -9,12 +9,12 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from delegate.audit.committer import Committer
-from delegate.audit.engine import BATCH_MAX, Engine, Entry
+from delegate.audit.engine import BATCH_MAX, Engine, Entry, Label, Sought
 from delegate.audit.events import AuditEvent, Encoded, read
 from delegate.audit.routes import Route
 from delegate.audit.tree.checkpoints import Checkpoint, InclusionProof
@@ -215,6 +215,26 @@ class Log:
                 self._routes = {}
             self._routes[found.route_id] = route
         return route
+
+    def complete_since(self) -> int | None:
+        """Say from when on every event is still in it, Unix seconds; `None`: it has none."""
+        for each in self.events(self.kept_from, self.kept_from + 1):
+            return each.event.time
+        return None
+
+    def last_used(self, thumbprints: Sequence[bytes]) -> Mapping[bytes, int]:
+        """Say when each of these keys was last part of an allowed request, Unix seconds; those never seen are left out.
+
+        Args:
+            thumbprints: 32 bytes each.
+        """
+        found: dict[bytes, int] = {}
+        for key in thumbprints:
+            routes = self._engine.labelled(self._of, Label("key", key.hex()))
+            times = [row.until for row in self._engine.tallies(self._of, Sought(routes=routes, refused=False))]
+            if routes and times:
+                found[key] = max(times)
+        return found
 
     # Proving.
 

@@ -191,7 +191,7 @@ def trace(log: Log, question: Question, *, progress: Callable[[int, int], None] 
     found = Traced(question, {}, Deeds(), Deeds(), log.kept_from)
     seen: set[tuple[int, int]] = set()
     if question.by in _OF_BODIES:
-        for logged in _matching(log, question, None, progress):
+        for logged in matching(log, question, None, progress):
             event = logged.event
             _add(found, event.route, event.action, event.reason or "", 1, event.time, event.time, seen)
         return found
@@ -251,7 +251,7 @@ def page(
         message = f"a page has 1 to {PAGE_MAX} events"
         raise ValueError(message)
     events: list[Logged] = []
-    for logged in _matching(log, question, before, progress):
+    for logged in matching(log, question, before, progress):
         if len(events) == limit:
             return Page(tuple(events), events[-1].number)
         events.append(logged)
@@ -267,10 +267,13 @@ def _sought(log: Log, question: Question, before: int | None = None) -> Sought |
     return Sought(routes, question.since, question.until, before, True if question.refused else None)
 
 
-def _matching(
-    log: Log, question: Question, before: int | None, progress: Callable[[int, int], None] | None
+def matching(
+    log: Log,
+    question: Question,
+    before: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Logged]:
-    """Give what matches, the latest first."""
+    """Give the events that are asked for, before an index, the latest first; never more than a batch at a time."""
     tenant, end = log.tenant or "", log.size
     at = end if before is None else min(before, end)
     wanted = _wanted(question)

@@ -172,6 +172,70 @@ def _since(given: str, now: int) -> int:
         return moment(given)
 
 
+@audit.command(epilog=example("delegate audit advise agent:planner --since 30d --log sqlite:///audit.db"))
+@click.argument("agent")
+@log_option
+@tenant_option
+@click.option("--since", "since", metavar="TIME", help="Only what happened since then: 30d, or 2026-12-01T12:00Z.")
+@click.option("--until", "until", type=moment, metavar="TIME", help="Only what happened until then.")
+@click.option(
+    "--secret", "secrets", multiple=True, metavar="NAME", help="Argument whose values must not show. May be repeated."
+)
+@now_option
+@json_option
+def advise(
+    agent: str,
+    log_url: str | None,
+    tenant: str | None,
+    since: str | None,
+    until: int | None,
+    secrets: tuple[str, ...],
+    now: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Suggest less for AGENT: what its chains granted, what it used, and a grant that would have been enough.
+
+    The suggestion is replayed against the log: it allows all that was used. Arguments limit it where the service
+    recorded them.
+    """
+    from delegate.audit.advise import advise as advising
+    from delegate.views.advice import advice_lines
+
+    out = Output("audit advise", as_json=as_json)
+    at = None if since is None else _since(since, clock(now))
+    with opened_log(log_url, tenant=tenant) as log:
+        found = advising(log, agent, since=at, until=until, secrets=secrets, progress=progress_on_terminal("reading"))
+    if not found.chains:
+        out.note(f"the log has no request of {shown(agent)} in this window")
+    out.result(found.to_json(), list(advice_lines(found)))
+
+
+@audit.command(epilog=example("delegate audit report --since 30d --log sqlite:///audit.db"))
+@log_option
+@tenant_option
+@click.option("--since", "since", metavar="TIME", help="Only what happened since then: 30d, or 2026-12-01T12:00Z.")
+@click.option("--agent", "agents", multiple=True, metavar="NAME", help="An agent that there is. May be repeated.")
+@now_option
+@json_option
+def report(
+    log_url: str | None,
+    tenant: str | None,
+    since: str | None,
+    agents: tuple[str, ...],
+    now: int | None,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Show what each agent has and does not use: capabilities, and time."""
+    from delegate.audit.report import report as reporting
+    from delegate.views.advice import report_lines
+
+    out = Output("audit report", as_json=as_json)
+    at = None if since is None else _since(since, clock(now))
+    with opened_log(log_url, tenant=tenant) as log:
+        found = reporting(log, since=at, agents=agents, progress=progress_on_terminal("reporting"))
+    out.result(found.to_json(), list(report_lines(found)))
+
+
 @audit.command(epilog=example("delegate audit verify --log sqlite:///audit.db --checkpoint kept.checkpoint"))
 @log_option
 @tenant_option
@@ -415,11 +479,7 @@ def witness(
     memory = WitnessFile(path)
     try:
         if request is not None:
-            body = (
-                sys.stdin.buffer.read(_NOTE_BYTES + 1)
-                if request == "-"
-                else read_file(request, _NOTE_BYTES)
-            )
+            body = sys.stdin.buffer.read(_NOTE_BYTES + 1) if request == "-" else read_file(request, _NOTE_BYTES)
             if not keys:
                 message = "say which logs to look at: --vkey KEY"
                 raise click.UsageError(message)
