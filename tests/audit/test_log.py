@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import resource
 import signal
@@ -100,7 +101,7 @@ def test_checkpoints_follow_each_other(place: Place) -> None:
         points.append(Checkpoint.parse(note.text))
     assert [each.size for each in points] == [50, 100, 150]
     tiles = log.tiles()
-    for old, new in zip(points, points[1:], strict=False):
+    for old, new in itertools.pairwise(points):
         check_consistency(old.size, old.root, new.size, new.root, tiles.consistency(old.size, new.size))
     assert len(log.checkpoints()) == 3
     report = log.verify(points[:2])
@@ -187,6 +188,7 @@ class Tampered:
         self._batches = batches
 
     def batches(self, tenant: str, start: int, stop: int) -> Iterator[Batch]:
+        """Give them."""
         yield from (each for each in self._batches if each.first + each.many > start and each.first < stop)
 
     def __getattr__(self, name: str) -> object:
@@ -261,7 +263,7 @@ def test_each_record_that_is_tampered_with_is_found(
 
 def test_a_record_that_is_changed_in_the_file_is_found(whole: tuple[Path, Checkpoint], tmp_path: Path) -> None:
     """The same through the file itself."""
-    statement = "UPDATE batches SET bodies = x'0000' || substr(bodies, 3) WHERE first = 77"
+    statement = "UPDATE batches SET bodies = CAST(x'0000' || substr(bodies, 3) AS BLOB) WHERE first = 77"
     report = tampered(whole, tmp_path, lambda connection: connection.execute(statement))
     assert report.faults[0].event == 77
 
@@ -584,6 +586,6 @@ def test_urls_of_no_log(url: str) -> None:
 def test_arguments_out_of_their_bounds(tmp_path: Path) -> None:
     """A deadline of nothing, a tenant that is none."""
     for options in ({"deadline": 0}, {"tenant": ""}, {"tenant": "a b"}):
-        with pytest.raises(ValueError, match="deadline|tenant"):
+        with pytest.raises(ValueError, match=r"deadline|tenant"):
             Log(f"sqlite:///{tmp_path}/audit.db", **options)  # type: ignore[arg-type]
     assert event(0).time == NOW

@@ -155,9 +155,11 @@ class Nothing:
     """A memory that was never asked."""
 
     def latest(self, origin: str) -> Checkpoint | None:
+        """Give nothing."""
         return None
 
     def advance(self, before: Checkpoint | None, note: Note) -> bool:
+        """Remember nothing."""
         return False
 
 
