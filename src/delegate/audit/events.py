@@ -152,7 +152,8 @@ class AuditEvent(NamedTuple):
             ValueError: it is longer than 65,535 bytes.
         """
         route = self.route
-        data = cbor.encode_sorted(
+        encode = cbor.encode_sorted if self.args is None else cbor.encode  # floats are in arguments alone
+        data = encode(
             [
                 VERSION, int(self.kind), self.time, self.service, self.tenant, None if route is None else route.id,
                 self.action, self.resource, self.salt, self.digest, self.args, self.allowed, self.reason, self.hop,

@@ -130,7 +130,7 @@ class Recorder:
         """Whether recording may wait for a disk: then an event loop is not to."""
         return bool(self._required)
 
-    def record(self, answer: Answer, settings: Settings, presented: Presented) -> Answer:
+    def record(self, answer: Answer, settings: Settings, presented: Presented, policy: tuple[str, ...] = ()) -> Answer:
         """Record a decision, and give what is to be answered: the same, or a refusal where a required sink failed."""
         omitted = 0
         if answer.chain is None:
@@ -138,13 +138,13 @@ class Recorder:
             if allowance is None:
                 return answer
             omitted = allowance
-        event = self._event(answer, settings, presented, omitted)
+        event = self._event(answer, settings, presented, policy, omitted)
         for each in self._required:
             try:
                 each.take(event)
             except Exception as error:  # noqa: BLE001 - whatever it is, the sink did not take it
                 answer = _not_taken(answer, error)
-                event = self._event(answer, settings, presented, omitted)
+                event = self._event(answer, settings, presented, policy, omitted)
                 break
         for each in self._others:
             try:
@@ -167,7 +167,9 @@ class Recorder:
             omitted, self._omitted = self._omitted, 0
             return omitted
 
-    def _event(self, answer: Answer, settings: Settings, presented: Presented, omitted: int) -> AuditEvent:
+    def _event(
+        self, answer: Answer, settings: Settings, presented: Presented, policy: tuple[str, ...], omitted: int
+    ) -> AuditEvent:
         chain, query = answer.chain, answer.query
         request = query.request
         route = None
@@ -194,7 +196,7 @@ class Recorder:
                 charged = {unit: each[unit] for unit in cbor.sorted_keys(each)}
         elif isinstance(answer, Refusal):
             reason, hop = str(answer.error.reason), answer.error.hop
-            condition = _condition(answer.error)
+            condition = _condition(answer.error, policy)
             if chain is None:
                 claimed = _claimed(presented)
         approvers = tuple(sorted({each.name for each in answer.confirmed})) if answer.confirmed else ()
@@ -261,10 +263,12 @@ def _current_trace() -> str | None:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 
 
-def _condition(error: DelegateError) -> tuple[int, int] | str | None:
+def _condition(error: DelegateError, policy: tuple[str, ...]) -> tuple[int, int] | str | None:
     evidence = getattr(error, "evidence", None)
     if not isinstance(evidence, Evidence):
         return None
+    if evidence.where is Where.POLICY and evidence.place < len(policy):
+        return policy[evidence.place]
     return int(evidence.where), evidence.place
 
 
@@ -284,6 +288,3 @@ def _claimed(presented: Presented) -> Claimed | None:
     except (DelegateError, IndexError):
         return None
     return Claimed(first.originator or first.issuer, last.holder)
-
-
-POLICY: Final = int(Where.POLICY)

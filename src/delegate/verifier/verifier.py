@@ -97,7 +97,7 @@ class Verifier(_Base):
     def _answer(self, presentation: Presentable, query: Query) -> Answer:
         settings, given = self._settings, presented(presentation)
         answer = drive(deciding(given, query, self._generation, settings), settings)
-        return answer if self._recorder is None else self._recorder.record(answer, settings, given)
+        return answer if self._recorder is None else self._recorder.record(answer, settings, given, self._policy)
 
     def verify_chain(self, token: Presentable) -> VerifiedChain:
         """Check who signed this chain, from a trusted root to its last block, and that it is good now and here.
@@ -183,10 +183,10 @@ class AsyncVerifier(_AwaitingBase):
         if recorder is None:
             return answer
         if not recorder.waits:
-            return recorder.record(answer, settings, given)
+            return recorder.record(answer, settings, given, self._policy)
         import asyncio
 
-        return await asyncio.to_thread(recorder.record, answer, settings, given)
+        return await asyncio.to_thread(recorder.record, answer, settings, given, self._policy)
 
     async def verify_chain(self, token: Presentable) -> VerifiedChain:
         """Check who signed this chain, and that it is good now and here; see `Verifier.verify_chain`."""
