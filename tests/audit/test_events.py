@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from delegate import AsyncVerifier, Identity, Request, StateError, need
+from delegate import AsyncVerifier, Identity, Request, StateError, directory, need
 from delegate.audit import (
     AuditEvent,
     JsonLines,
@@ -149,6 +149,27 @@ def test_names_say_who_bears_them_out(kept: Kept) -> None:
     assert [hop.vouched for hop in first.hops] == ["root", "directory"]
     assert [hop.vouched for hop in second.hops] == ["root", "verifier"]
     assert (first.hops[1].sponsor, first.hops[1].owner) == ("user:bob@example.com", "team:files")
+
+
+def test_a_directory_says_who_answers_for_a_hop(kept: Kept, tmp_path: Path) -> None:
+    """Sponsor and owner of every hop that it knows; a name that may no longer act is not borne out."""
+    clock = [NOW + 10]
+    with directory.connect(f"sqlite:///{tmp_path}/who.db", clock=lambda: clock[0], deadline=20.0) as who:
+        who.add(PLANNER.principal, sponsor="user:bob@example.com", owner="svc:platform")
+        one = verifier(audit=kept, directory=who, clock=lambda: clock[0], proof_window="1h")
+        one.authorize(proof(), READ)
+        who.disable("agent:planner", why="laptop stolen")
+        clock[0] += 61
+        one.authorize(proof(), READ)
+    first, second = kept.events
+    assert [(hop.vouched, hop.sponsor, hop.owner) for hop in first.hops] == [
+        ("directory", "user:bob@example.com", "svc:platform"),
+        (None, None, None),
+    ]
+    assert [(hop.vouched, hop.sponsor) for hop in second.hops] == [
+        (None, "user:bob@example.com"),
+        (None, None),
+    ]
 
 
 def test_facts_charges_and_approvers_are_in_an_event(kept: Kept, tmp_path: Path) -> None:

@@ -58,7 +58,8 @@ PUBLIC_MAIL: Final = frozenset(
     {"gmail.com", "googlemail.com", "yahoo.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "icloud.com",
      "me.com", "mac.com", "aol.com", "proton.me", "protonmail.com", "gmx.de", "gmx.net", "gmx.com", "web.de",
      "mail.com", "mail.ru", "yandex.ru", "yandex.com", "qq.com", "163.com", "126.com", "zoho.com", "fastmail.com",
-     "hey.com", "tutanota.com", "t-online.de", "orange.fr", "free.fr", "libero.it", "comcast.net", "verizon.net", "att.net"}
+     "hey.com", "tutanota.com", "t-online.de", "orange.fr", "free.fr", "libero.it", "comcast.net",
+     "verizon.net", "att.net"}
 )  # fmt: skip
 # Where an argument of such a name says who gets something, its values are kept, however many there are.
 TARGET_WORDS: Final = frozenset(

@@ -15,18 +15,20 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from os import urandom
-from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from delegate.audit.events import ARGS_BYTES, SALT_BYTES, AuditEvent, Claimed, Kind, salted
 from delegate.audit.routes import Known, Route, route_of
 from delegate.core.chain.claims import decode
 from delegate.core.chain.request import Request, normalise
 from delegate.core.decide.decision import Answer, Granted, Presented, Refusal, framed
+from delegate.core.decide.evaluate import Query
 from delegate.core.decide.evidence import Evidence, Where
 from delegate.core.decide.possession import Proof
 from delegate.core.decide.remembered import ProcessLock, Recent
 from delegate.core.decide.settings import Settings
 from delegate.core.decide.spending import charges
+from delegate.core.decide.verified import VerifiedChain
 from delegate.core.wire import cbor, cose
 from delegate.errors import DelegateError, Reason, StateError
 from delegate.regular import regular
@@ -68,6 +70,14 @@ def traced(traceparent: str) -> Iterator[None]:
         yield
     finally:
         _traceparent.reset(before)
+
+
+class _KnownRoute(NamedTuple):
+    """A route, and what was known of the names in it."""
+
+    route: Route
+    names: Mapping[bytes, str]
+    known: Mapping[bytes, Any] | None
 
 
 class Recorder:
@@ -117,7 +127,7 @@ class Recorder:
         self._arguments = arguments
         self._unverified = unverified_per_minute
         self._look_up = look_up
-        self._routes: Recent[Route] = Recent(_ROUTES_KEPT)
+        self._routes: Recent[_KnownRoute] = Recent(_ROUTES_KEPT)
         self._lock = ProcessLock()
         self._minute = -1
         self._left = 0
@@ -168,18 +178,16 @@ class Recorder:
             return omitted
 
     def _event(
-        self, answer: Answer, settings: Settings, presented: Presented, policy: tuple[str, ...], omitted: int
+        self,
+        answer: Answer,
+        settings: Settings,
+        presented: Presented,
+        policy: tuple[str, ...],
+        omitted: int,
     ) -> AuditEvent:
         chain, query = answer.chain, answer.query
         request = query.request
-        route = None
-        if chain is not None:
-            key = chain.link.id
-            route = self._routes.get(key)
-            if route is None:
-                route = route_of(chain, settings.names, self._look_up)
-                if self._look_up is None:  # what a directory says may change
-                    self._routes.put(key, route)
+        route = None if chain is None else self._route(chain, query, settings)
         reason: str | None = None
         hop: int | None = None
         condition: tuple[int, int] | str | None = None
@@ -206,6 +214,18 @@ class Recorder:
             salt, salted(salt, request.digest), None if self._arguments is None else self._kept(request),
             reason is None, reason, hop, condition, proof_id, charged, approvers, _current_trace(), claimed, omitted,
         )  # fmt: skip
+
+    def _route(self, chain: VerifiedChain, query: Query, settings: Settings) -> Route:
+        """Give the route of a chain, with what the verifier and its directory know of the names in it, now."""
+        key = chain.link.id
+        names = settings.names if query.names is None else query.names
+        kept = self._routes.get(key)
+        if kept is not None and kept.names == names and kept.known == query.known:
+            return kept.route
+        route = route_of(chain, names, self._look_up or _look_up_in(query.known))
+        if self._look_up is None:  # of somebody's own function nobody knows when it will say something else
+            self._routes.put(key, _KnownRoute(route, names, query.known))
+        return route
 
     def _kept(self, request: Request) -> dict[str, Any] | None:
         """Give the arguments as the service wants them kept."""
@@ -246,6 +266,20 @@ def as_recorder(audit: Recorder | Sink | Iterable[Sink]) -> Recorder:
         message = f"audit is a sink, several, or a Recorder, not {type(audit).__name__}"
         raise TypeError(message)
     return Recorder(*audit)
+
+
+def _look_up_in(known: Mapping[bytes, Any] | None) -> Callable[[bytes], Known | None] | None:
+    """Tell whom a directory knows a key as: also one that may not act now, since somebody answers for what it did."""
+    if not known:
+        return None
+
+    def look_up(thumbprint: bytes) -> Known | None:
+        found = known.get(thumbprint)
+        if found is None:
+            return None
+        return Known(found.name, found.who.get("sponsor"), found.who.get("owner"), is_confirmed=not found.fault)
+
+    return look_up
 
 
 def _current_trace() -> str | None:

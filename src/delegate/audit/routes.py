@@ -43,11 +43,13 @@ class Known(NamedTuple):
         name: whose key it is.
         sponsor: the person who answers for its purpose; `None`: not known.
         owner: who runs it; `None`: not known.
+        is_confirmed: whether it may act now under this name.
     """
 
     name: str
     sponsor: str | None = None
     owner: str | None = None
+    is_confirmed: bool = True
 
 
 class RouteHop(NamedTuple):
@@ -197,12 +199,14 @@ def _row(
     block = link.block
     thumbprint = block.key.thumbprint
     known = None if look_up is None else look_up(thumbprint)
+    if known is not None and known.name != block.holder:  # another's: what is known of them is not of this hop
+        known = None
     vouched = None
     if thumbprint == root_key and block.holder == root_name:
         vouched = BY_ROOT
-    elif known is not None and known.name == block.holder:
+    elif known is not None and known.is_confirmed:
         vouched = "directory"
-    elif names.get(thumbprint) == block.holder:
+    elif known is None and names.get(thumbprint) == block.holder:
         vouched = BY_VERIFIER
     return [
         link.signer, block.holder, thumbprint, link.id, vouched,

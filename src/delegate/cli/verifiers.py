@@ -33,8 +33,8 @@ from delegate.verifier.roots import Root
 from delegate.verifier.verifier import Verifier
 
 if TYPE_CHECKING:
-    from delegate.directory.directory import Directory
     from delegate.audit.log import Log
+    from delegate.directory.directory import Directory
 
 # Put to a verifier where there is no request: of the answer only what it found out about the chain is shown.
 NO_REQUEST: Final = Request("inspect")

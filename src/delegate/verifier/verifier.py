@@ -97,7 +97,9 @@ class Verifier(_Base):
     def _answer(self, presentation: Presentable, query: Query) -> Answer:
         settings, given = self._settings, presented(presentation)
         answer = drive(deciding(given, query, self._generation, settings), settings)
-        return answer if self._recorder is None else self._recorder.record(answer, settings, given, self._policy)
+        if self._recorder is None:
+            return answer
+        return self._recorder.record(answer, settings, given, self._policy)
 
     def verify_chain(self, token: Presentable) -> VerifiedChain:
         """Check who signed this chain, from a trusted root to its last block, and that it is good now and here.
