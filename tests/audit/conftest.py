@@ -62,10 +62,10 @@ def event(number: int = 0, **changes: object) -> AuditEvent:
         reason=None, hop=None, condition=None, proof_id=bytes(32), charges={}, approvers=(), traceparent=None,
         claimed=None, omitted=0,
     )  # fmt: skip
-    return made._replace(**changes)
+    return made._replace(**changes)  # type: ignore[arg-type] # fields by their names
 
 
-def refused(number: int, reason: str = "caveat_failed", hop: int = 1, **changes: object) -> AuditEvent:
+def refused(number: int, reason: str = "caveat_failed", hop: int | None = 1, **changes: object) -> AuditEvent:
     """The same, refused."""
     return event(number, allowed=False, reason=reason, hop=hop, proof_id=None, **changes)
 

@@ -216,7 +216,7 @@ def test_arguments_are_kept_where_the_service_asks_and_as_it_redacts(kept: Kept)
         (lambda _: {"size": "x" * 40_000}, None),
     ]
     for arguments, expected in cases:
-        recorder = Recorder(kept, arguments=arguments)  # type: ignore[arg-type]
+        recorder = Recorder(kept, arguments=arguments)
         verifier(audit=recorder).authorize(proof(request), request)
         assert kept.events[-1].args == expected
         assert read(kept.events[-1].encode()).event(ROUTE).args == expected
@@ -448,7 +448,7 @@ def test_any_bytes_are_an_event_a_route_or_refused(data: bytes) -> None:
     """Never another error."""
     for reading in (read, lambda given_: Route(given_).hops):
         try:
-            reading(data)  # type: ignore[operator]
+            reading(data)
         except DelegateError:
             continue
 

@@ -587,5 +587,5 @@ def test_arguments_out_of_their_bounds(tmp_path: Path) -> None:
     """A deadline of nothing, a tenant that is none."""
     for options in ({"deadline": 0}, {"tenant": ""}, {"tenant": "a b"}):
         with pytest.raises(ValueError, match=r"deadline|tenant"):
-            Log(f"sqlite:///{tmp_path}/audit.db", **options)  # type: ignore[arg-type]
+            Log(f"sqlite:///{tmp_path}/audit.db", **options)
     assert event(0).time == NOW

@@ -326,12 +326,12 @@ def test_any_bytes_give_a_result_or_a_refusal(source: str | bytes) -> None:
     """Of every form that is read here."""
     for parse in (Note.parse, InclusionProof.parse, Policy.parse):
         try:
-            parse(source)  # type: ignore[operator]
+            parse(source)
         except DelegateError:
             continue
     for parse_text in (NoteKey.parse, NoteSigner.parse, Checkpoint.parse):
         try:
-            parse_text(source if isinstance(source, str) else source.decode("latin-1"))  # type: ignore[operator]
+            parse_text(source if isinstance(source, str) else source.decode("latin-1"))
         except DelegateError:
             continue
     try:

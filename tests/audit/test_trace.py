@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from delegate.audit import Log, Route
@@ -51,7 +53,7 @@ def naive(log: Log, question: Question) -> list[int]:
     for logged in log.events():
         each = logged.event
         hops = each.hops
-        values = {
+        by_kind: dict[str | None, Sequence[object]] = {
             None: [question.value],
             "originator": [each.originator],
             "agent": [hop.name for hop in hops],
@@ -63,9 +65,9 @@ def naive(log: Log, question: Question) -> list[int]:
             "resource": [each.resource],
             "action": [each.action],
             "approver": each.approvers,
-        }[question.by]
+        }
         if (
-            question.value in values
+            question.value in by_kind[question.by]
             and (question.since is None or each.time >= question.since)
             and (question.until is None or each.time <= question.until)
             and not (question.refused and each.allowed)
