@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 
 from delegate import Request, Verifier
+from delegate.audit.tree.checkpoints import Checkpoint, InclusionProof
+from delegate.audit.tree.cose_receipts import CoseReceipt
+from delegate.audit.tree.merkle import leaf_hash
+from delegate.audit.tree.notes import NoteKey
 from delegate.cli import main
 from tests.audit.conftest import ALICE, PLANNER, SERVICE
 
@@ -108,6 +112,18 @@ def test_checkpoints_witnesses_and_proofs(run: Terminal, at: Callable[[str], Pat
     run("audit witness request --key witness.key --vkey witness.vkey --memory w.db", status=2)
     run("audit witness request --key witness.key --vkey log.vkey --memory w.db", status=3)
     assert "saw a tree of 4 events" in run.err
+
+
+def test_a_receipt_for_other_tools(run: Terminal, at: Callable[[str], Path]) -> None:
+    """Beside the proof, signed by the log's own key."""
+    run(f"audit checkpoint --log {LOG} -o kept")
+    run(f"audit prove 1 --log {LOG} -o one.proof --cose one.cose")
+    proof = InclusionProof.parse(at("one.proof").read_text())
+    root = Checkpoint.parse(proof.note.text).root
+    key = NoteKey.parse(run.data(f"audit checkpoint --log {LOG}")["vkey"])
+    CoseReceipt.parse(at("one.cose").read_bytes()).check(leaf_hash(proof.extra), root, key)
+    run("audit keys witness.example/w --witness -o witness")
+    run(f"audit prove 1 --log {LOG} -o one.proof --cose two.cose --key witness.key", status=2)
 
 
 def test_keys_that_nobody_named(run: Terminal, at: Callable[[str], Path]) -> None:

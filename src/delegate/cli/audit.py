@@ -411,6 +411,14 @@ def checkpoint(
 @log_option
 @tenant_option
 @click.option("--checkpoint", "checkpoint_file", type=FILE, metavar="FILE", help="Checkpoint. Default: the log's last.")
+@click.option(
+    "--cose",
+    "cose_file",
+    type=FILE,
+    metavar="FILE",
+    help="Also write a receipt of inclusion for other tools (RFC 9942).",
+)
+@click.option("--key", "key_file", type=FILE, metavar="FILE", help="With --cose: secret key of the log.")
 @click.option("-o", "--output", "target", type=FILE, metavar="FILE", help="Where to write it. Default: stdout.")
 @json_option
 def prove(
@@ -418,6 +426,8 @@ def prove(
     log_url: str | None,
     tenant: str | None,
     checkpoint_file: str | None,
+    cose_file: str | None,
+    key_file: str | None,
     target: str | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
@@ -426,6 +436,7 @@ def prove(
     The proof shows the event itself, and nothing of any other.
     """
     from delegate.audit.tree.checkpoints import Checkpoint
+    from delegate.audit.tree.cose_receipts import make
 
     out = Output("audit prove", as_json=as_json)
     with opened_log(log_url, tenant=tenant) as log:
@@ -434,7 +445,14 @@ def prove(
             proof = log.prove(event, note)._replace(extra=log.event(event).data)
         except (ValueError, LookupError) as error:
             raise Failure(Status.USAGE, str(error)) from None
-    found = Checkpoint.parse(note.text)
+        found = Checkpoint.parse(note.text)
+        if cose_file is not None:
+            signer = log_signer(log) if key_file is None else read_signer(key_file)
+            try:
+                receipt = make(signer, found.root, found.size, event, proof.hashes)
+            except ValueError as error:
+                raise Failure(Status.USAGE, str(error)) from None
+            replace_file(cose_file, receipt.encode(), 0o644)
     data = {"event": event, "origin": found.origin, "size": found.size, "proof": proof.to_text()}
     _write(out, target, proof.to_text(), data)
 
