@@ -17,13 +17,14 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from delegate import AsyncVerifier, Identity, Request, StateError, directory, need
+from delegate import AsyncVerifier, Identity, Request, RevokedBlock, StateError, directory, need
 from delegate.audit import (
     AuditEvent,
     JsonLines,
     Known,
     Log,
     Logging,
+    NotesToLog,
     OpenTelemetry,
     Recorder,
     keep_arguments,
@@ -306,6 +307,30 @@ def test_recorders_are_set_up_sensibly(kept: Kept) -> None:
     """A number of refusals that is none."""
     with pytest.raises(ValueError, match="unverified_per_minute"):
         Recorder(kept, unverified_per_minute=-1)
+
+
+def test_what_is_handed_out_and_taken_back_gives_events_too(kept: Kept) -> None:
+    """By identities that have a journal: with the block, who signed it, and who got it."""
+    notes = NotesToLog(kept, name=ALICE.name, clock=lambda: NOW)
+    alice = Identity.from_seed(ALICE.name, bytes(32), journal=notes)
+    planner = Identity.from_seed(PLANNER.name, b"p" * 32, journal=notes)
+    token = alice.mint(to=PLANNER.principal, can="files.read /**", ttl="1h", hops=1, now=NOW)
+    narrower = planner.attenuate(token, to=WORKER.principal, now=NOW)
+    alice.revoke(blocks=[RevokedBlock.of(narrower)], now=NOW)
+    assert [(each.kind, each.service, each.action) for each in kept.events] == [
+        (Kind.MINT, ALICE.name, "delegate.mint"),
+        (Kind.ATTENUATE, PLANNER.name, "delegate.attenuate"),
+        (Kind.REVOKE, ALICE.name, "delegate.revoke"),
+    ]
+    assert kept.events[0].resource == token.link.id.hex()
+    assert kept.events[2].resource == narrower.link.id.hex()
+    assert [hop.name for hop in kept.events[1].hops] == [PLANNER.name, WORKER.name]
+    assert all(read(each.encode()).event(each.route) == each for each in kept.events)
+    broken = Broken(required=True, error=StateError(Reason.STATE_UNAVAILABLE, "full"))
+    with pytest.raises(StateError):
+        Identity.from_seed(ALICE.name, bytes(32), journal=NotesToLog(broken)).mint(
+            to=PLANNER.principal, can="files.read /**", ttl="1h"
+        )
 
 
 # Sinks.

@@ -8,6 +8,7 @@ TYPE_CHECKING = False  # as `typing` has it, which need not be loaded for that
 if TYPE_CHECKING:
     from delegate.audit.events import AuditEvent
     from delegate.audit.log import Log, Logged, connect
+    from delegate.audit.notes_of import NotesToLog
     from delegate.audit.recorder import Recorder, Sink, keep_arguments, traced
     from delegate.audit.routes import Known, Route, RouteHop
     from delegate.audit.sinks import JsonLines, Logging, OpenTelemetry
@@ -17,6 +18,7 @@ else:
     _HOMES = {
         "audit.events": ("AuditEvent",),
         "audit.log": ("Log", "Logged", "connect"),
+        "audit.notes_of": ("NotesToLog",),
         "audit.recorder": ("Recorder", "Sink", "keep_arguments", "traced"),
         "audit.routes": ("Known", "Route", "RouteHop"),
         "audit.sinks": ("JsonLines", "Logging", "OpenTelemetry"),
@@ -30,6 +32,7 @@ __all__ = [
     "Log",
     "Logged",
     "Logging",
+    "NotesToLog",
     "OpenTelemetry",
     "Recorder",
     "Route",

@@ -184,9 +184,23 @@ def route_of(
 ) -> Route:
     """Write down the route of a verified chain; `names` are those that the verifier vouches for, by thumbprint."""
     root = chain.root.principal
-    root_key = root.public_key.thumbprint
-    rows = [_row(each, root_key, root.name, names, look_up) for each in chain.link.up()]
-    return Route(cbor.encode_sorted([VERSION, chain.originator, root.name, root_key, rows]))
+    return route_of_link(
+        chain.link, root.name, root.public_key.thumbprint, chain.originator, names=names, look_up=look_up
+    )
+
+
+def route_of_link(
+    link: Link,
+    root_name: str,
+    root_key: bytes,
+    originator: str,
+    *,
+    names: Mapping[bytes, str] | None = None,
+    look_up: Callable[[bytes], Known | None] | None = None,
+) -> Route:
+    """Write down the route that a chain claims; of one that was verified, `route_of` does."""
+    rows = [_row(each, root_key, root_name, names or {}, look_up) for each in link.up()]
+    return Route(cbor.encode_sorted([VERSION, originator, root_name, root_key, rows]))
 
 
 def _row(
