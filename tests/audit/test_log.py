@@ -11,20 +11,21 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from delegate.audit import Log
-from delegate.audit.engine import Batch, Engine
+from delegate.audit.committer import Committer, _Job, _leave
+from delegate.audit.engine import Batch, Engine, Entry
 from delegate.audit.tree.checkpoints import Checkpoint
 from delegate.audit.tree.merkle import check_consistency, leaf_hash, root_of
 from delegate.audit.tree.notes import NoteSigner, Use
 from delegate.audit.tree.witness import Request
 from delegate.audit.verifying import Report
-from delegate.errors import StateError, VerificationError
+from delegate.errors import Reason, StateError, VerificationError
 from tests.audit.conftest import NOW, Place, event, refused
 
 SIGNER = NoteSigner("example.com/log", Use.LOG, b"l" * 32)
@@ -519,6 +520,70 @@ def test_what_could_not_be_written_is_counted(tmp_path: Path) -> None:
     log.flush()
     assert log.dropped == 2
     log.close()
+
+
+def test_a_process_that_ends_writes_what_it_took(tmp_path: Path) -> None:
+    """Though nobody closed the log."""
+    code = (
+        "import sys; from delegate.audit import Log; from tests.audit.conftest import event\n"
+        "log = Log(sys.argv[1], deadline=20.0)\n"
+        "for number in range(50): log.take(event(number))\n"
+    )
+    url = f"sqlite:///{tmp_path}/audit.db"
+    subprocess.run([sys.executable, "-c", code, url], check=True, cwd=Path(__file__).parents[2])  # noqa: S603
+    with Log(url, deadline=20.0) as log:
+        assert log.size == 50
+
+
+def test_whoever_is_interrupted_is_not_told_that_it_was_written() -> None:
+    """Neither who writes for all, nor who waits; and the others go on."""
+    begun, go_on = threading.Event(), threading.Event()
+    written: list[int] = []
+
+    def write(tenant: str, entries: Sequence[Entry]) -> int:
+        assert tenant == ""
+        if entries[0].time == 0:
+            begun.set()
+            assert go_on.wait(20)
+            raise KeyboardInterrupt
+        written.extend(each.time for each in entries)
+        return len(written) - len(entries)
+
+    committer = Committer(write)
+
+    def entry(number: int) -> tuple[Entry]:
+        return (Entry(b"", None, number, "", ""),)
+
+    outcomes: dict[int, object] = {}
+
+    def run(number: int) -> None:
+        try:
+            outcomes[number] = committer.write("", entry(number))
+        except StateError as error:
+            outcomes[number] = error.reason
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(3)]
+    threads[0].start()
+    assert begun.wait(20)
+    side = committer._mine()
+    for thread in threads[1:]:
+        thread.start()
+    while len(side.jobs) < 2:
+        pass
+    gone = side.jobs[0]
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert outcomes[0] is Reason.STATE_UNAVAILABLE
+    assert sorted(written) == [1, 2]
+    assert gone.first >= 0
+    waiting = _Job("", entry(9))
+    side.is_led = True
+    side.jobs.append(waiting)
+    waiting.leads = True
+    _leave(side, waiting)
+    assert not side.is_led
+    assert committer.write("", entry(4)) == 2
 
 
 def test_a_fork_loses_and_doubles_nothing(tmp_path: Path) -> None:

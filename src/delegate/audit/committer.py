@@ -5,17 +5,20 @@ The rules of this file:
 - Who waits is answered after the batch that has their entry is on the disk, and gets the error where it is not.
 - There is no thread for whoever waits: one of those who wait writes for all, one batch, and hands over.
 - What nobody waits for is written by a thread, soon, and is counted where that fails or where too much piles up.
+- Before the process ends, what waits is written; a process that is killed loses what nobody waited for, and no more.
 - A thread does not live on in a child made by `fork`: the child begins with its own, and with nothing that waits. What
   waited is its parent's to write.
 """
 
 from __future__ import annotations
 
+import atexit
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Condition, Lock, Thread
 from typing import Final
+from weakref import WeakSet
 
 from delegate.audit.engine import BATCH_MAX, Entry
 from delegate.core.decide.remembered import ProcessLock, this_process
@@ -24,6 +27,7 @@ from delegate.errors import DelegateError, Reason, StateError
 SOON_S: Final = 0.05
 PILE_MAX: Final = 65_536  # of what nobody waits for; some 50 MB
 
+_AT_EXIT_S: Final = 5.0
 Write = Callable[[str, Sequence[Entry]], int]
 
 
@@ -61,13 +65,14 @@ class _Side:
 class Committer:
     """Writes what it is given in batches. Safe under threads and across `fork`."""
 
-    __slots__ = ("_side", "_sides", "_write")
+    __slots__ = ("__weakref__", "_side", "_sides", "_write")
 
     def __init__(self, write: Write) -> None:
         """`write` writes entries of one tree, durably, and gives the index of the first."""
         self._write = write
         self._side = _Side()
         self._sides = ProcessLock()
+        _ALL.add(self)
 
     def _mine(self) -> _Side:
         side = self._side
@@ -97,12 +102,18 @@ class Committer:
             if leads:
                 side.is_led = True
         if not leads:
-            job.done.acquire()
+            try:
+                job.done.acquire()
+            except BaseException:  # whatever interrupts the wait, nobody else is to wait for this one
+                _leave(side, job)
+                raise
             leads = job.leads
         if leads:
             self._lead(side)
         if job.error is not None:
             raise job.error
+        if job.first < 0:
+            raise StateError(Reason.STATE_UNAVAILABLE, "writing to the log was interrupted")
         return job.first
 
     def _lead(self, side: _Side) -> None:
@@ -113,16 +124,9 @@ class Committer:
             self._write_all(jobs)
         finally:
             with side.lock:
-                following = side.jobs.popleft() if side.jobs else None
-                if following is None:
-                    side.is_led = False
-                else:
-                    side.jobs.appendleft(following)
+                _hand_over(side)
             for job in jobs:
                 job.done.release()
-            if following is not None:
-                following.leads = True
-                following.done.release()
 
     def _write_all(self, jobs: Sequence[_Job]) -> None:
         by_tenant: dict[str, list[_Job]] = {}
@@ -194,6 +198,24 @@ class Committer:
                 side.soon.notify_all()
 
 
+def _hand_over(side: _Side) -> None:
+    """Have the first of those who wait write next; whoever calls it holds the lock."""
+    if side.jobs:
+        side.jobs[0].leads = True
+        side.jobs[0].done.release()
+    else:
+        side.is_led = False
+
+
+def _leave(side: _Side, job: _Job) -> None:
+    """Wait no longer: take what was not begun out, and hand over where it was this one's turn."""
+    with side.lock:
+        if job in side.jobs:
+            side.jobs.remove(job)
+            if job.leads:
+                _hand_over(side)
+
+
 def _parts(jobs: Sequence[_Job]) -> list[list[_Job]]:
     """Cut jobs into batches of at most `BATCH_MAX` entries; one that is longer is a batch of its own."""
     found: list[list[_Job]] = [[]]
@@ -212,3 +234,13 @@ def _told(error: BaseException) -> BaseException:
     if isinstance(error, DelegateError):
         return StateError(Reason.STATE_UNAVAILABLE, error.detail)
     return StateError(Reason.STATE_UNAVAILABLE, f"the log raised {type(error).__name__}")
+
+
+def _at_exit() -> None:
+    """Write what nobody waited for before the process ends, in whatever order it is torn down."""
+    for each in list(_ALL):
+        each.flush(_AT_EXIT_S)
+
+
+_ALL: Final[WeakSet[Committer]] = WeakSet()
+atexit.register(_at_exit)
