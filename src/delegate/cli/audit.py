@@ -98,7 +98,7 @@ def trace(
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Show what was done in whose name, and through which agents: a tree by hop.
+    """Show what was done in whose name, as a tree by hop.
 
     NAME is a person, an agent, a sponsor, a block's id or a run; --by says which, or asks for a purpose, a resource, an
     action or an approver. EVENT is the number of one event, of which everything is shown.
@@ -193,8 +193,9 @@ def advise(
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Suggest less for AGENT: what its chains granted, what it used, and a grant that would have been enough.
+    """Suggest a narrower grant for AGENT, from what it used.
 
+    Shows what its chains granted, what it used, and a grant that would have been enough.
     The suggestion is replayed against the log: it allows all that was used. Arguments limit it where the service
     recorded them.
     """
@@ -225,7 +226,7 @@ def report(
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Show what each agent has and does not use: capabilities, and time."""
+    """Show what each agent has and does not use."""
     from delegate.audit.report import report as reporting
     from delegate.views.advice import report_lines
 
@@ -260,8 +261,9 @@ def verify(
     policy_file: str | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Find what was changed, removed, inserted or reordered in a log.
+    """Find what was changed in a log, and where.
 
+    What was changed, removed, inserted or reordered is found.
     Compares every event with the tree, and the tree with checkpoints that were kept elsewhere: without these, a log
     that was written anew from its beginning cannot be told from the one that it was.
     """
@@ -369,7 +371,10 @@ def checkpoint(
     policy_file: str | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Sign what a log is now. Keep the checkpoint elsewhere: it shows what is changed later."""
+    """Sign what a log is now.
+
+    Keep the checkpoint elsewhere: it shows what is changed later.
+    """
     from delegate.audit.tree.checkpoints import Checkpoint
     from delegate.audit.tree.notes import opened
     from delegate.audit.tree.witness import Request
@@ -431,9 +436,9 @@ def prove(
     target: str | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Prove that EVENT is in a log: a file that anybody can check without the log.
+    """Prove that EVENT is in a log.
 
-    The proof shows the event itself, and nothing of any other.
+    The proof is a file that anybody can check without the log. It shows the event itself, and nothing of any other.
     """
     from delegate.audit.tree.checkpoints import Checkpoint
     from delegate.audit.tree.cose_receipts import make
@@ -483,7 +488,7 @@ def witness(
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Cosign a checkpoint, if it follows from what was cosigned before.
+    """Cosign a checkpoint that follows from the one before.
 
     REQUEST is the body of an add-checkpoint request, as delegate audit checkpoint --for-witness writes it; - is
     standard input. Without one, the log's last checkpoint is cosigned, and the cosignature is kept in the log.
@@ -554,8 +559,9 @@ def keys(name: str, for_witness: bool, stem: str, as_json: bool) -> None:  # noq
 @tenant_option
 @json_option
 def export(folder: str, log_url: str | None, tenant: str | None, as_json: bool) -> None:  # noqa: FBT001
-    """Write a log into FOLDER as static files (tlog-tiles), up to its last checkpoint.
+    """Write a log into FOLDER as static files (tlog-tiles).
 
+    It is written up to its last checkpoint.
     Routes, which events name by their SHA-256, stand in FOLDER/routes.
     """
     from delegate.audit.exporting import export as write_tiles
@@ -585,7 +591,10 @@ def retain(
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Drop the bodies of old events, whole batches of them. Their hashes stay, and prove the rest."""
+    """Drop the bodies of old events.
+
+    Whole batches of them are dropped. Their hashes stay, and prove the rest.
+    """
     from delegate.audit.retention import first_since
 
     out = Output("audit retain", as_json=as_json)

@@ -55,7 +55,10 @@ def verify(
     as_json: bool,  # noqa: FBT001
     **request_parts: Any,  # noqa: ANN401
 ) -> None:
-    """Check who signed a receipt, and with a request or a proof, that it is for these."""
+    """Check who signed a receipt.
+
+    With a request or a proof, also that the receipt is for these.
+    """
     from delegate.audit.receipts import differences, is_for
 
     out = Output("receipt verify", as_json=as_json)
