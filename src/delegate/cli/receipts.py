@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,10 @@ from delegate.cli.status import Status
 from delegate.core.chain.printable import shown
 from delegate.errors import DelegateError
 from delegate.views.moments import moment
+
+if TYPE_CHECKING:
+    from delegate.audit.events import AuditEvent
+    from delegate.audit.receipts import Receipt, Said
 
 _BYTES = 1 << 20
 
@@ -87,7 +91,7 @@ def verify(
     out.result(data, [f"✓ signed by {shown(said.signer)}", *lines])
 
 
-def _read(file: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _read(file: str) -> Receipt:
     from delegate.audit.receipts import Receipt
 
     content = read_file(file, _BYTES)
@@ -99,7 +103,7 @@ def _read(file: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
         ) from None
 
 
-def _proven(proof_file: str, vkeys: tuple[str, ...], policy_file: str | None):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _proven(proof_file: str, vkeys: tuple[str, ...], policy_file: str | None) -> tuple[AuditEvent, list[str], str]:
     from delegate.audit.events import read
     from delegate.audit.tree.checkpoints import InclusionProof
     from delegate.audit.tree.merkle import leaf_hash
@@ -120,7 +124,7 @@ def _proven(proof_file: str, vkeys: tuple[str, ...], policy_file: str | None):  
     return read(proof.extra).event(None), [each.key.name for each in seen.witnesses], seen.checkpoint.origin
 
 
-def _lines(said) -> list[str]:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _lines(said: Said) -> list[str]:
     where = "" if said.hop is None else f" at hop {said.hop}"
     outcome = "allowed" if said.allowed else f"refused: {said.reason}{where}"
     lines = [
