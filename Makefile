@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo test lint docs bench bench-against vectors fuzz kill fork surroundings matrix dist clean
+.PHONY: help demo test lint docs bench bench-against vectors fuzz kill fork surroundings rotation matrix dist clean
 .DELETE_ON_ERROR:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make kill     200 killed writers, and 20 restarts of Redis and PostgreSQL under load"
 	@echo "make fork     1,000 children of a service that decides in threads, on each of four engines"
 	@echo "make surroundings  restores, failovers, poolers, clocks and other programs around Redis and PostgreSQL"
+	@echo "make rotation a root rotated and a stolen key revoked, by URL, under load"
 	@echo "make matrix   the tests on each Python that is here, on the lowest versions, and under harsh conditions"
 	@echo "make dist     a wheel, a source archive and a bill of materials, built twice to the same bytes and checked"
 	@echo "make clean    remove the environment and everything built"
@@ -97,6 +98,9 @@ fork: $(VENV)/.tools
 
 surroundings: $(VENV)/.tools
 	$(BIN)/python -m tests.campaigns.surroundings
+
+rotation: $(VENV)/.tools
+	$(BIN)/python -m tests.campaigns.rotation
 
 # Every environment is made anew; ONLY=3.12 runs the cells with that in their name.
 matrix:

@@ -27,6 +27,7 @@ from vectorkit import (
     requests,
     revocation,
     revocation_lists,
+    root_bundles,
     signatures,
     time_place,
 )
@@ -54,6 +55,7 @@ FILES: dict[str, Callable[[], Made]] = {
     "revocation.json": revocation.make,
     "budgets.json": budgets.make,
     "revocation_lists.json": revocation_lists.make,
+    "root_bundles.json": root_bundles.make,
     "discharges.json": discharges.make,
     "known.json": known.make,
     "requests.json": requests.make,

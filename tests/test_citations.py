@@ -15,7 +15,12 @@ FOLDERS = ("src", "tests", "spec", "bench")
 OTHERS = re.compile(r"(?:RFC|FIPS|X\.) ?[\d-]+ (?:§|section )[\d.]+(?:(?:, | and | or )§[\d.]+)*")
 CITED = re.compile(r"(?:§ ?|SPEC |[sS]ection )(\d+(?:\.\d+)*)")
 # Where each document's sections are, as its index says.
-HOMES = {"SPEC.md": {1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 14}, "LANGUAGE.md": {6}, "STATE.md": {10}, "AUDIT.md": {15}}
+HOMES = {
+    "SPEC.md": {1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 14, 15},
+    "LANGUAGE.md": {6},
+    "STATE.md": {10},
+    "AUDIT.md": {16},
+}
 
 
 def _files() -> list[Path]:
@@ -71,7 +76,7 @@ def test_the_search_finds_citations(text: str, cited: set[str]) -> None:
 
 @pytest.mark.parametrize(
     ("cited", "there"),
-    [("5.4", True), ("5.4.4", True), ("5.4.6", False), ("5.10", False), ("16", False), ("6.5.1", False)],
+    [("5.4", True), ("5.4.4", True), ("5.4.6", False), ("5.10", False), ("25", False), ("6.5.1", False)],
 )
 def test_a_step_is_cited_behind_its_section(cited: str, there: bool) -> None:
     """`SPEC 5.4.4` is the fourth row of the table in §5.4, and there is no sixth."""

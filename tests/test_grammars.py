@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, Phase, assume, example, given, settings
 from hypothesis import strategies as st
 
 from delegate import Principal, Request
+from delegate.authoring import key_sources
 from delegate.authoring.key_files import _split
 from delegate.authoring.signers import Ed25519Signer
 from delegate.core.chain import spans
@@ -24,7 +26,7 @@ from delegate.core.evaluator.opcodes import KEYWORDS, RESERVED
 from delegate.core.evaluator.scope import EvaluationError, Scope
 from delegate.core.keys.names import is_name
 from delegate.core.wire import armor
-from delegate.errors import CaveatSyntaxError, DelegateError, TokenError, VerificationError
+from delegate.errors import CaveatSyntaxError, DelegateError, StateError, TokenError, VerificationError
 from delegate.language.capability import Capability, check_pattern
 from delegate.language.lexer import lexemes
 from delegate.language.parser import parse_expression
@@ -122,7 +124,7 @@ def _is_key_line(text: str) -> bool:
 
 
 def _is_envelope(text: str) -> bool:
-    if text[:5] in {"dlgd_", "dlga_", "dlge_"}:
+    if text[:5] in {"dlgd_", "dlga_", "dlgk_", "dlge_"}:
         return not _refused(TokenError, lambda: armor.from_base64url(text[5:]))
     decode: Callable[[str], object] = armor.decode_revocations if text.startswith("dlgr_") else armor.decode
     return text == text.strip(" \t\r\n") and not _refused(TokenError, lambda: decode(text))
@@ -447,6 +449,36 @@ def test_the_head_of_a_private_file_is_what_the_grammar_says(head: str) -> None:
     assert CHARACTERS.matches("private-head", head) == taken, head
 
 
+SIGNER_KEY = Ed25519Signer(bytes(32)).public_key.to_text()
+URI = "pkcs11:token=t;object=o?module-path=/m"
+
+
+@FEW
+@given(
+    st.one_of(
+        CHARACTERS.texts("signer-line"),
+        abnf.mutated(st.sampled_from([f"signer: ssh-agent:{SIGNER_KEY}\n", f"signer: {URI}\r\n"]), "signer: pkc1\n"),
+    )
+)
+@example(f"signer: ssh-agent:{SIGNER_KEY}")
+@example("signer: ssh-agent:alice.pub")
+@example("signer: file:///alice.key\n")
+def test_the_line_that_says_where_a_key_is_is_what_the_grammar_says(line: str) -> None:
+    """Behind a good first line it is taken if it has the form: that is asked before any agent or token is."""
+    if len(line) <= 4096 and not (line.startswith("signer: pkcs11:") and CHARACTERS.matches("signer-line", line)):
+        text = f"principal: user:a\n{line}"
+        taken = key_sources.says_elsewhere(text) and not _refused(
+            TokenError, lambda: _without_an_agent(lambda: key_sources.parse_reference(text))
+        )
+        assert CHARACTERS.matches("signer-line", line) == taken, line
+
+
+def _without_an_agent(call: Callable[[], object]) -> None:
+    """An agent that is not there, and a weak key, have nothing to do with the form."""
+    with suppress(StateError, VerificationError):
+        call()
+
+
 def test_every_rule_is_defined_once_and_used() -> None:
     """What a rule names is there, and what is there is used by a rule, by a test or by the list in §2.5."""
     used = set().union(*map(abnf.references, abnf.RULES.values()))
@@ -456,6 +488,7 @@ def test_every_rule_is_defined_once_and_used() -> None:
         "service-name",
         "tenant",
         "private-head",
+        "signer-line",
         "http-resource",
         "lexeme",
         "blank-lexeme",

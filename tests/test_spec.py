@@ -23,6 +23,7 @@ from delegate.core.keys import ed25519
 from delegate.core.wire import armor
 from delegate.language.codec import to_wire
 from delegate.language.meaning import parse
+from delegate.trust import bundle
 from tests import cddl, specification, vectors
 
 ROOT = Path(__file__).parents[1]
@@ -135,6 +136,21 @@ def test_the_claims_table_of_revocation_lists_is_the_code_s() -> None:
     assert list(table) == sorted(table, key=cbor2.dumps)
     needed = [key for key, row in zip(keys, rows, strict=True) if row[3] == "always"]
     assert needed == list(revocations._NEEDED)
+
+
+def test_the_tables_of_root_bundles_are_the_code_s() -> None:
+    """§15.1 has the claims of a bundle and of its keys, in the order of their encoding, with their types."""
+    kinds = {"text": str, "array": list, "time": int, "integer": int, "map": dict}
+    for name, types in (("bundle-claims", bundle._CLAIMS), ("bundle-keys", bundle._ENTRY)):
+        rows = specification.rows(name)
+        keys = [_quoted(key)[0] if "`" in key else int(key) for key, *_ in rows]
+        table = {key: kinds[re.split(r"[\s:,]", row[2])[0]] for key, row in zip(keys, rows, strict=True)}
+        assert table == types
+        assert list(table) == sorted(table, key=cbor2.dumps)
+    assert f"at most {bundle.BUNDLE_BYTES} bytes" in SPEC
+    assert f"array of 1 to {bundle.KEYS} keys" in SPEC
+    assert f"array of 1 to {bundle.PATTERNS} texts" in SPEC
+    assert bundle.AAD[2:].hex() in SPEC
 
 
 def test_the_claims_of_section_4_are_in_the_order_of_their_encoding() -> None:

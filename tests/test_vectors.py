@@ -11,11 +11,22 @@ from pathlib import Path
 import cbor2
 import pytest
 
-from delegate import BearerToken, Presentation, Reason, Request, RevocationList, Token, Verifier
+from delegate import (
+    BearerToken,
+    Presentation,
+    PublicKey,
+    Reason,
+    Request,
+    RevocationList,
+    RootBundle,
+    Token,
+    Verifier,
+)
 from delegate.core.chain.binding import frame
 from delegate.core.wire import armor, envelope
 from delegate.errors import DelegateError
 from delegate.explain.unverified import parse
+from delegate.limits import TIME_MAX
 from tests import cddl, specification, vectors
 from tests.vectors import Vector, Verdict
 
@@ -235,6 +246,78 @@ def test_the_counts_of_the_vectors_of_revocation_lists() -> None:
     for vector in LISTS:
         assert vector.fields["spec"] in specification.SECTIONS
         assert all(f"`{name}`" in readme for name in [*vector.fields, *(vector.fields["says"] or {})])
+
+
+BUNDLES = vectors.load_bundles()
+WELL_FORMED_BUNDLES = [each for each in BUNDLES if each.fields["expect"] in {"accept", "bad_signature", "unknown_root"}]
+
+
+def trusted(vector: vectors.BundleVector, source: str | bytes) -> tuple[str, dict[str, object] | None]:
+    """What comes of a root bundle, in the words of the vectors."""
+    pinned = [PublicKey.parse(each) for each in vector.fields["pinned"]]
+    try:
+        found = RootBundle.parse(source, pinned=pinned)
+    except DelegateError as error:
+        return f"{error.reason}{'' if error.hop is None else error.hop}", None
+    trusts = [
+        {
+            "name": key.principal.name,
+            "thumbprint": key.thumbprint.hex(),
+            "roles": list(key.roles),
+            **({"for": list(key.speaks_for)} if key.speaks_for else {}),
+            **({"tenants": list(key.tenants)} if key.tenants else {}),
+            **({"from": key.since} if key.since else {}),
+            **({"until": key.until} if key.until != TIME_MAX else {}),
+        }
+        for key in found.keys
+    ]
+    said = {
+        "issuer": found.issuer,
+        "signer": found.signer.hex(),
+        "sequence": found.sequence,
+        "issued": found.issued,
+        "expires": found.expires,
+        "trusts": trusts,
+    }
+    return "accept", said
+
+
+@pytest.mark.parametrize("vector", BUNDLES, ids=lambda vector: vector.name)
+def test_every_vector_of_a_root_bundle_is_read_as_it_says(vector: vectors.BundleVector) -> None:
+    """Text and bytes get the verdict that the vector expects, and say what it says."""
+    expected = (vector.fields["expect"], vector.fields["says"])
+    source = vector.source
+    assert trusted(vector, source) == expected
+    if isinstance(source, str) and vector.fields["spec"] != "3.2":
+        assert trusted(vector, armor.from_base64url(source[5:])) == expected
+        assert trusted(vector, f" {source}\n".encode()) == expected
+
+
+@pytest.mark.parametrize("vector", WELL_FORMED_BUNDLES, ids=lambda vector: vector.name)
+def test_a_root_bundle_that_can_be_read_fits_the_schema(vector: vectors.BundleVector) -> None:
+    """What is accepted, or refused for who signed it, has the shape that `spec/delegate.cddl` says."""
+    assert isinstance(vector.source, str)
+    data = armor.from_base64url(vector.source[5:])
+    assert cddl.check("root-bundle", data)
+    header, _, payload, _ = cbor2.loads(cbor2.loads(data)[1])
+    assert cddl.pycddl_check("first-protected", header)
+    assert cddl.check("bundle-claims", payload)
+    for key in cbor2.loads(payload)["keys"]:
+        assert cddl.check("trusted-key", cbor2.dumps(key))
+
+
+def test_the_counts_of_the_vectors_of_root_bundles() -> None:
+    """At least 60, names unique, sections real, and every reason that a bundle can be refused with."""
+    assert len({vector.name for vector in BUNDLES}) == len(BUNDLES) >= 60
+    assert {vector.fields["expect"] for vector in BUNDLES} == {
+        "accept", "malformed", "truncated", "not_canonical", "limit_exceeded", "unsupported_version", "unknown_claim",
+        "unsupported_algorithm", "unknown_root", "bad_signature", "weak_key",
+    }  # fmt: skip
+    readme = (vectors.FOLDER / "README.md").read_text(encoding="utf-8")
+    for vector in BUNDLES:
+        assert vector.fields["spec"] in specification.SECTIONS
+        told = vector.fields["says"] or {"trusts": [{}]}
+        assert all(f"`{name}`" in readme for name in [*vector.fields, *told, *told["trusts"][0]])
 
 
 REQUESTS = vectors.load_requests()

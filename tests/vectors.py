@@ -17,6 +17,7 @@ from delegate.verifier.verifier import AsyncVerifier
 FOLDER = Path(__file__).parents[1] / "spec" / "vectors"
 LISTS = FOLDER / "revocation_lists.json"
 REQUESTS = FOLDER / "requests.json"
+BUNDLES = FOLDER / "root_bundles.json"
 # Cases that others wrote, next to the checkout; they are no part of the project.
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "vectors"
 # Whom no vector's chain begins with.
@@ -182,11 +183,11 @@ def principal(written: dict[str, Any]) -> Principal:
 
 @cache
 def load() -> tuple[Vector, ...]:
-    """Every vector of every file, in order; those of revocation lists and of requests are of other kinds."""
+    """Every vector of every file, in order; those of revocation lists, root bundles and requests are of other kinds."""
     return tuple(
         Vector(each["name"], each)
         for path in sorted(FOLDER.glob("*.json"))
-        if path not in {LISTS, REQUESTS}
+        if path not in {LISTS, REQUESTS, BUNDLES}
         for each in json.loads(path.read_text(encoding="utf-8"))
     )
 
@@ -208,6 +209,25 @@ class ListVector(NamedTuple):
 def load_lists() -> tuple[ListVector, ...]:
     """Every vector of a revocation list, in order."""
     return tuple(ListVector(each["name"], each) for each in json.loads(LISTS.read_text(encoding="utf-8")))
+
+
+class BundleVector(NamedTuple):
+    """One vector of a root bundle."""
+
+    name: str
+    fields: dict[str, Any]
+
+    @property
+    def source(self) -> str | bytes:
+        """What is read, text or bytes, as written."""
+        written: str = self.fields["bundle"]
+        return bytes.fromhex(written[4:]) if written.startswith("hex:") else written
+
+
+@cache
+def load_bundles() -> tuple[BundleVector, ...]:
+    """Every vector of a root bundle, in order."""
+    return tuple(BundleVector(each["name"], each) for each in json.loads(BUNDLES.read_text(encoding="utf-8")))
 
 
 @cache

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from delegate.authoring.draft import Draft
     from delegate.authoring.identity import Identity
     from delegate.authoring.revoke import RevokedBlock, RevokedKey
+    from delegate.authoring.root_bundle import trusted
     from delegate.authoring.signers import Signer
     from delegate.authoring.token import Presentation, Token
     from delegate.core.chain.request import Request
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from delegate.language.needs import Need, need
     from delegate.limits import Limits
     from delegate.state.memory_replay import MemoryReplay
+    from delegate.trust.bundle import RootBundle, TrustedKey
     from delegate.verifier.decision import Authorization, Decision
     from delegate.verifier.denied import Denied
     from delegate.verifier.roots import Root
@@ -75,6 +77,7 @@ else:
         "holder": ("Holder",),
         "authoring.identity": ("Identity",),
         "authoring.revoke": ("RevokedBlock", "RevokedKey"),
+        "authoring.root_bundle": ("trusted",),
         "authoring.signers": ("Signer",),
         "authoring.token": ("Presentation", "Token"),
         "core.chain.request": ("Request",),
@@ -97,6 +100,7 @@ else:
         "language.needs": ("Need", "need"),
         "limits": ("Limits",),
         "state.memory_replay": ("MemoryReplay",),
+        "trust.bundle": ("RootBundle", "TrustedKey"),
         "verifier.decision": ("Authorization", "Decision"),
         "verifier.denied": ("Denied",),
         "verifier.roots": ("Root",),
@@ -137,10 +141,12 @@ __all__ = [
     "RevokedBlock",
     "RevokedKey",
     "Root",
+    "RootBundle",
     "Signer",
     "StateError",
     "Token",
     "TokenError",
+    "TrustedKey",
     "UnverifiedToken",
     "VerificationError",
     "VerifiedChain",
@@ -163,6 +169,7 @@ __all__ = [
     "one_of",
     "regex",
     "some",
+    "trusted",
     "when",
     "within",
 ]

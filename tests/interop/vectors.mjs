@@ -15,7 +15,10 @@ const FOLDER = fileURLToPath(new URL("../../spec/vectors/", import.meta.url));
 const verbose = process.argv.includes("--verbose");
 
 let differ = 0;
-for (const name of readdirSync(FOLDER).sort().filter((each) => each.endsWith(".json"))) {
+// This verifier is given its roots, and reads no bundles of them.
+const OTHERS = new Set(["root_bundles.json"]);
+
+for (const name of readdirSync(FOLDER).sort().filter((each) => each.endsWith(".json") && !OTHERS.has(each))) {
   const vectors = parseJson(readFileSync(join(FOLDER, name), "utf8"));
   let agree = 0;
   for (const vector of vectors) {

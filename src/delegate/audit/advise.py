@@ -1,6 +1,6 @@
 """Less privilege, from evidence: what was granted against what was used, and a grant that would have been enough.
 
-The rules of this file (AUDIT §15.10):
+The rules of this file (AUDIT §16.10):
 
 - Refused calls are no use, and what was not recorded is not guessed.
 - A suggestion permits nothing that was not granted, and proves itself: replayed against the window, it allows all that

@@ -1,4 +1,4 @@
-"""What a log needs of an engine: a tree of its own for each tenant, appended to in batches (AUDIT §15.3).
+"""What a log needs of an engine: a tree of its own for each tenant, appended to in batches (AUDIT §16.3).
 
 The rules of this file:
 

@@ -1,4 +1,4 @@
-"""What was decided, for whom, through whom: one event a decision (AUDIT §15.1).
+"""What was decided, for whom, through whom: one event a decision (AUDIT §16.1).
 
 The rules of this file:
 

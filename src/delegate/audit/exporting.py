@@ -1,4 +1,4 @@
-"""A log as static files, which any server can serve and any tool for tlog-tiles can read (AUDIT §15.8)."""
+"""A log as static files, which any server can serve and any tool for tlog-tiles can read (AUDIT §16.8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From calls that were made to the narrowest grant that a person would still write (AUDIT §15.10).
+"""From calls that were made to the narrowest grant that a person would still write (AUDIT §16.10).
 
 The rules of this file:
 

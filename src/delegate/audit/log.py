@@ -1,4 +1,4 @@
-"""The log: events in a Merkle tree that its operator cannot quietly change (AUDIT §15.3).
+"""The log: events in a Merkle tree that its operator cannot quietly change (AUDIT §16.3).
 
 The rules of this file:
 

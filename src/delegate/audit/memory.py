@@ -1,4 +1,4 @@
-"""What a witness cosigned last, in a file (AUDIT §15.5)."""
+"""What a witness cosigned last, in a file (AUDIT §16.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of what is handed out and taken back: for identities that are given a journal (AUDIT §15.1).
+"""Events of what is handed out and taken back: for identities that are given a journal (AUDIT §16.1).
 
 The rules of this file:
 

@@ -1,4 +1,4 @@
-"""A log in PostgreSQL 12 or later, which as many machines as there are may write (AUDIT §15.3).
+"""A log in PostgreSQL 12 or later, which as many machines as there are may write (AUDIT §16.3).
 
 The rules of this file:
 

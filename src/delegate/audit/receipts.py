@@ -1,6 +1,6 @@
-"""Receipts: what a service decided, signed by it, for whoever asked to keep (AUDIT §15.9).
+"""Receipts: what a service decided, signed by it, for whoever asked to keep (AUDIT §16.9).
 
-    receipt   = [8, COSE_Sign1]    text prefix dlge_
+    receipt   = [9, COSE_Sign1]    text prefix dlge_
     aad       = "delegate/1 receipt" ‖ 0 ‖ thumbprint of the signer
     payload   = {1: signer, 3: service, 6: time, "out": bool, "req": digest, ? "hop": uint, ? "why": reason,
                  ? "last": block id, ? "proof": proof id}
@@ -31,7 +31,7 @@ from delegate.limits import TIME_MAX
 if TYPE_CHECKING:
     from delegate.authoring.identity import Identity
 
-RECEIPT: Final = Single(8, "dlge_", "a receipt", 1024)
+RECEIPT: Final = Single(9, "dlge_", "a receipt", 1024)
 _PURPOSE: Final = b"\x58\x33delegate/1 receipt\0"  # with the head of a byte string of 19 + 32 bytes
 _ID_BYTES: Final = 32
 _REASONS: Final = frozenset(map(str, Reason))

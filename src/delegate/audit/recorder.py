@@ -1,4 +1,4 @@
-"""From what was decided to the event of it, and from the event to every sink (AUDIT §15.1, §15.4).
+"""From what was decided to the event of it, and from the event to every sink (AUDIT §16.1, §15.4).
 
 The rules of this file:
 

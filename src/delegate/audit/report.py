@@ -1,4 +1,4 @@
-"""A fleet at a glance: what its agents have and do not use (AUDIT §15.10).
+"""A fleet at a glance: what its agents have and do not use (AUDIT §16.10).
 
 The rules of this file:
 

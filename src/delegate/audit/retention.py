@@ -1,4 +1,4 @@
-"""Which events are old enough to drop (AUDIT §15.7)."""
+"""Which events are old enough to drop (AUDIT §16.7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who acts through whom: the part of an event that is the same for every request of one chain (AUDIT §15.2).
+"""Who acts through whom: the part of an event that is the same for every request of one chain (AUDIT §16.2).
 
 The rules of this file:
 

@@ -1,4 +1,4 @@
-"""Where events go besides the log: lines of JSON, Python's `logging`, OpenTelemetry (AUDIT §15.4)."""
+"""Where events go besides the log: lines of JSON, Python's `logging`, OpenTelemetry (AUDIT §16.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A log in one SQLite file, which every process of one machine may write (AUDIT §15.3).
+"""A log in one SQLite file, which every process of one machine may write (AUDIT §16.3).
 
 The rules of this file:
 

@@ -1,4 +1,4 @@
-"""The tables of a log in a file, and the statements over them (AUDIT §15.3).
+"""The tables of a log in a file, and the statements over them (AUDIT §16.3).
 
 The rules of this file:
 

@@ -1,4 +1,4 @@
-"""From an event to what takes its authority back: `delegate revoke` commands, the narrowest first (AUDIT §15.6)."""
+"""From an event to what takes its authority back: `delegate revoke` commands, the narrowest first (AUDIT §16.6)."""
 
 from __future__ import annotations
 

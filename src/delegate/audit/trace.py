@@ -1,4 +1,4 @@
-"""What was done in somebody's name, and through which agents: a tree by hop, out of a log (AUDIT §15.6).
+"""What was done in somebody's name, and through which agents: a tree by hop, out of a log (AUDIT §16.6).
 
 The rules of this file:
 

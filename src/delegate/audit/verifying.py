@@ -1,4 +1,4 @@
-"""Reading a whole tree, and saying what of it was changed, and where (AUDIT §15.5).
+"""Reading a whole tree, and saying what of it was changed, and where (AUDIT §16.5).
 
 The rules of this file:
 

@@ -11,9 +11,9 @@ from delegate.authoring.ask import Ask
 from delegate.authoring.bearer import BearerToken
 from delegate.authoring.discharge import Discharge, Discharges, carried, draft_discharge, not_revoked
 from delegate.authoring.draft import Draft, draft_first, draft_next, draft_proof
-from delegate.authoring.key_files import load_private, save_private
+from delegate.authoring.key_files import save_private
 from delegate.authoring.noting import Notes, noting
-from delegate.authoring.revoke import LIFE, RevokedBlock, RevokedKey, sign_list
+from delegate.authoring.revoke import LIFE, RevokedBlock, RevokedKey, draft_list
 from delegate.authoring.signers import Ed25519Signer, Signer
 from delegate.authoring.terms import Authority, Narrowing, telling
 from delegate.authoring.token import Presentation, Token
@@ -29,6 +29,7 @@ from delegate.limits import TIME_MAX
 
 if TYPE_CHECKING:
     from delegate.authoring.minted import Ending, Lasting
+    from delegate.trust.bundle import RootBundle, TrustedKey
 
 
 class Identity:
@@ -71,18 +72,24 @@ class Identity:
     def load(
         cls, path: str | PathLike[str], passphrase: str | bytes | None = None, *, journal: Notes | None = None
     ) -> Identity:
-        """Read a private key file: PKCS#8 PEM with the principal's name on the line before.
+        """Read a private key file, or find a key that is elsewhere.
 
         Args:
-            path: of the file.
-            passphrase: needed if the key is encrypted.
+            path: of the file: PKCS#8 PEM, or a private key of OpenSSH, with the principal's name on the line before; or
+                one that says where the key is. `ssh-agent:alice.pub` and `pkcs11:token=…;object=…?module-path=…` name
+                a key that is not in a file.
+            passphrase: needed if the key is encrypted; of a token, its PIN.
             journal: as for `Identity`: `journal=Journal()` is the one that `delegate list` shows.
 
         Raises:
             OSError: the file cannot be read.
             TokenError: MALFORMED: not such a file, or the passphrase is wrong or missing.
+            StateError: STATE_UNAVAILABLE: the ssh-agent or the token does not have the key.
+            ImportError: an extra is not installed.
         """
-        return cls(*load_private(path, passphrase), journal=journal)
+        from delegate.authoring.key_sources import load
+
+        return cls(*load(path, passphrase), journal=journal)
 
     def save(self, path: str | PathLike[str], passphrase: str | bytes | None = None) -> None:
         """Write the private key file, mode 0600; an existing file is never overwritten.
@@ -248,12 +255,17 @@ class Identity:
 
         Cost: one signature. Source: SPEC §14.4.
         """
+        draft = self.draft_staple(token, ttl=ttl, now=now)
+        return draft.assemble(self._signer.sign(draft.to_sign))
+
+    def draft_staple(self, token: Token | str | bytes, *, ttl: Span, now: Instant | None = None) -> Draft[Discharge]:
+        """Draft what `staple` makes, for a signer that is asynchronous or elsewhere."""
         link = (token if isinstance(token, Token) else Token.parse(token)).link
         issued = int(time.time()) if now is None else instant(now)
         until = min(issued + seconds(ttl), TIME_MAX)
-        said = Statement(self.name, until, issued, link.id, None, None, None, not_revoked())
-        draft = draft_discharge(self.principal, said)
-        return draft.assemble(self._signer.sign(draft.to_sign))
+        return draft_discharge(
+            self.principal, Statement(self.name, until, issued, link.id, None, None, None, not_revoked())
+        )
 
     def revoke(
         self,
@@ -287,22 +299,93 @@ class Identity:
 
         Cost: one signature and one check. Source: SPEC §10.2.
         """
+        draft = self.draft_revoke(blocks=blocks, keys=keys, previous=previous, after=after, ttl=ttl, now=now)
+        return draft.assemble(self._signer.sign(draft.to_sign))
+
+    def draft_revoke(
+        self,
+        *,
+        blocks: Iterable[RevokedBlock] | None = None,
+        keys: Iterable[RevokedKey] | None = None,
+        previous: RevocationList | Iterable[RevocationList] | None = None,
+        after: int = 0,
+        ttl: Span = LIFE,
+        now: Instant | None = None,
+    ) -> Draft[RevocationList]:
+        """Draft what `revoke` makes, for a signer that is asynchronous or elsewhere."""
         taken_back = None if blocks is None else list(blocks)
         distrusted = None if keys is None else list(keys)
-        made = sign_list(
+        draft = draft_list(
+            self.principal, blocks=taken_back, keys=distrusted, previous=previous, after=after, ttl=ttl, now=now
+        )
+        if self._journal is None:
+            return draft
+        journal = self._journal
+        subjects = {each.id for each in taken_back or ()} | {each.thumbprint for each in distrusted or ()}
+
+        def noted(signature: bytes) -> RevocationList:
+            made = draft.assemble(signature)
+            journal.note_revoked([each for each in made.records if each.subject in subjects], "", made.issued)
+            return made
+
+        return draft._replace(assemble=noted)
+
+    def sign_roots(
+        self,
+        keys: Iterable[TrustedKey],
+        *,
+        previous: RootBundle | None = None,
+        after: int = 0,
+        longest: Span | None = None,
+        distrust: Iterable[Principal] | None = None,
+        ttl: Span = "7d",
+        now: Instant | None = None,
+    ) -> RootBundle:
+        """Sign a root bundle: whom the verifiers that pin this identity's key are to trust from now on.
+
+        Args:
+            keys: all of them, as `trusted(…)` makes them: 1 to 256.
+            previous: the bundle before; the new one is the next in number.
+            after: the greatest number that verifiers have seen, where the bundle before is lost.
+            longest: the longest life of a chain of the roots: a root of the bundle before stays for as long at least.
+            distrust: whose keys leave at once all the same: their chains are refused, their records do not count.
+            ttl: for how long verifiers may go by it; sign the next one before. Then they trust no root at all.
+            now: the moment to start from; the system's clock if absent.
+
+        Raises:
+            ValueError: an argument out of its bounds; a root or a revoker would be forgotten too early.
+
+        Cost: one signature and one check. Source: SPEC §15.
+        """
+        draft = self.draft_roots(
+            keys, previous=previous, after=after, longest=longest, distrust=distrust, ttl=ttl, now=now
+        )
+        return draft.assemble(self._signer.sign(draft.to_sign))
+
+    def draft_roots(
+        self,
+        keys: Iterable[TrustedKey],
+        *,
+        previous: RootBundle | None = None,
+        after: int = 0,
+        longest: Span | None = None,
+        distrust: Iterable[Principal] | None = None,
+        ttl: Span = "7d",
+        now: Instant | None = None,
+    ) -> Draft[RootBundle]:
+        """Draft what `sign_roots` makes, for a signer that is asynchronous or elsewhere."""
+        from delegate.authoring.root_bundle import draft_bundle
+
+        return draft_bundle(
             self.principal,
-            self._signer.sign,
-            blocks=taken_back,
-            keys=distrusted,
+            keys,
             previous=previous,
             after=after,
+            longest=longest,
+            distrust=distrust,
             ttl=ttl,
             now=now,
         )
-        if self._journal is not None:
-            subjects = {each.id for each in taken_back or ()} | {each.thumbprint for each in distrusted or ()}
-            self._journal.note_revoked([each for each in made.records if each.subject in subjects], "", made.issued)
-        return made
 
     def draft_discharge(
         self, ask: Ask, *, says: Mapping[str, object], ttl: Span, now: Instant | None = None

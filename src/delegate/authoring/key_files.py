@@ -2,7 +2,8 @@
 
 A private file is `principal: agent:planner` on its first line, then PKCS#8 PEM, encrypted or not; version 2 of PKCS#8
 (RFC 5958), which has the public key beside the private one, is read where it is not encrypted. PEM readers skip what
-precedes their first line, so other tools read the same file. A public file is one line (see `Principal`).
+precedes their first line, so other tools read the same file. A public file is one line (see `Principal`). A file of
+OpenSSH is read too: behind such a first line, or as it is, where the comment in it is the principal's name.
 
 - A file is made with its final mode from the start, and never overwrites another: what a key has signed
   would be lost with it.
@@ -23,10 +24,12 @@ from delegate.errors import Reason, TokenError
 from delegate.regular import regular
 
 PRIVATE_MODE = 0o600
+ELSEWHERE = "signer: "  # begins the second line of a file whose key is elsewhere
 
 _FIRST_WORD = "principal: "
 _PEM_PLAIN = "-----BEGIN PRIVATE KEY-----"
 _PEM_ENCRYPTED = "-----BEGIN ENCRYPTED PRIVATE KEY-----"
+_PEM_OPENSSH = "-----BEGIN OPENSSH PRIVATE KEY-----"
 # A plain Ed25519 key as everybody writes it (RFC 8410 §7): 16 bytes and the seed, one line of base64.
 _PLAIN_LINE = slice(len(_PEM_PLAIN) + 1, len(_PEM_PLAIN) + 65)
 _PLAIN_END = "\n-----END PRIVATE KEY-----\n"
@@ -53,7 +56,12 @@ def save_private(path: str | PathLike[str], name: str, signer: Signer, passphras
     if not isinstance(signer, Ed25519Signer | Esp256Signer):
         message = f"the key of a {type(signer).__name__} cannot be saved"
         raise TypeError(message)
-    write_new(path, f"{_FIRST_WORD}{name}\n".encode("ascii") + signer.to_pem(passphrase), PRIVATE_MODE)
+    write_new(path, private_text(name, signer, passphrase), PRIVATE_MODE)
+
+
+def private_text(name: str, signer: Ed25519Signer | Esp256Signer, passphrase: str | bytes | None = None) -> bytes:
+    """Give what a private file holds. Raises ValueError: an empty passphrase, or one over 1023 bytes."""
+    return f"{_FIRST_WORD}{name}\n".encode("ascii") + signer.to_pem(passphrase)
 
 
 def load_private(
@@ -78,13 +86,22 @@ def load_private(
 def parse_private(text: str, passphrase: str | bytes | None = None) -> tuple[str, Ed25519Signer | Esp256Signer]:
     """Read the text of a private file: the principal's name and its signer; raises TokenError as `load_private`."""
     name, pem = _split(text)
+    if pem.startswith(_PEM_OPENSSH):
+        from delegate.authoring import openssh
+
+        return name, openssh.open_key(pem, passphrase)
     seed = _plain_seed(pem)
     return name, _open(pem, passphrase) if seed is None else Ed25519Signer(seed)
 
 
 def is_encrypted(text: str) -> bool:
     """Is the key in the text of a private file encrypted? Raises TokenError: MALFORMED, no private key file."""
-    return _split(text)[1].startswith(_PEM_ENCRYPTED)
+    pem = _split(text)[1]
+    if pem.startswith(_PEM_OPENSSH):
+        from delegate.authoring import openssh
+
+        return openssh.is_encrypted(pem)
+    return pem.startswith(_PEM_ENCRYPTED)
 
 
 def needs_passphrase(path: str | PathLike[str]) -> bool:
@@ -111,11 +128,29 @@ def is_private(path: str | PathLike[str]) -> bool:
 
 def _split(text: str) -> tuple[str, str]:
     first_line, _, pem = text.replace("\r\n", "\n").partition("\n")
-    if not pem.startswith((_PEM_PLAIN, _PEM_ENCRYPTED)):
+    if first_line == _PEM_OPENSSH:
+        return _split_openssh(f"{first_line}\n{pem}")
+    if pem.startswith(ELSEWHERE):
+        raise TokenError(Reason.MALFORMED, "the key of this file is elsewhere: load it as an identity")
+    if not pem.startswith((_PEM_PLAIN, _PEM_ENCRYPTED, _PEM_OPENSSH)):
         raise TokenError(Reason.MALFORMED, "a private key file is `principal: ` and a name, then PKCS#8 PEM")
     name = first_line.removeprefix(_FIRST_WORD)
     if name == first_line or not is_name(name):
         raise TokenError(Reason.MALFORMED, f"the first line of a private key file names its principal; {NAME_RULE}")
+    return name, pem
+
+
+def _split_openssh(pem: str) -> tuple[str, str]:
+    """Take a file of OpenSSH as it is: the comment in it is the principal's name."""
+    from delegate.authoring import openssh
+
+    name = openssh.comment_of(pem)
+    if not is_name(name):
+        detail = (
+            "this key of OpenSSH does not say whose it is: put `principal: ` and the name on a line before it, or "
+            "make the name its comment, ssh-keygen -c -C user:alice@example.com -f FILE"
+        )
+        raise TokenError(Reason.MALFORMED, detail)
     return name, pem
 
 

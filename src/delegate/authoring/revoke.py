@@ -10,9 +10,10 @@ The rules of this file:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeVar
 
+from delegate.authoring.draft import Draft
 from delegate.authoring.plain_text import check_plain
 from delegate.authoring.token import ChainEnvelope
 from delegate.core.chain.revocations import AAD, CNF, EXP, IAT, ISS, SUBJECT_BYTES, Record, RevocationList
@@ -83,9 +84,8 @@ def joined(records: Iterable[Record]) -> tuple[Record, ...]:
     return tuple(found[place] for place in sorted(found))
 
 
-def sign_list(
+def draft_list(
     signer: Principal,
-    sign: Callable[[bytes], bytes],
     *,
     blocks: Iterable[RevokedBlock] | None = None,
     keys: Iterable[RevokedKey] | None = None,
@@ -93,8 +93,8 @@ def sign_list(
     after: int = 0,
     ttl: Span = LIFE,
     now: Instant | None = None,
-) -> RevocationList:
-    """Sign the next list of a signer; see `Identity.revoke` for the arguments."""
+) -> Draft[RevocationList]:
+    """Draft the next list of a signer; see `Identity.revoke` for the arguments."""
     key = signer.public_key
     earlier = _lists(previous)
     if any(each.public_key != key for each in earlier):
@@ -115,8 +115,11 @@ def sign_list(
     payload = _encode(signer, sequence, at, until, left)
     protected = cose.protected_header(key.algorithm, key.thumbprint)
     item = cose.byte_string(payload)
-    signature = sign(cose.sig_structure(protected, AAD + key.thumbprint, item))
-    return RevocationList.parse(envelope.build_revocations(cose.assemble(protected, item, signature)))
+
+    def assemble(signature: bytes) -> RevocationList:
+        return RevocationList.parse(envelope.build_revocations(cose.assemble(protected, item, signature)))
+
+    return Draft(key, cose.sig_structure(protected, AAD + key.thumbprint, item), assemble)
 
 
 def _lists(previous: RevocationList | Iterable[RevocationList] | None) -> tuple[RevocationList, ...]:

@@ -30,7 +30,7 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", er
 # Each command, in the order of the story: its module, its name there, and the first sentence of its help. A run loads
 # the module of the one command that it is about, and `--help` none; a test holds the sentences to the commands' own.
 _COMMANDS: Final = {
-    "key": ("keys", "key", "Make and show keys: new, public, show."),
+    "key": ("keys", "key", "Make and show keys: new, public, show, passwd, rotate."),
     "mint": ("author", "mint", "Start a chain: hand a piece of your authority to an agent."),
     "attenuate": ("author", "attenuate", "Narrow a chain that you hold; with --to, also hand it on."),
     "seal": ("author", "seal", "Seal a bearer token: it stays usable, but cannot be extended."),
@@ -45,6 +45,7 @@ _COMMANDS: Final = {
     "list": ("handed_out", "handed_out", "List what was handed out from here."),
     "revoke": ("revoke", "revoke", "Take back a block and everything below it, or a key."),
     "revocations": ("revocations", "revocations", "Work with revocation lists: show, verify, merge, import."),
+    "roots": ("roots", "roots", "Say whom verifiers trust, in a signed bundle: sign, show."),
     "principal": ("principals", "principal", "Keep the directory of principals: who is who, and who answers for whom."),
     "budget": ("state", "budget", "Work with budgets: show."),
     "audit": ("audit", "audit", "Work with logs of decisions: trace, verify, checkpoint, prove, witness, and more."),

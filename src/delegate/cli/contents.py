@@ -17,6 +17,7 @@ _BEGINNINGS: Final = (
     (re.compile(rb"dlgr_"), "a revocation list"),
     (re.compile(rb"dlgd_"), "a confirmation"),
     (re.compile(rb"dlga_"), "an ask"),
+    (re.compile(rb"dlgk_"), "a root bundle"),
     (re.compile(rb"-----BEGIN "), "another PEM file"),
 )
 # What can be done with what was given in the place of a token.

@@ -30,7 +30,7 @@ from delegate.cli.options import (
     unique,
 )
 from delegate.cli.output import Failure, Output, failure_of
-from delegate.cli.sources import read_principal, read_request, read_roots, read_token
+from delegate.cli.sources import read_bundle, read_principal, read_request, read_roots, read_token
 from delegate.cli.status import Status
 from delegate.cli.verifiers import (
     NO_REQUEST,
@@ -40,6 +40,7 @@ from delegate.cli.verifiers import (
     open_backing,
     revocation_options,
     third_party_option,
+    vouched_by,
 )
 from delegate.core.chain.request import normalise
 from delegate.errors import DelegateError, Denied, Reason
@@ -98,6 +99,8 @@ def verify(
     token: str | None,
     roots: tuple[str, ...],
     speaks_for: tuple[str, ...],
+    bundle_source: str | None,
+    pinned_files: tuple[str, ...],
     list_files: tuple[str, ...],
     revoker_files: tuple[str, ...],
     max_age_s: int | None,
@@ -135,15 +138,17 @@ def verify(
     if request is not None and state_url and now is not None:
         message = "--now cannot be used with --state: shared stores go by the system's clock"
         raise click.UsageError(message)
-    trusted = _needed_roots(roots, speaks_for)
-    vouched = tuple(map(read_principal, principals))
-    parties = tuple(map(read_principal, third_party_files))
+    bundle = read_bundle(bundle_source, pinned_files, roots, speaks_for)
+    trusted = () if bundle is not None else _needed_roots(roots, speaks_for)
+    names, confirming = vouched_by(bundle, at)
+    vouched = (*map(read_principal, principals), *names)
+    parties = (*map(read_principal, third_party_files), *confirming)
     cost = unique(costs, "--cost")
     facts = _facts(env)
     given = read_token(token, out)
     service = audience if audience is not None else claimed_audience(given)
     with (
-        open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing,
+        open_backing(list_files, revoker_files, max_age_s, state_url, now=at, bundle=bundle) as backing,
         known_by(directory_url, tenant) as directory,
         audited(None if request is None else log_url) as log,
     ):
@@ -166,6 +171,7 @@ def verify(
             principals=vouched,
             policies=policies,
             third_parties=parties,
+            bundle=bundle,
             directory=directory,
             require_known=require_known,
             audit=log,
@@ -214,6 +220,8 @@ def check(
     token: str | None,
     roots: tuple[str, ...],
     speaks_for: tuple[str, ...],
+    bundle_source: str | None,
+    pinned_files: tuple[str, ...],
     list_files: tuple[str, ...],
     revoker_files: tuple[str, ...],
     max_age_s: int | None,
@@ -238,15 +246,17 @@ def check(
     if request is None:
         message = "say which request: --action files.read --resource /reports/q3.csv, or --request FILE"
         raise click.UsageError(message)
-    trusted = _needed_roots(roots, speaks_for)
-    vouched = tuple(map(read_principal, principals))
-    parties = tuple(map(read_principal, third_party_files))
+    bundle = read_bundle(bundle_source, pinned_files, roots, speaks_for)
+    trusted = () if bundle is not None else _needed_roots(roots, speaks_for)
+    names, confirming = vouched_by(bundle, at)
+    vouched = (*map(read_principal, principals), *names)
+    parties = (*map(read_principal, third_party_files), *confirming)
     cost = unique(costs, "--cost")
     facts = _facts(env)
     given = read_token(token, out)
     service = audience if audience is not None else claimed_audience(given)
     with (
-        open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing,
+        open_backing(list_files, revoker_files, max_age_s, state_url, now=at, bundle=bundle) as backing,
         known_by(directory_url, tenant) as directory,
     ):
         inspection = Inspection(given=given, backing=backing, now=at, audience=audience, cost=cost)
@@ -259,6 +269,7 @@ def check(
             bearer=True,
             principals=vouched,
             third_parties=parties,
+            bundle=bundle,
             directory=directory,
             require_known=require_known,
         )
@@ -269,7 +280,7 @@ def check(
 
 def _needed_roots(paths: tuple[str, ...], speaks_for: tuple[str, ...]) -> tuple[Root, ...]:
     if not paths:
-        message = "say whom you trust: --root alice.pub"
+        message = "say whom you trust: --root alice.pub, or --roots URL with --pinned ops.pub"
         raise click.UsageError(message)
     return read_roots(paths, speaks_for)
 

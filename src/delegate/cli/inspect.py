@@ -12,7 +12,7 @@ from delegate.cli.directories import directory_option, known_by
 from delegate.cli.files import output_option
 from delegate.cli.options import clock, example, json_option, now_option, root_options, token_argument
 from delegate.cli.output import Output, failure_of
-from delegate.cli.sources import read_principal, read_roots, read_token
+from delegate.cli.sources import read_bundle, read_principal, read_roots, read_token
 from delegate.cli.verifiers import (
     NO_REQUEST,
     check_stdin,
@@ -21,10 +21,12 @@ from delegate.cli.verifiers import (
     open_backing,
     revocation_options,
     third_party_option,
+    vouched_by,
 )
 from delegate.core.wire.envelope import Kind
 from delegate.errors import DelegateError, Reason
 from delegate.explain.unverified import AnyToken, UnverifiedToken
+from delegate.trust.bundle import RootBundle
 from delegate.verifier.decision import Decision
 from delegate.verifier.roots import Root
 from delegate.verifier.verified import VerifiedChain
@@ -63,6 +65,8 @@ def inspect(
     token: str | None,
     roots: tuple[str, ...],
     speaks_for: tuple[str, ...],
+    bundle_source: str | None,
+    pinned_files: tuple[str, ...],
     list_files: tuple[str, ...],
     revoker_files: tuple[str, ...],
     max_age_s: int | None,
@@ -85,9 +89,11 @@ def inspect(
         raise click.UsageError(message)
     at = clock(now)
     check_stdin(token, list_files)
-    trusted = read_roots(roots, speaks_for)
     known = tuple(map(read_principal, third_party_files))
-    if not trusted and (list_files or revoker_files or max_age_s is not None):
+    bundle = read_bundle(bundle_source, pinned_files, roots, speaks_for)
+    trusted = read_roots(roots, speaks_for)
+    checking = bool(trusted) or bundle is not None
+    if not checking and (list_files or revoker_files or max_age_s is not None):
         message = "without a root nothing is checked, not even revocations: give --root alice.pub"
         raise click.UsageError(message)
     given = read_token(token, out)
@@ -95,14 +101,14 @@ def inspect(
     failure: DelegateError | None = None
     chain: VerifiedChain | None = None
     items: Sequence[Checked] = (_nothing_checked(given),)
-    if trusted:
+    if checking:
         tenant = link.up()[0].block.tenant
         with (
-            open_backing(list_files, revoker_files, max_age_s, state_url, now=at) as backing,
+            open_backing(list_files, revoker_files, max_age_s, state_url, now=at, bundle=bundle) as backing,
             known_by(directory_url, tenant) as directory,
         ):
             inspection = Inspection(given=given, backing=backing, now=at)
-            decision = _preview(inspection, trusted, tenant=tenant, directory=directory)
+            decision = _preview(inspection, trusted, bundle, tenant=tenant, directory=directory)
             items = checks(decision, inspection)
         chain = decision.chain
         failure = decision.error if chain is None or decision.reason in _DEAD else None
@@ -110,7 +116,7 @@ def inspect(
     found = view(link, bound, known)
     hops = changes(link, bound, known) if diff else ()
     lines = [
-        _title(given, chain, roots),
+        _title(given, chain, checked=checking),
         "",
         *(change_lines(found.head, hops, at) if diff else found.hop_lines(at)),
         "",
@@ -118,7 +124,7 @@ def inspect(
         *titled_items("Checked", map(str, items)),
     ]
     data = {
-        "genuine": chain is not None if trusted else None,
+        "genuine": chain is not None if checking else None,
         "chain": found.to_json(),
         **({"diff": [each.to_json() for each in hops]} if diff else {}),
         "checked": items_json(items),
@@ -155,7 +161,14 @@ def _write_page(
     write_page(out, page, output, secret=given.kind is Kind.BEARER)
 
 
-def _preview(inspection: Inspection, roots: Sequence[Root], *, tenant: str, directory: Directory | None) -> Decision:
+def _preview(
+    inspection: Inspection,
+    roots: Sequence[Root],
+    bundle: RootBundle | None,
+    *,
+    tenant: str,
+    directory: Directory | None,
+) -> Decision:
     """Ask as whatever service and tenant the chain claims to be for."""
     service = claimed_audience(inspection.given)
     verifier = make_verifier(
@@ -165,6 +178,8 @@ def _preview(inspection: Inspection, roots: Sequence[Root], *, tenant: str, dire
         now=inspection.now,
         tenant=tenant,
         bearer=True,
+        principals=vouched_by(bundle, inspection.now)[0],
+        bundle=bundle,
         directory=directory,
     )
     return verifier.preview(inspection.given, NO_REQUEST)
@@ -177,10 +192,10 @@ def _nothing_checked(given: AnyToken) -> Checked:
     )
 
 
-def _title(given: AnyToken, chain: VerifiedChain | None, roots: tuple[str, ...]) -> str:
+def _title(given: AnyToken, chain: VerifiedChain | None, *, checked: bool) -> str:
     kind = {Kind.TOKEN: "Token", Kind.BEARER: "Bearer token", Kind.PRESENTATION: "Presentation"}[given.kind]
     count = len(given.blocks)
     size = f"{kind} of {count} hop{'s' if count > 1 else ''}, {len(given.to_bytes())} bytes"
-    if not roots:
+    if not checked:
         return f"CLAIMED, not checked: anyone could have written this. {size}"
     return f"GENUINE  {size}" if chain is not None else f"CLAIMED, but the check failed. {size}"

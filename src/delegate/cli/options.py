@@ -157,12 +157,16 @@ token_argument = click.argument("token", required=False, shell_complete=lazily("
 def key_option(words: str = "Private key to sign with: alice.key.") -> Callable[[Callable[..., R]], Callable[..., R]]:
     """Give the option for the key that signs; without it, the key is the environment's."""
     return click.option(
-        "--key", "key_file", type=FILE, metavar="FILE", help=f"{words} Default: the key in DELEGATE_KEY."
+        "--key",
+        "key_file",
+        type=FILE,
+        metavar="FILE",
+        help=f"{words} Or ssh-agent:alice.pub, or pkcs11:token=…;object=… Default: the key in DELEGATE_KEY.",
     )
 
 
 passphrase_options = combined(
-    click.option("--passphrase", "prompt", is_flag=True, help="Prompt for the key's passphrase."),
+    click.option("--passphrase", "prompt", is_flag=True, help="Prompt for the key's passphrase, or the token's PIN."),
     click.option(
         "--passphrase-file", type=FILE, metavar="FILE", help="Read the passphrase from the first line of FILE."
     ),
@@ -288,6 +292,21 @@ root_options = combined(
         multiple=True,
         metavar="PATTERN",
         help="For whom the roots may sign: 'user:*@example.com'. May be repeated.",
+    ),
+    click.option(
+        "--roots",
+        "bundle_source",
+        type=FILE,
+        metavar="URL",
+        help="Root bundle instead of --root: https://… or a file. Needs --pinned.",
+    ),
+    click.option(
+        "--pinned",
+        "pinned_files",
+        type=FILE,
+        multiple=True,
+        metavar="FILE",
+        help="Public key whose root bundles count: ops.pub. May be repeated.",
     ),
 )
 

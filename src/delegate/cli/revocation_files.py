@@ -20,7 +20,7 @@ from typing import Final
 from delegate.cli.contents import mistaken
 from delegate.cli.files import replace_file
 from delegate.cli.output import Failure, file_failure, shown_path
-from delegate.cli.sources import read_file
+from delegate.cli.sources import read_anywhere
 from delegate.cli.status import Status
 from delegate.core.chain.revocations import RevocationList
 from delegate.errors import DelegateError
@@ -33,12 +33,12 @@ _FILE_BYTES: Final = REVOCATIONS_BYTES * 2  # its text form, with white space ar
 
 
 def read_list(path: str) -> RevocationList:
-    """Read a list from a file, text or bytes; `-` is stdin.
+    """Read a list from a file or a URL, text or bytes; `-` is stdin.
 
     Raises:
         Failure: a file that cannot be read, or whose list does not hold: with its name.
     """
-    content = sys.stdin.buffer.read(_FILE_BYTES + 1) if path == "-" else read_file(path, _FILE_BYTES)
+    content = sys.stdin.buffer.read(_FILE_BYTES + 1) if path == "-" else read_anywhere(path, _FILE_BYTES)
     text = content.decode("latin-1").strip()
     try:
         return RevocationList.parse(text if text.isascii() and text.isprintable() else content)

@@ -1,6 +1,7 @@
 """Where a command's inputs come from: tokens, keys, roots and requests, out of arguments, files and the environment.
 
-- A token is an argument, a file, `-` for stdin, or `DELEGATE_TOKEN`. Secret keys are files, never arguments.
+- A token is an argument, a file, `-` for stdin, or `DELEGATE_TOKEN`. Secret keys are files, or in an agent or a token,
+  and never arguments.
 - No input is read further than the longest thing that it could be.
 - What is wrong with a file is told with its name.
 """
@@ -32,6 +33,7 @@ from delegate.limits import PRESENTATION_BYTES, REQUEST_BYTES
 
 if TYPE_CHECKING:
     from delegate.authoring.identity import Identity
+    from delegate.trust.bundle import RootBundle
     from delegate.verifier.roots import Root
 
 T = TypeVar("T")
@@ -42,6 +44,8 @@ _TOKEN_WITHIN: Final = re.compile(r"dlg[tbp]_[A-Za-z0-9_-]{8}")
 _TOKEN_FILE_BYTES: Final = PRESENTATION_BYTES * 2  # its text form, with white space around
 _REQUEST_FILE_BYTES: Final = REQUEST_BYTES * 8  # what parse_json takes at most
 _PASSPHRASE_BYTES: Final = 4096
+_ELSEWHERE: Final = ("ssh-agent:", "pkcs11:")  # begin what names a key that is not in a file
+_SIGNER_LINE: Final = re.compile(r"principal: [^\n]*\nsigner: ")
 _PATH_LOOK: Final = re.compile(r"[./\\]")  # a token has none of these
 _PATH_CHARACTERS: Final = 200  # a longer argument is meant as no path
 _TOKENS: Final = frozenset({"", "a token", "a bearer token", "a presentation: a token with its proof"})
@@ -148,7 +152,21 @@ def read_file(path: str, most_bytes: int, *, hint: str = "") -> bytes:
     return content
 
 
-def passphrase_of(*, prompt: bool, path: str | None, confirm: bool = False) -> str | None:
+def read_anywhere(path: str, most_bytes: int) -> bytes:
+    """Read a file whole, or what is at a URL, at most so many bytes; raises Failure."""
+    if not path.startswith(("https:", "http:")):
+        return read_file(path, most_bytes)
+    from delegate.trust.fetch import fetch
+
+    try:
+        return fetch(path, most_bytes=most_bytes).body or b""
+    except DelegateError as error:
+        raise Failure(Status.FILES, error.detail, reason=error.reason) from None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def passphrase_of(*, prompt: bool, path: str | None, confirm: bool = False, what: str = "") -> str | None:
     """Get a passphrase from a prompt or a file's first line; `None` where neither was wanted."""
     if path is not None:
         try:
@@ -163,13 +181,13 @@ def passphrase_of(*, prompt: bool, path: str | None, confirm: bool = False) -> s
             raise Failure(Status.FILES, f"{shown_path(path)}: no passphrase on the first line")
         return words
     if prompt:
-        words = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+        words = click.prompt(f"{what}passphrase".capitalize(), hide_input=True, confirmation_prompt=confirm, err=True)
         return str(words)
     return None
 
 
 def read_identity(path: str | None, out: Output, *, prompt: bool, passphrase_file: str | None) -> Identity:
-    """Read a private key file, or the key in `DELEGATE_KEY` where no file is named.
+    """Read a private key file, find a key that is elsewhere, or take the one in `DELEGATE_KEY` where none is named.
 
     Prompts for a passphrase where one is needed and somebody is there. The file is read once: it may be a pipe.
 
@@ -182,8 +200,12 @@ def read_identity(path: str | None, out: Output, *, prompt: bool, passphrase_fil
 
     if path is None:
         return _identity_from_env()
+    if path.startswith(_ELSEWHERE):
+        return _elsewhere(path, path, prompt=prompt, passphrase_file=passphrase_file)
     content, is_open = _read_key(path)
     text = _key_text(path, content, "a private key")
+    if _SIGNER_LINE.match(text):
+        return _elsewhere(path, text, prompt=prompt, passphrase_file=passphrase_file)
     encrypted = False
     try:
         encrypted = is_encrypted(text)
@@ -205,9 +227,32 @@ def read_identity(path: str | None, out: Output, *, prompt: bool, passphrase_fil
         if encrypted:
             raise Failure(Status.UNTRUSTED, f"{shown_path(path)}: {error.detail}", label="missing key") from None
         raise Failure(Status.FILES, f"{shown_path(path)}: {_mistaken_key(content) or error.detail}") from None
+    except ImportError as error:
+        raise Failure(Status.FILES, str(error)) from None
     if is_open:
         out.warn(f"{shown_path(path)} can be read by others; chmod 600 {shown_path(path)}")
     return identity
+
+
+def _elsewhere(path: str, said: str, *, prompt: bool, passphrase_file: str | None) -> Identity:
+    """Find a key in an agent or a token: `said` is what names it, or the text of a file that does; raises Failure."""
+    from delegate.authoring.identity import Identity
+    from delegate.authoring.key_sources import find, parse_reference
+
+    pin: Callable[[], str] | str | None = passphrase_of(prompt=False, path=passphrase_file)
+    in_token = "pkcs11:" in said and "pin-source=" not in said
+    if pin is None and (prompt or (in_token and sys.stdin.isatty())):
+        pin = _prompted_pin
+    try:
+        return Identity(*(find(said, pin) if said is path else parse_reference(said, pin)))
+    except DelegateError as error:
+        raise Failure(Status.UNTRUSTED, f"{shown_path(path)}: {error.detail}", label="missing key") from None
+    except ImportError as error:
+        raise Failure(Status.FILES, str(error)) from None
+
+
+def _prompted_pin() -> str:
+    return str(click.prompt("PIN", hide_input=True, err=True))
 
 
 def _identity_from_env() -> Identity:
@@ -279,6 +324,42 @@ def read_roots(paths: Iterable[str], speaks_for: Iterable[str]) -> tuple[Root, .
     except ValueError as error:
         message = f"--speaks-for: {shown(str(error))}"
         raise click.UsageError(message) from None
+
+
+def read_bundle(
+    source: str | None, pinned_files: Iterable[str], root_files: Iterable[str], speaks_for: Iterable[str]
+) -> RootBundle | None:
+    """Read the root bundle that a pinned key signed, from a file or a URL; `None` where none was named.
+
+    Raises:
+        Failure: a file or a URL; UNTRUSTED where another key signed it. click.UsageError: options that do not fit.
+    """
+    pinned = tuple(map(read_principal, pinned_files))
+    if source is None:
+        if pinned:
+            message = "--pinned goes with --roots: say where the bundle is"
+            raise click.UsageError(message)
+        return None
+    if tuple(root_files) or tuple(speaks_for):
+        message = "--roots says whom to trust and for whom they sign: leave out --root and --speaks-for"
+        raise click.UsageError(message)
+    if not pinned:
+        message = "say whose root bundle counts: --pinned ops.pub"
+        raise click.UsageError(message)
+    from delegate.trust.bundle import BUNDLE_BYTES, RootBundle
+
+    content = read_anywhere(source, BUNDLE_BYTES * 2)
+    try:
+        return RootBundle.parse(content, pinned=pinned)
+    except DelegateError as error:
+        untrusted = error.reason is Reason.UNKNOWN_ROOT
+        raise Failure(
+            Status.UNTRUSTED if untrusted else Status.NOT_GENUINE,
+            f"{shown(source)}: {mistaken(content, 'a root bundle') or error.detail} [{error.reason}]",
+            label="" if untrusted else "not a root bundle",
+            reason=error.reason,
+            detail=error.detail,
+        ) from None
 
 
 def read_request(

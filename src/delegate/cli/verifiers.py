@@ -29,6 +29,7 @@ from delegate.explain.unverified import AnyToken
 from delegate.state.engines import State
 from delegate.state.memory_replay import MemoryReplay
 from delegate.state.memory_revocations import MemoryRevocations
+from delegate.trust.bundle import REVOKER, THIRD_PARTY, RootBundle
 from delegate.verifier.roots import Root
 from delegate.verifier.verifier import Verifier
 
@@ -47,7 +48,7 @@ revocation_options = combined(
         type=FILE,
         multiple=True,
         metavar="FILE",
-        help="Revocation list; - for standard input. May be repeated.",
+        help="Revocation list: a file, https://… or - for standard input. May be repeated.",
     ),
     click.option(
         "--revoker",
@@ -139,6 +140,7 @@ def open_backing(
     state_url: str | None,
     *,
     now: int,
+    bundle: RootBundle | None = None,
 ) -> Iterator[Backing]:
     """Read what a verifier rests on; the stores stay open until the command is done.
 
@@ -147,6 +149,8 @@ def open_backing(
         StateError: a store did not answer, or a list is longer than this process keeps.
     """
     revokers = tuple(map(read_principal, revoker_files))
+    if bundle is not None:
+        revokers += tuple(each.principal for each in bundle.having(REVOKER) if each.since <= now)
     if max_age_s is not None and not revokers:
         message = "--max-revocation-age: say whose lists: --revoker alice.pub"
         raise click.UsageError(message)
@@ -171,16 +175,21 @@ def make_verifier(
     principals: Iterable[Principal] = (),
     policies: Iterable[str] = (),
     third_parties: Iterable[Principal] = (),
+    bundle: RootBundle | None = None,
     directory: Directory | None = None,
     require_known: bool = False,
     audit: Log | None = None,
 ) -> Verifier:
-    """Make the verifier; what it finds wrong with its settings is a usage error here."""
+    """Make the verifier; what it finds wrong with its settings is a usage error here.
+
+    With a bundle, that says who is a root; raises DelegateError where it has expired.
+    """
     # One run remembers nothing of the one before, unless there is a state; and says so.
     replay = MemoryReplay(since=0) if backing.state is None else backing.state.replay
+    starting = roots if bundle is None else (Principal(bundle.issuer, bundle.public_key),)
     try:
-        return Verifier(
-            roots,
+        verifier = Verifier(
+            starting,
             audience=audience,
             tenant=tenant or None,
             bearer=bearer,
@@ -201,6 +210,16 @@ def make_verifier(
         raise
     except (ValueError, TypeError) as error:
         raise click.UsageError(shown(str(error), 300)) from None
+    if bundle is not None:  # from here on it alone says who is a root
+        verifier.accept_roots(bundle)
+    return verifier
+
+
+def vouched_by(bundle: RootBundle | None, now: int) -> tuple[tuple[Principal, ...], tuple[Principal, ...]]:
+    """Give the principals whose names a bundle vouches for, and its third parties, as of now."""
+    live = () if bundle is None or now >= bundle.expires else bundle.keys
+    names = tuple(each.principal for each in live if each.counts(now))
+    return names, tuple(each.principal for each in live if each.counts(now) and THIRD_PARTY in each.roles)
 
 
 def claimed_audience(given: AnyToken) -> str:

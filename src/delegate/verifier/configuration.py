@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from delegate.core.chain.claims import check_audience_name
 from delegate.core.chain.compiled import Compiler
@@ -11,7 +11,7 @@ from delegate.core.chain.request import Request, normalise
 from delegate.core.chain.spans import Span, seconds
 from delegate.core.decide.decision import Presented
 from delegate.core.decide.evaluate import Query
-from delegate.core.decide.remembered import generation
+from delegate.core.decide.remembered import Generation, ProcessLock, Recent, generation
 from delegate.core.decide.remembered_texts import proof_head, tail_bytes
 from delegate.core.decide.settings import SYSTEM_CLOCK, Clock, Settings
 from delegate.core.decide.stores import (
@@ -27,7 +27,7 @@ from delegate.core.evaluator.scope import Condition
 from delegate.core.keys.principal import Principal
 from delegate.core.wire.cose import ED25519, ESP256
 from delegate.errors import DelegateError
-from delegate.limits import Limits
+from delegate.limits import TIME_MAX, Limits
 from delegate.state.memory_replay import MemoryReplay
 from delegate.state.memory_revocations import MemoryRevocations
 from delegate.verifier.decision import check_cost
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from delegate.language.conditions import Caveat
     from delegate.state.asynchronous import AsyncState
     from delegate.state.engines import State
+    from delegate.trust.bundle import RootBundle
 
 _NOTHING: Final[dict[str, Any]] = {}  # shared, and only ever read
 ALGORITHMS: Final = frozenset({ED25519, ESP256})
@@ -52,10 +53,59 @@ LedgerT = TypeVar("LedgerT", bound="Ledger | AsyncLedger")
 StateT = TypeVar("StateT", bound="State | AsyncState")
 
 
+Finding: TypeAlias = Callable[[Mapping[bytes, str]], Any]
+
+
+class Parties(NamedTuple):
+    """Whose word counts for what, beside the roots'."""
+
+    revokers: tuple[Principal, ...] = ()
+    third_parties: tuple[Principal, ...] = ()
+    principals: tuple[Principal, ...] = ()
+    finding: Finding | None = None  # makes the step that asks the directory, of the names that are known beside it
+
+    def indexed(self) -> dict[str, Any]:
+        """Index them as `Settings` has it.
+
+        Raises:
+            ValueError: one key under two names would be two parties; or two keys have one `kid`.
+        """
+        confirming = (*self.third_parties, *self.revokers)
+        by_thumbprint(confirming)
+        revokers = by_thumbprint(self.revokers)
+        names = by_thumbprint(self.principals)
+        return {
+            "names": names,
+            "finding_known": None if self.finding is None else self.finding(names),
+            "revokers": revokers,
+            "due": revokers,
+            "third_parties": by_thumbprint(self.third_parties),
+            "dischargers": by_kid(confirming),
+        }
+
+
+class Configured(NamedTuple):
+    """What a verifier goes by, replaced as one: a call sees one of these from beginning to end.
+
+    Attributes:
+        settings: what it was told, but for its roots.
+        generation: its roots, and what held under them.
+        roots: the same, as they were given.
+        bundle: the root bundle that they are from, if any.
+        until: the moment by its clock at which the bundle says something else.
+    """
+
+    settings: Settings
+    generation: Generation
+    roots: tuple[Trusted, ...]
+    bundle: RootBundle | None = None
+    until: int = TIME_MAX + 1
+
+
 class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
     """What the sync and the async verifier share: everything but the effects."""
 
-    __slots__ = ("_cache_size", "_generation", "_policy", "_recorder", "_roots", "_settings")
+    __slots__ = ("_cache_size", "_configured", "_made_with", "_policy", "_recorder", "_replacing")
     _AWAITS: ClassVar[bool] = False
 
     def __init__(
@@ -147,7 +197,6 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
             raise ValueError(message)
         self._policy, policy_conditions = _compiled_policy(policy)
         known, takers = given(third_parties, "third_parties"), given(revokers, "revokers")
-        by_thumbprint((*known, *takers))  # one key under two names would be two parties
         used: ReplayStore | AsyncReplayStore | None = replay
         taken_back: RevocationStore | AsyncRevocationStore | None = revocations
         spent: Ledger | AsyncLedger | None = ledger
@@ -160,21 +209,22 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
             used = MemoryReplay() if clock is SYSTEM_CLOCK else MemoryReplay.by(clock)
         if taken_back is None:
             taken_back = MemoryRevocations()
-        names = by_thumbprint(given(principals, "principals"))
-        finding_known = None
+        finding_known: Finding | None = None
         if directory is not None or require_known:
             from delegate.verifier.known import finding
 
-            finding_known = finding(directory, names, tenant, require_known=require_known, awaits=self._AWAITS)
-        self._settings = Settings(
+            def finding_known(names: Mapping[bytes, str]) -> Any:  # noqa: ANN401 - a step of the core's
+                return finding(directory, names, tenant, require_known=require_known, awaits=self._AWAITS)
+
+        made_with = Parties(takers, known, given(principals, "principals"), finding_known)
+        settings = Settings(
             audience=audience,
             proof_head=proof_head(audience),
             tail_bytes=tail_bytes(audience),
             tenant=tenant or "",
             policy=policy_conditions,
             bearer=bearer,
-            names=names,
-            finding_known=finding_known,
+            **made_with.indexed(),
             algorithms=accepted,
             max_lifetime_s=None if max_lifetime is None else seconds(max_lifetime),
             leeway_s=0 if leeway is None or leeway == 0 else seconds(leeway),
@@ -182,9 +232,6 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
             clock=clock,
             limits=limits or Limits(),
             compiler=Compiler(cache_size // 8),
-            revokers=by_thumbprint(takers),
-            third_parties=by_thumbprint(known),
-            dischargers=by_kid((*known, *takers)),
             max_revocation_age_s=None if max_revocation_age is None else seconds(max_revocation_age),
             replay=used,
             revocations=taken_back,
@@ -197,11 +244,13 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
 
             self._recorder = as_recorder(audit)
         self._cache_size = cache_size
+        self._replacing = ProcessLock()
         trusted = tuple(roots)
         if not trusted:
             message = "roots is empty: a verifier that trusts nobody refuses every chain"
             raise ValueError(message)
-        self.roots = trusted
+        self._made_with = made_with
+        self._configured = Configured(settings, generation(map(anchor_of, trusted), cache_size), trusted)
 
     def _check_state(self, state: object) -> None:
         """Take a state that this verifier can drive; raises TypeError."""
@@ -221,13 +270,100 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
 
         Assigning none withdraws all trust: from then on every chain is refused.
         """
-        return self._roots
+        return self._configured.roots
 
     @roots.setter
     def roots(self, roots: Iterable[Trusted]) -> None:
         trusted = tuple(roots)
-        self._generation = generation(map(anchor_of, trusted), self._cache_size)
-        self._roots = trusted
+        with self._replacing.mine():
+            held = generation(map(anchor_of, trusted), self._cache_size)
+            self._configured = self._configured._replace(generation=held, roots=trusted)
+
+    def replace(
+        self,
+        *,
+        roots: Iterable[Trusted] | None = None,
+        revokers: Iterable[Principal] | None = None,
+        third_parties: Iterable[Principal] | None = None,
+        principals: Iterable[Principal] | None = None,
+    ) -> None:
+        """Replace whom this verifier goes by, all in one step; calls under way keep what they saw.
+
+        What is not said stays as it is, and so does what is remembered of chains, where the roots stay. What a root
+        bundle said beside the roots ends with this, until the next one is taken over.
+
+        Args:
+            roots: as for the verifier itself.
+            revokers: the same.
+            third_parties: the same.
+            principals: the same.
+
+        Raises:
+            ValueError, TypeError: as for the verifier itself; then nothing is replaced.
+        """
+        trusted = None if roots is None else given(roots, "roots")
+        named = {"revokers": revokers, "third_parties": third_parties, "principals": principals}
+        said: dict[str, Any] = {term: given(each, term) for term, each in named.items() if each is not None}
+        with self._replacing.mine():
+            made_with = self._made_with._replace(**said)
+            changed = made_with.indexed()
+            before = self._configured
+            held = before.generation if trusted is None else generation(map(anchor_of, trusted), self._cache_size)
+            if changed["revokers"] != before.settings.revokers:  # what is looked up for a chain names them
+                held = held._replace(sought=Recent(self._cache_size))
+            settings = before.settings.__replace__(**changed)
+            self._made_with = made_with
+            self._configured = Configured(settings, held, before.roots if trusted is None else trusted)
+
+    @property
+    def bundle(self) -> RootBundle | None:
+        """The newest root bundle that was taken over; `None` where there was none."""
+        return self._configured.bundle
+
+    def accept_roots(self, bundle: RootBundle) -> bool:
+        """Take over a root bundle: from now on it alone says who is a root.
+
+        Revokers, third parties and principals that the verifier was given stay beside the bundle's. Once the bundle has
+        expired no root is left, and every chain is refused.
+
+        Args:
+            bundle: what a pinned key signed; `RootBundle.parse` makes one of nothing else.
+
+        Returns:
+            Whether it is another one than before; if not, what is remembered of chains stays too.
+
+        Raises:
+            VerificationError: REPLAYED: an older one than was taken over before, or another with the same number;
+                EXPIRED, NOT_YET_VALID.
+            TokenError: MALFORMED: it names a key as this verifier does not.
+
+        Source: SPEC §15.
+        """
+        from delegate.verifier.bundled import configured
+
+        with self._replacing.mine():
+            before = self._configured
+            self._configured = configured(bundle, before, self._made_with, self._cache_size, before.settings.now())
+            return self._configured is not before
+
+    @property
+    def _settings(self) -> Settings:
+        return self._configured.settings
+
+    @property
+    def _generation(self) -> Generation:
+        return self._configured.generation
+
+    def _current(self) -> tuple[Settings, Generation, int]:
+        """Give what to go by, as one, and the moment: a bundle may say something else from a moment on."""
+        held = self._configured
+        now = held.settings.now()
+        if now >= held.until:
+            from delegate.verifier.bundled import moved_on
+
+            with self._replacing.mine():
+                held = self._configured = moved_on(self._configured, self._made_with, self._cache_size, now)
+        return held.settings, held.generation, now
 
     @property
     def revocations(self) -> RevocationStore | AsyncRevocationStore:
@@ -239,13 +375,14 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
         """This service's name."""
         return self._settings.audience
 
-    def _query(self, request: Request, env: Mapping[str, object] | None, cost: Mapping[str, int] | None) -> Query:
+    def _query(
+        self, request: Request, env: Mapping[str, object] | None, cost: Mapping[str, int] | None, now: int
+    ) -> Query:
         if type(request) is not Request:
             message = f"a request is a Request, not {type(request).__name__}"
             raise TypeError(message)
-        settings = self._settings
         facts = _facts(env) if env else _NOTHING
-        return Query(request, facts, check_cost(cost) if cost else _NOTHING, settings.now())
+        return Query(request, facts, check_cost(cost) if cost else _NOTHING, now)
 
 
 def _compiled_policy(

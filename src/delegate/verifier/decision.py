@@ -317,7 +317,7 @@ class Decision:
         Raises:
             ValueError: this is no decision of a verifier, but a preview, or one that came from another process.
 
-        Cost: one signature. Source: AUDIT §15.9.
+        Cost: one signature. Source: AUDIT §16.9.
         """
         from delegate.audit.receipts import Receipt, Said
 

@@ -3,19 +3,18 @@
 The rules of this file:
 
 - Nothing is decided here: each method takes what it is given, runs the core's steps and makes the answer of them.
-- A call sees one generation of roots, whatever is replaced meanwhile.
+- A call sees one configuration, roots and all, whatever is replaced meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from delegate.core.chain.request import Request
 from delegate.core.chain.revocations import RevocationList
 from delegate.core.decide.decision import Answer, Checking, Granted, Presented, accepting, checking_chain, deciding
 from delegate.core.decide.drivers import drive, drive_awaiting, perform_awaiting
-from delegate.core.decide.evaluate import Query
 from delegate.core.decide.remembered import Generation
 from delegate.core.decide.settings import Settings
 from delegate.state.memory_revocations import MemoryRevocations
@@ -24,7 +23,11 @@ from delegate.verifier.decision import Authorization, Decision
 from delegate.verifier.verified import VerifiedChain
 
 if TYPE_CHECKING:
+    from os import PathLike
+    from ssl import SSLContext
+
     from delegate.authoring.token import ChainEnvelope
+    from delegate.core.chain.spans import Span
     from delegate.core.decide.stores import (
         AsyncLedger,
         AsyncReplayStore,
@@ -33,8 +36,11 @@ if TYPE_CHECKING:
         ReplayStore,
         RevocationStore,
     )
+    from delegate.core.keys.principal import Principal
+    from delegate.core.keys.public import PublicKey
     from delegate.state.asynchronous import AsyncState
     from delegate.state.engines import State
+    from delegate.verifier.following import Following
 
     Presentable: TypeAlias = ChainEnvelope | str | bytes | None
     _Base: TypeAlias = Base[ReplayStore, RevocationStore, Ledger, State]
@@ -79,8 +85,8 @@ class Verifier(_Base):
 
         Cost: one signature check a block and one for the proof. Source: SPEC §5.
         """
-        settings, query = self._settings, self._query(request, env, cost)
-        return _granted(self._answer(presentation, query), settings, self._policy)
+        answer, settings = self._answer(presentation, request, env, cost)
+        return _granted(answer, settings, self._policy)
 
     def decide(
         self,
@@ -91,15 +97,22 @@ class Verifier(_Base):
         cost: Mapping[str, int] | None = None,
     ) -> Decision:
         """Decide as `authorize`, and return the decision: raises nothing for what a caller sent."""
-        settings, query = self._settings, self._query(request, env, cost)
-        return Decision(self._answer(presentation, query), settings, self._policy)
+        answer, settings = self._answer(presentation, request, env, cost)
+        return Decision(answer, settings, self._policy)
 
-    def _answer(self, presentation: Presentable, query: Query) -> Answer:
-        settings, given = self._settings, presented(presentation)
-        answer = drive(deciding(given, query, self._generation, settings), settings)
-        if self._recorder is None:
-            return answer
-        return self._recorder.record(answer, settings, given, self._policy)
+    def _answer(
+        self,
+        presentation: Presentable,
+        request: Request,
+        env: Mapping[str, object] | None,
+        cost: Mapping[str, int] | None,
+    ) -> tuple[Answer, Settings]:
+        settings, held, now = self._current()
+        given = presented(presentation)
+        answer = drive(deciding(given, self._query(request, env, cost, now), held, settings), settings)
+        if self._recorder is not None:
+            answer = self._recorder.record(answer, settings, given, self._policy)
+        return answer, settings
 
     def verify_chain(self, token: Presentable) -> VerifiedChain:
         """Check who signed this chain, from a trusted root to its last block, and that it is good now and here.
@@ -117,16 +130,17 @@ class Verifier(_Base):
 
         Cost: one signature check a block. Source: SPEC §5, steps 1 to 4 and 5.14.
         """
-        settings = self._settings
-        return drive(_checking(presented(token), self._generation, settings), settings)
+        settings, held, now = self._current()
+        return drive(_checking(presented(token), held, settings, now), settings)
 
     def preview(self, token: Presentable, request: Request, *, env: Mapping[str, object] | None = None) -> Decision:
         """Say what this chain would allow, without a proof; nothing is claimed or charged. No service may act on it.
 
         Raises nothing for what is in the token. Source: SPEC §5 without steps 5 and 8.
         """
-        settings, query = self._settings, self._query(request, env, None)
-        steps = deciding(presented(token), query, self._generation, settings, is_preview=True)
+        settings, held, now = self._current()
+        query = self._query(request, env, None, now)
+        steps = deciding(presented(token), query, held, settings, is_preview=True)
         return Decision(drive(steps, settings), settings, self._policy)
 
     def accept_revocations(self, source: RevocationList | str | bytes) -> int:
@@ -145,7 +159,56 @@ class Verifier(_Base):
 
         Source: SPEC §10.2.
         """
-        return drive(accepting(source, self._generation, self._settings), self._settings)
+        settings, held, _ = self._current()
+        return drive(accepting(source, held, settings), settings)
+
+    def follow(
+        self,
+        *,
+        roots: str | None = None,
+        revocations: str | Iterable[str] | None = None,
+        pinned: Principal | PublicKey | Iterable[Principal | PublicKey] | None = None,
+        interval: Span = "60s",
+        deadline: Span = "10s",
+        cache: str | PathLike[str] | None = None,
+        tls: SSLContext | None = None,
+    ) -> Following:
+        """Follow a root bundle, and revocation lists, by URL: fetch them now and again, and take over what is new.
+
+        Nothing is fetched on the way to a decision. What cannot be fetched is decided by what was taken over before,
+        for as long as `max_revocation_age` and the bundle's own end allow.
+
+        Args:
+            roots: of a root bundle; `https:`, or `http:` on this machine. See `accept_roots` for what it replaces.
+            revocations: of one or several revocation lists. Whose records count is not said by where they come from.
+            pinned: whose signature makes a root bundle count: needed with `roots`.
+            interval: how long after one answer the next is fetched, less a tenth at random.
+            deadline: for one answer in all.
+            cache: a file of this service's own, in which the newest root bundle is kept: it begins with that one, and
+                takes none that is older.
+            tls: whom to trust for `https:`; what the system trusts, if not said.
+
+        Returns:
+            What follows, until it is closed: `with verifier.follow(…) as following: following.wait(10)`.
+
+        Raises:
+            TypeError, ValueError: an argument out of its bounds; no such URL; `roots` without `pinned`.
+            OSError: `cache` cannot be read.
+        """
+        from delegate.verifier.following import follow
+
+        return follow(
+            self,
+            self.accept_revocations,
+            roots=roots,
+            revocations=revocations,
+            pinned=pinned,
+            interval=interval,
+            deadline=deadline,
+            cache=cache,
+            tls=tls,
+            loop=None,
+        )
 
 
 class AsyncVerifier(_AwaitingBase):
@@ -163,8 +226,8 @@ class AsyncVerifier(_AwaitingBase):
         cost: Mapping[str, int] | None = None,
     ) -> Authorization:
         """Allow this request, or raise; see `Verifier.authorize`."""
-        settings, query = self._settings, self._query(request, env, cost)
-        return _granted(await self._answer(presentation, query), settings, self._policy)
+        answer, settings = await self._answer(presentation, request, env, cost)
+        return _granted(answer, settings, self._policy)
 
     async def decide(
         self,
@@ -175,32 +238,41 @@ class AsyncVerifier(_AwaitingBase):
         cost: Mapping[str, int] | None = None,
     ) -> Decision:
         """Decide as `authorize`, and return the decision; see `Verifier.decide`."""
-        settings, query = self._settings, self._query(request, env, cost)
-        return Decision(await self._answer(presentation, query), settings, self._policy)
+        answer, settings = await self._answer(presentation, request, env, cost)
+        return Decision(answer, settings, self._policy)
 
-    async def _answer(self, presentation: Presentable, query: Query) -> Answer:
-        settings, given = self._settings, presented(presentation)
-        answer = await drive_awaiting(deciding(given, query, self._generation, settings), settings)
+    async def _answer(
+        self,
+        presentation: Presentable,
+        request: Request,
+        env: Mapping[str, object] | None,
+        cost: Mapping[str, int] | None,
+    ) -> tuple[Answer, Settings]:
+        settings, held, now = self._current()
+        given = presented(presentation)
+        steps = deciding(given, self._query(request, env, cost, now), held, settings)
+        answer = await drive_awaiting(steps, settings)
         recorder = self._recorder
         if recorder is None:
-            return answer
+            return answer, settings
         if not recorder.waits:
-            return recorder.record(answer, settings, given, self._policy)
+            return recorder.record(answer, settings, given, self._policy), settings
         import asyncio
 
-        return await asyncio.to_thread(recorder.record, answer, settings, given, self._policy)
+        return await asyncio.to_thread(recorder.record, answer, settings, given, self._policy), settings
 
     async def verify_chain(self, token: Presentable) -> VerifiedChain:
         """Check who signed this chain, and that it is good now and here; see `Verifier.verify_chain`."""
-        settings = self._settings
-        return await drive_awaiting(_checking(presented(token), self._generation, settings), settings)
+        settings, held, now = self._current()
+        return await drive_awaiting(_checking(presented(token), held, settings, now), settings)
 
     async def preview(
         self, token: Presentable, request: Request, *, env: Mapping[str, object] | None = None
     ) -> Decision:
         """Say what this chain would allow, without a proof; see `Verifier.preview`."""
-        settings, query = self._settings, self._query(request, env, None)
-        steps = deciding(presented(token), query, self._generation, settings, is_preview=True)
+        settings, held, now = self._current()
+        query = self._query(request, env, None, now)
+        steps = deciding(presented(token), query, held, settings, is_preview=True)
         return Decision(await drive_awaiting(steps, settings), settings, self._policy)
 
     async def accept_revocations(self, source: RevocationList | str | bytes) -> int:
@@ -210,13 +282,55 @@ class AsyncVerifier(_AwaitingBase):
         """
         import asyncio
 
-        settings = self._settings
         if not isinstance(source, RevocationList):
             source = await asyncio.to_thread(RevocationList.parse, source)
-        steps = accepting(source, self._generation, settings)
+        settings, held, _ = self._current()
+        steps = accepting(source, held, settings)
         if type(settings.revocations) is MemoryRevocations:
             return await asyncio.to_thread(drive, steps, settings)
         return await drive_awaiting(steps, settings)
+
+    def follow(
+        self,
+        *,
+        roots: str | None = None,
+        revocations: str | Iterable[str] | None = None,
+        pinned: Principal | PublicKey | Iterable[Principal | PublicKey] | None = None,
+        interval: Span = "60s",
+        deadline: Span = "10s",
+        cache: str | PathLike[str] | None = None,
+        tls: SSLContext | None = None,
+    ) -> Following:
+        """Follow a root bundle, and revocation lists, by URL; see `Verifier.follow`.
+
+        To be called in the event loop that the verifier's stores are of, if they are awaited. It is not awaited itself:
+        `async with verifier.follow(…) as following: await following.ready(10)`.
+        """
+        from delegate.verifier.following import follow, taking
+
+        loop = None
+        take: Callable[[RevocationList], object] = self._accept_in_thread
+        if type(self._settings.revocations) is not MemoryRevocations:
+            import asyncio
+
+            loop = asyncio.get_running_loop()
+            take = taking(self.accept_revocations, loop)
+        return follow(
+            self,
+            take,
+            roots=roots,
+            revocations=revocations,
+            pinned=pinned,
+            interval=interval,
+            deadline=deadline,
+            cache=cache,
+            tls=tls,
+            loop=loop,
+        )
+
+    def _accept_in_thread(self, found: RevocationList) -> int:
+        settings, held, _ = self._current()
+        return drive(accepting(found, held, settings), settings)
 
     async def settle(self, granted: Authorization, actual: Mapping[str, int]) -> bool:
         """Give back to the budgets what a charge turned out not to need; see `Authorization.settle`."""
@@ -224,9 +338,8 @@ class AsyncVerifier(_AwaitingBase):
         return effect is not None and await perform_awaiting(effect, self._settings) is True
 
 
-def _checking(source: Presented, generation: Generation, settings: Settings) -> Checking[VerifiedChain]:
+def _checking(source: Presented, generation: Generation, settings: Settings, now: int) -> Checking[VerifiedChain]:
     """Check a chain, and whose its keys are."""
-    now = settings.now()
     chain = yield from checking_chain(source, generation, settings, now)
     names = settings.names
     if settings.finding_known is not None:

@@ -83,15 +83,14 @@ def check_fresh(
     own, chains = settings.max_revocation_age_s, chain.link.fresh
     if own is None and chains is None:
         return
-    hop = None
-    most = own
+    hop, most = None, own
     if chains is not None and (own is None or chains < own):
         most = chains
         hop = next(link.hop for link in chain.link.up() if link.block.fresh == chains)
     by_signer = {feed.signer: feed for feed in feeds}
-    if not settings.revokers:
+    if not settings.due:
         raise StateError(Reason.REVOCATION_STALE, "this verifier has no revokers whose lists could be fresh", hop=hop)
-    for signer, name in settings.revokers.items():
+    for signer, name in settings.due.items():
         if any(each.signer == signer and not _stale(each, most, settings, now) for each in staples):
             continue
         feed = by_signer.get(signer)

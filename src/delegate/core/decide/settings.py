@@ -27,7 +27,7 @@ class Settings(Frozen):
     """A verifier's configuration, checked and compiled. Times in seconds."""
 
     __slots__ = (
-        *("algorithms", "audience", "bearer", "clock", "compiler", "dischargers", "finding_known", "leeway_s"),
+        *("algorithms", "audience", "bearer", "clock", "compiler", "dischargers", "due", "finding_known", "leeway_s"),
         *("ledger", "limits", "max_lifetime_s", "max_revocation_age_s", "names", "policy", "proof_head"),
         *("proof_window_s", "replay", "revocations", "revocations_held", "revokers", "tail_bytes", "tenant"),
         "third_parties",
@@ -49,6 +49,7 @@ class Settings(Frozen):
     limits: Limits
     compiler: Compiler
     revokers: Mapping[bytes, str]  # thumbprint → name: whose word on any block or key counts
+    due: Mapping[bytes, str]  # those of them whose newest list must be fresh
     third_parties: Mapping[bytes, str]  # thumbprint → name: whose discharges count
     dischargers: Mapping[bytes, Principal]  # kid → third party or revoker
     max_revocation_age_s: int | None
