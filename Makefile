@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo test lint docs bench bench-against vectors fuzz kill fork surroundings rotation matrix dist clean
+.PHONY: help demo login test lint docs bench bench-against vectors fuzz kill fork surroundings rotation matrix dist clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo     the story: one request allowed, four refused"
+	@echo "make login    a person logs in at a real provider, with a real browser, down to a decided request"
 	@echo "make test     formatting, lint, types, contracts, tests; COVERAGE=1 counts what they reach"
 	@echo "make lint     the first four of these"
 	@echo "make docs     the guides and the reference, into build/docs"
@@ -50,6 +51,10 @@ $(VENV)/.tools: $(VENV)/.installed
 demo: $(VENV)/.installed
 	@$(BIN)/delegate demo
 
+login: $(VENV)/.tools
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/issue/provider
+	DELEGATE_REQUIRE_SERVERS=1 $(BIN)/pytest -v tests/issue/test_login.py
+
 test: lint
 	$(BIN)/pytest -n $(WORKERS) $(if $(COVERAGE),--cov --cov-report=term-missing)
 
@@ -82,6 +87,7 @@ vectors: $(VENV)/.tools
 
 fuzz: $(VENV)/.tools
 	$(BIN)/python -m tests.campaigns.fuzz --count 200000
+	$(BIN)/python -m tests.campaigns.issuance --count 50000
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n $(WORKERS)
 
 kill: $(VENV)/.tools

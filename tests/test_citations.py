@@ -25,7 +25,10 @@ HOMES = {
 
 def _files() -> list[Path]:
     inside = [
-        path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".md", ".cddl"}
+        path
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".md", ".cddl"} and "node_modules" not in path.parts
     ]
     return [*sorted(inside), *sorted(ROOT.glob("*.md"))]
 

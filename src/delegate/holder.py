@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final, Unpack
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 from delegate.authoring.ask import Ask, asks
 from delegate.authoring.discharge import Discharges
@@ -23,11 +23,27 @@ from delegate.core.wire.armor import from_base64url, to_base64url
 from delegate.errors import AttenuationError, DelegateError, Denied, Reason, TokenError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from delegate.issue.client import Renewal
+    from delegate.issue.sources import Source
     from delegate.language.capability import Capability
     from delegate.verifier.decision import Decision
 
 TOKEN_VARIABLE: Final = "DELEGATE_TOKEN"  # noqa: S105 - the name of a variable
 KEY_VARIABLE: Final = "DELEGATE_KEY"  # holds a secret: `name base64url-seed`
+
+
+class FromIssuer(TypedDict, total=False):
+    """What `Holder.from_issuer` takes by name."""
+
+    name: str | None
+    identity: Identity | None
+    audience: Iterable[str]
+    grant: str
+    ttl: str
+    journal: Notes | None
+    clock: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +205,114 @@ class Holder:
         if " " not in (said or "") or text is None:
             raise TokenError(Reason.MALFORMED, f"{TOKEN_VARIABLE} and {KEY_VARIABLE} must both be set")
         return cls(identity_of(said or "", journal=journal), Token.parse(text))
+
+    @classmethod
+    def from_issuer(
+        cls,
+        url: str,
+        source: Source | Path | str,
+        *,
+        name: str | None = None,
+        identity: Identity | None = None,
+        audience: Iterable[str] = (),
+        grant: str = "",
+        ttl: str = "",
+        journal: Notes | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> IssuedHolder:
+        """Get a chain from an issuer for a key of this process's own, and go on getting the next one in time.
+
+        It asks once, and waits for that; later it renews beside what goes on (see `IssuedHolder`).
+
+        Args:
+            url: the issuer's address, as its policy has it.
+            source: says who this workload is: a `TokenFile`, `TokenVariable`, `SpiffeJwt`, `SpiffeX509` of
+                `delegate.issue.sources`, or anything with their method; or as a setting writes it: `file:/path`,
+                `env:NAME`, `spiffe:jwt`, `spiffe:x509`.
+            name: how the agent is called: `agent:planner`. A new key is made for it.
+            identity: in place of a name: an identity with its key.
+            audience: services where the chain shall be good; as the policy says, if not said.
+            grant: the name of the grant to ask for; the first that is given, if not said.
+            ttl: how long a chain shall be good, such as `5m`; as the policy says, if not said.
+            journal: where the identity notes what it hands on, as for `Identity`.
+            clock: Unix seconds.
+
+        Raises:
+            NotIssued: the issuer refuses. IssuerUnavailable: it, or the source, does not answer.
+            TypeError: neither a name nor an identity, or both. ValueError: a text that is no source.
+            ImportError: the extra is not installed.
+        """
+        from delegate.issue.client import Asking, Renewal, Wanted
+        from delegate.issue.sources import source_of
+
+        if (name is None) == (identity is None):
+            message = "from_issuer needs either a name or an identity: name='agent:planner'"
+            raise TypeError(message)
+        mine = identity or Identity.generate(name or "", journal=journal)
+        services = (audience,) if isinstance(audience, str) else tuple(audience)
+        wanted = Wanted(audience=services, grant=grant, ttl=ttl)
+        asking = Asking(url=url, identity=mine, source=source_of(source, url), wanted=wanted, clock=clock)
+        return IssuedHolder(mine, Renewal(asking, clock=clock))
+
+    @classmethod
+    async def from_issuer_async(cls, url: str, source: Source | Path | str, **more: Unpack[FromIssuer]) -> IssuedHolder:
+        """Do what `from_issuer` does without blocking the event loop; arguments and errors are its own.
+
+        Such a holder never waits where it is used: call `await holder.ready()` where it may have been idle for longer
+        than a chain is good.
+        """
+        import asyncio
+
+        found = await asyncio.to_thread(partial(cls.from_issuer, url, source, **more))
+        return IssuedHolder(found.identity, found.renewal, may_wait=False)
+
+
+class IssuedHolder(Holder):
+    """A holder whose chain an issuer renews.
+
+    `token` is the chain that is good now. When it is due, each use sees to the next one in a thread beside; while the
+    issuer is down, the old one goes on to its end. After that a use waits for the issuer, or says why there is none.
+    """
+
+    __slots__ = ("_may_wait", "renewal")
+
+    renewal: Renewal
+    _may_wait: bool
+
+    def __init__(self, identity: Identity, renewal: Renewal, *, may_wait: bool = True) -> None:
+        """Made by `Holder.from_issuer`."""
+        put = object.__setattr__
+        put(self, "identity", identity)
+        put(self, "renewal", renewal)
+        put(self, "_may_wait", may_wait)
+
+    @property
+    def token(self) -> Token:
+        """The chain that is good now.
+
+        Raises:
+            DelegateError: there is none, and why the issuer gave none.
+        """
+        if self._may_wait:
+            return self.renewal.current()
+        found = self.renewal.good()
+        if found is None:
+            from delegate.issue.refusals import IssuerUnavailable
+
+            message = "the chain is over, and the next one is on its way: await holder.ready()"
+            raise self.renewal.failure or IssuerUnavailable(message)
+        return found
+
+    async def ready(self) -> None:
+        """Wait until there is a chain that is good; at once where there is one.
+
+        Raises:
+            DelegateError: the issuer gives none.
+        """
+        if self.renewal.good() is None:
+            import asyncio
+
+            await asyncio.to_thread(self.renewal.renew)
 
 
 def identity_of(said: str, *, journal: Notes | None = None) -> Identity:

@@ -51,6 +51,10 @@ _COMMANDS: Final = {
     "audit": ("audit", "audit", "Work with logs of decisions: trace, verify, checkpoint, prove, witness, and more."),
     "receipt": ("receipts", "receipt", "Work with receipts: show, verify."),
     "doctor": ("state", "doctor", "Check the settings of a store."),
+    "login": ("login", "login", "Log in, and get a chain for a new key of this user's."),
+    "whoami": ("login", "whoami", "Show who is logged in here, for what, and until when."),
+    "logout": ("login", "logout", "Log out: take the chain back, and forget key and login."),
+    "issuer": ("issuer", "issuer", "Run an issuer, or try out its policy: serve, check."),
     "completion": ("completion", "completion", "Print a script that completes commands with the Tab key."),
     "demo": ("demo", "demo", "Play the story: one request allowed, four refused, and why."),
 }

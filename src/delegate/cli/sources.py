@@ -33,6 +33,7 @@ from delegate.limits import PRESENTATION_BYTES, REQUEST_BYTES
 
 if TYPE_CHECKING:
     from delegate.authoring.identity import Identity
+    from delegate.issue.logins import Login
     from delegate.trust.bundle import RootBundle
     from delegate.verifier.roots import Root
 
@@ -62,6 +63,9 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
 
         argument = os.environ.get(TOKEN_VARIABLE) or None
         if argument is None:
+            login = _login()
+            if login is not None:
+                return login.token
             message = f"no token: give it as an argument, a file or - for standard input, or set {TOKEN_VARIABLE}"
             raise click.UsageError(message)
         return parse(argument)
@@ -88,6 +92,20 @@ def read_token(argument: str | None, out: Output) -> AnyToken:
     if not content.strip():
         raise Failure(Status.NOT_GENUINE, "the input is empty", label="not a token", reason=Reason.TRUNCATED)
     return _token_in(content)
+
+
+def _login() -> Login | None:
+    """Give what `delegate login` has kept; a process without a login loads nothing for it."""
+    from delegate.journal.file import default_path
+
+    try:
+        if not default_path().with_name("login.json").exists():
+            return None
+    except FileNotFoundError:  # no home folder
+        return None
+    from delegate.cli.login import kept
+
+    return kept()
 
 
 def _check_kind(content: bytes) -> None:
@@ -260,6 +278,9 @@ def _identity_from_env() -> Identity:
 
     said = os.environ.get(KEY_VARIABLE)
     if not said:
+        login = _login()
+        if login is not None:
+            return login.identity
         message = f"give the private key with --key FILE, or set {KEY_VARIABLE}"
         raise click.UsageError(message)
     try:

@@ -117,7 +117,10 @@ def condition(text: str, names: frozenset[str], values: Mapping[str, object]) ->
 
 
 def read(
-    text: str, names: frozenset[str] = CAVEAT_NAMES, constants: Mapping[str, Expression] | None = None
+    text: str,
+    names: frozenset[str] = CAVEAT_NAMES,
+    constants: Mapping[str, Expression] | None = None,
+    wanted: str = "bool",
 ) -> tuple[Expression, frozenset[str]]:
     """Read what an author wrote: in the language, and no part of it such that it could only ever be an error.
 
@@ -125,6 +128,8 @@ def read(
         text: CEL.
         names: which variables it may read.
         constants: trees that replace names.
+        wanted: what it must be able to come to: a `bool`, or for another value than a condition's, its type, or empty
+            text for any.
 
     Returns:
         The tree, and which constants occur in it.
@@ -135,11 +140,11 @@ def read(
     given = constants or {}
     tree, used = parse_expression(text, names=names, constants=given)
     try:
-        _check(tree)
+        _check(tree, wanted)
     except WrongTypeError:
         again, places = parse_placed(text, names=names, constants=given)
         try:
-            _check(again)
+            _check(again, wanted)
         except WrongTypeError as wrong:
             span = _span(wrong.node, places) or (0, len(text))
             raise CaveatSyntaxError(wrong.detail, source=text, span=span) from None
@@ -156,9 +161,9 @@ def _span(node: Expression, places: list[tuple[Expression, tuple[int, int]]]) ->
     return (min(start for start, _ in within), max(end for _, end in within)) if within else None
 
 
-def _check(tree: Expression) -> None:
+def _check(tree: Expression, wanted: str) -> None:
     """Refuse what could only ever be an error; raises WrongTypeError."""
-    check_types(tree)
+    check_types(tree, wanted)
     pending = [tree]
     while pending:
         node = pending.pop()

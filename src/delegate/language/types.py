@@ -64,6 +64,9 @@ _NAMES: Final[dict[str, Type]] = {
     "origin": _STRING,
     "holder": _MAP,
     "said": _MAP,
+    "claims": _MAP,  # these three in an issuer's policy
+    "agent": _STRING,
+    "key": _MAP,
 }
 _HOLDER: Final = {"key": _STRING, "name": _STRING, "who": _MAP}
 _WHO: Final = frozenset({"kind", "sponsor", "owner", "code", "model", "version"})  # texts, all of them
@@ -143,15 +146,21 @@ class WrongTypeError(Exception):
         self.node = node
 
 
-def check_types(tree: Expression) -> None:
-    """Refuse a condition of which some part can only be an error, or which can never be `true`.
+def check_types(tree: Expression, wanted: str = "bool") -> None:
+    """Refuse an expression of which some part can only be an error, or which can never come to what is wanted.
+
+    Args:
+        tree: the expression.
+        wanted: `bool` for a condition; else the type of a value, or empty text: any.
 
     Raises:
         WrongTypeError: the first such part.
     """
     found = _Reader().read(tree)
-    if "bool" not in found:
+    if wanted == "bool" and "bool" not in found:
         _refuse(f"a condition comes to true or false, and this is {_named(found)}", tree)
+    if wanted and wanted not in found:
+        _refuse(f"a {wanted} is wanted here, and this is {_named(found)}", tree)
 
 
 def _refuse(detail: str, node: Expression) -> NoReturn:
