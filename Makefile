@@ -106,6 +106,7 @@ kill: $(VENV)/.tools
 	$(BIN)/python -m tests.campaigns.kill sqlite
 	$(BIN)/python -m tests.campaigns.kill redis
 	$(BIN)/python -m tests.campaigns.kill postgres
+	$(BIN)/python -m tests.campaigns.log kill
 
 fork: $(VENV)/.tools
 	$(BIN)/python -m tests.campaigns.fork memory

@@ -1,4 +1,4 @@
-"""The specification as tests read it: three documents, one numbering of sections."""
+"""The specification as tests read it: four documents, one numbering of sections."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "spec"
-DOCUMENTS = ("SPEC.md", "LANGUAGE.md", "STATE.md")
+DOCUMENTS = ("SPEC.md", "LANGUAGE.md", "STATE.md", "AUDIT.md")
 BY_NAME = {name: (FOLDER / name).read_text("utf-8") for name in DOCUMENTS}
 TEXT = "\n".join(BY_NAME.values())
 

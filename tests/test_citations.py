@@ -1,4 +1,4 @@
-"""Every citation of a section names one that there is, whichever of the three documents it stands in."""
+"""Every citation of a section names one that there is, whichever of the four documents it stands in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ FOLDERS = ("src", "tests", "spec", "bench")
 OTHERS = re.compile(r"(?:RFC|FIPS|X\.) ?[\d-]+ (?:§|section )[\d.]+(?:(?:, | and | or )§[\d.]+)*")
 CITED = re.compile(r"(?:§ ?|SPEC |[sS]ection )(\d+(?:\.\d+)*)")
 # Where each document's sections are, as its index says.
-HOMES = {"SPEC.md": {1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 14, 15}, "LANGUAGE.md": {6}, "STATE.md": {10}}
+HOMES = {
+    "SPEC.md": {1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 14, 15},
+    "LANGUAGE.md": {6},
+    "STATE.md": {10},
+    "AUDIT.md": {16},
+}
 
 
 def _files() -> list[Path]:

@@ -124,7 +124,7 @@ def _is_key_line(text: str) -> bool:
 
 
 def _is_envelope(text: str) -> bool:
-    if text[:5] in {"dlgd_", "dlga_", "dlgk_"}:
+    if text[:5] in {"dlgd_", "dlga_", "dlgk_", "dlge_"}:
         return not _refused(TokenError, lambda: armor.from_base64url(text[5:]))
     decode: Callable[[str], object] = armor.decode_revocations if text.startswith("dlgr_") else armor.decode
     return text == text.strip(" \t\r\n") and not _refused(TokenError, lambda: decode(text))

@@ -81,7 +81,7 @@ def test_the_package_loads_nothing_of_itself() -> None:
     assert loaded("import delegate") == {"delegate", "delegate.faces"}
 
 
-@pytest.mark.parametrize("name", ["state", "language", "caveats", "directory"])
+@pytest.mark.parametrize("name", ["audit", "state", "language", "caveats", "directory"])
 def test_a_face_loads_nothing_behind_it(name: str) -> None:
     """The packages whose names are loaded on demand load none of them by themselves."""
     assert loaded(f"import delegate.{name}") == {"delegate", "delegate.faces", f"delegate.{name}"}
@@ -174,7 +174,7 @@ def test_each_command_s_line_is_its_own() -> None:
         assert (command.name, command.get_short_help_str(limit=1000)) == (name, line)
 
 
-FACES = ["", ".state", ".language", ".caveats", ".directory", ".issue"]
+FACES = ["", ".audit", ".state", ".language", ".caveats", ".directory", ".issue"]
 
 
 @pytest.mark.parametrize("name", FACES)

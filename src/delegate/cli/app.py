@@ -50,6 +50,8 @@ _COMMANDS: Final = {
     "principal": ("principals", "principal", "Keep the directory of principals: who is who, and who answers for whom."),
     "budget": ("state", "budget", "Work with budgets: show."),
     "serve": ("serve", "serve", "Decide requests for a proxy that stands before a service."),
+    "audit": ("audit", "audit", "Work with logs of decisions: trace, verify, checkpoint, prove, witness, and more."),
+    "receipt": ("receipts", "receipt", "Work with receipts: show, verify."),
     "doctor": ("state", "doctor", "Check the settings of a store."),
     "login": ("login", "login", "Log in, and get a chain for a new key of this user's."),
     "whoami": ("login", "whoami", "Show who is logged in here, for what, and until when."),

@@ -15,6 +15,7 @@ import click
 
 from delegate.cli.checks import Inspection, affordable, charged, checks, items_json
 from delegate.cli.directories import deciding_options, known_by
+from delegate.cli.logs import audited, log_option
 from delegate.cli.options import (
     FILE,
     amount_pair,
@@ -91,6 +92,7 @@ cost_option = click.option(
     "--policy", "policies", multiple=True, metavar="CONDITION", help="Condition of the service's own. May be repeated."
 )
 @click.option("--explain", is_flag=True, help="Show what each hop says to the request, and who could grant it.")
+@log_option
 @now_option
 @json_option
 def verify(
@@ -114,6 +116,7 @@ def verify(
     principals: tuple[str, ...],
     policies: tuple[str, ...],
     explain: bool,  # noqa: FBT001
+    log_url: str | None,
     now: int | None,
     as_json: bool,  # noqa: FBT001
     **request_parts: Any,  # noqa: ANN401
@@ -147,6 +150,7 @@ def verify(
     with (
         open_backing(list_files, revoker_files, max_age_s, state_url, now=at, bundle=bundle) as backing,
         known_by(directory_url, tenant) as directory,
+        audited(None if request is None else log_url) as log,
     ):
         inspection = Inspection(
             given=given,
@@ -170,6 +174,7 @@ def verify(
             bundle=bundle,
             directory=directory,
             require_known=require_known,
+            audit=log,
         )
         if request is None:
             decision = verifier.preview(given, NO_REQUEST)

@@ -34,6 +34,7 @@ from delegate.verifier.roots import Root
 from delegate.verifier.verifier import Verifier
 
 if TYPE_CHECKING:
+    from delegate.audit.log import Log
     from delegate.directory.directory import Directory
 
 # Put to a verifier where there is no request: of the answer only what it found out about the chain is shown.
@@ -177,6 +178,7 @@ def make_verifier(
     bundle: RootBundle | None = None,
     directory: Directory | None = None,
     require_known: bool = False,
+    audit: Log | None = None,
 ) -> Verifier:
     """Make the verifier; what it finds wrong with its settings is a usage error here.
 
@@ -202,6 +204,7 @@ def make_verifier(
             third_parties=tuple(third_parties) or None,
             directory=directory,
             require_known=require_known,
+            audit=audit,
         )
     except CaveatSyntaxError:
         raise

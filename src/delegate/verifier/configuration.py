@@ -34,6 +34,7 @@ from delegate.verifier.decision import check_cost
 from delegate.verifier.roots import Root, Trusted, anchor_of, given
 
 if TYPE_CHECKING:
+    from delegate.audit.recorder import Recorder, Sink
     from delegate.directory.directory import Directory
     from delegate.directory.known import Finder
     from delegate.language.conditions import Caveat
@@ -104,7 +105,7 @@ class Configured(NamedTuple):
 class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
     """What the sync and the async verifier share: everything but the effects."""
 
-    __slots__ = ("_cache_size", "_configured", "_made_with", "_policy", "_replacing")
+    __slots__ = ("_cache_size", "_configured", "_made_with", "_policy", "_recorder", "_replacing")
     _AWAITS: ClassVar[bool] = False
 
     def __init__(
@@ -132,6 +133,7 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
         third_parties: Iterable[Principal] | None = None,
         directory: Directory | Finder | None = None,
         require_known: bool = False,
+        audit: Recorder | Sink | Iterable[Sink] | None = None,
     ) -> None:
         """Set up a verifier; one serves any number of threads.
 
@@ -173,6 +175,9 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
                 and is asked for this verifier's tenant. Whoever opened it closes it.
             require_known: whether to refuse a chain with a hop whose key neither `directory` nor `principals` knows
                 under the name that the chain gives it, or who may not act: disabled, or with a newer key.
+            audit: where each decision is recorded: a sink of `delegate.audit`, several, or a `Recorder`. What a sink
+                that is required does not take is refused, though its proof is used up and its cost charged. Whoever
+                opened a sink closes it.
 
         Raises:
             ValueError, TypeError: an argument out of its bounds, or a collection that is empty.
@@ -233,6 +238,11 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
             ledger=spent,
             revocations_held=taken_back.__len__ if type(taken_back) is MemoryRevocations else None,
         )
+        self._recorder: Recorder | None = None
+        if audit is not None:
+            from delegate.audit.recorder import as_recorder
+
+            self._recorder = as_recorder(audit)
         self._cache_size = cache_size
         self._replacing = ProcessLock()
         trusted = tuple(roots)

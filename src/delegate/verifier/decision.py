@@ -26,7 +26,9 @@ from delegate.limits import INTEGER_MAX
 from delegate.verifier.verified import VerifiedChain
 
 if TYPE_CHECKING:
+    from delegate.audit.receipts import Receipt
     from delegate.authoring.ask import Ask
+    from delegate.authoring.identity import Identity
     from delegate.explain.decisions import Explanation, Inputs
     from delegate.explain.hops import Hop
 
@@ -311,6 +313,37 @@ class Decision:
         from delegate.explain.decisions import explain
 
         return explain(self.error, self._answer.chain, self._inputs())
+
+    def receipt(self, identity: Identity) -> Receipt:
+        """Sign what was decided, for whoever asked to keep: that this request was allowed, or why it was refused.
+
+        Args:
+            identity: the service's own.
+
+        Raises:
+            ValueError: this is no decision of a verifier, but a preview, or one that came from another process.
+
+        Cost: one signature. Source: AUDIT §16.9.
+        """
+        from delegate.audit.receipts import Receipt, Said
+
+        answer, settings = self._answer, self._settings
+        if settings is None or not isinstance(answer, (Granted, Refusal)):
+            message = "only what a verifier decided has a receipt"
+            raise ValueError(message)
+        shown = answer.shown if isinstance(answer, Granted) else None
+        said = Said(
+            signer=identity.name,
+            service=settings.audience,
+            time=answer.query.now,
+            allowed=self.allowed,
+            request=self.request.digest,
+            hop=self.hop,
+            reason=None if self.reason is None else str(self.reason),
+            last=None if answer.chain is None else answer.chain.link.id,
+            proof=shown.id if isinstance(shown, Proof) else None,
+        )
+        return Receipt.sign(identity, said)
 
     def refused_by(self, error: DelegateError) -> Decision:
         """Give the decision that this would be, were it refused by what was found out beside it: for previews."""

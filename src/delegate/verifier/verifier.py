@@ -85,9 +85,8 @@ class Verifier(_Base):
 
         Cost: one signature check a block and one for the proof. Source: SPEC §5.
         """
-        settings, held, now = self._current()
-        steps = deciding(presented(presentation), self._query(request, env, cost, now), held, settings)
-        return _granted(drive(steps, settings), settings, self._policy)
+        answer, settings = self._answer(presentation, request, env, cost)
+        return _granted(answer, settings, self._policy)
 
     def decide(
         self,
@@ -98,9 +97,22 @@ class Verifier(_Base):
         cost: Mapping[str, int] | None = None,
     ) -> Decision:
         """Decide as `authorize`, and return the decision: raises nothing for what a caller sent."""
+        answer, settings = self._answer(presentation, request, env, cost)
+        return Decision(answer, settings, self._policy)
+
+    def _answer(
+        self,
+        presentation: Presentable,
+        request: Request,
+        env: Mapping[str, object] | None,
+        cost: Mapping[str, int] | None,
+    ) -> tuple[Answer, Settings]:
         settings, held, now = self._current()
-        steps = deciding(presented(presentation), self._query(request, env, cost, now), held, settings)
-        return Decision(drive(steps, settings), settings, self._policy)
+        given = presented(presentation)
+        answer = drive(deciding(given, self._query(request, env, cost, now), held, settings), settings)
+        if self._recorder is not None:
+            answer = self._recorder.record(answer, settings, given, self._policy)
+        return answer, settings
 
     def verify_chain(self, token: Presentable) -> VerifiedChain:
         """Check who signed this chain, from a trusted root to its last block, and that it is good now and here.
@@ -214,9 +226,8 @@ class AsyncVerifier(_AwaitingBase):
         cost: Mapping[str, int] | None = None,
     ) -> Authorization:
         """Allow this request, or raise; see `Verifier.authorize`."""
-        settings, held, now = self._current()
-        steps = deciding(presented(presentation), self._query(request, env, cost, now), held, settings)
-        return _granted(await drive_awaiting(steps, settings), settings, self._policy)
+        answer, settings = await self._answer(presentation, request, env, cost)
+        return _granted(answer, settings, self._policy)
 
     async def decide(
         self,
@@ -227,9 +238,28 @@ class AsyncVerifier(_AwaitingBase):
         cost: Mapping[str, int] | None = None,
     ) -> Decision:
         """Decide as `authorize`, and return the decision; see `Verifier.decide`."""
+        answer, settings = await self._answer(presentation, request, env, cost)
+        return Decision(answer, settings, self._policy)
+
+    async def _answer(
+        self,
+        presentation: Presentable,
+        request: Request,
+        env: Mapping[str, object] | None,
+        cost: Mapping[str, int] | None,
+    ) -> tuple[Answer, Settings]:
         settings, held, now = self._current()
-        steps = deciding(presented(presentation), self._query(request, env, cost, now), held, settings)
-        return Decision(await drive_awaiting(steps, settings), settings, self._policy)
+        given = presented(presentation)
+        steps = deciding(given, self._query(request, env, cost, now), held, settings)
+        answer = await drive_awaiting(steps, settings)
+        recorder = self._recorder
+        if recorder is None:
+            return answer, settings
+        if not recorder.waits:
+            return recorder.record(answer, settings, given, self._policy), settings
+        import asyncio
+
+        return await asyncio.to_thread(recorder.record, answer, settings, given, self._policy), settings
 
     async def verify_chain(self, token: Presentable) -> VerifiedChain:
         """Check who signed this chain, and that it is good now and here; see `Verifier.verify_chain`."""
