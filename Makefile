@@ -55,7 +55,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/delegate demo
 
 whole: $(VENV)/.tools
-	@$(BIN)/python -m examples.whole.story
+	@$(BIN)/python -m docs.examples.whole.story
 
 login: $(VENV)/.tools
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/issue/provider

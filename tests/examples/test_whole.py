@@ -11,7 +11,7 @@ from tests.servers import REQUIRED, found
 
 for each in ("pydantic_ai", "mcp", "a2a", "fastapi", "uvicorn", "httpx"):
     pytest.importorskip(each, reason=f"{each} is not installed")
-from examples.whole.story import play, staged  # noqa: E402
+from docs.examples.whole.story import play, staged  # noqa: E402
 
 
 def test_the_whole(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from delegate.cli.directories import directory_option, known_by
+from delegate.cli.logs import audited, log_option
 from delegate.cli.options import FILE, clock, example, json_option, key_option, now_option, passphrase_options
 from delegate.cli.output import Failure, Output
 from delegate.cli.sources import read_file, read_identity
@@ -195,6 +196,7 @@ def _given(grant: Grant, asked: Asked, now: int) -> tuple[list[str], dict[str, o
     help="Authorities whose client certificates are taken, as PEM: for X.509-SVIDs.",
 )
 @click.option("--events", type=FILE, metavar="FILE", help="Append each issuance to FILE, a JSON object a line.")
+@log_option
 @directory_option
 @key_option("Private key that signs, if the policy names none.")
 @passphrase_options
@@ -206,6 +208,7 @@ def serve(
     tls_key: str | None,
     clients: str | None,
     events: str | None,
+    log_url: str | None,
     directory_url: str | None,
     key_file: str | None,
     prompt: bool,  # noqa: FBT001
@@ -232,7 +235,13 @@ def serve(
     identity = read_identity(given, out, prompt=prompt, passphrase_file=passphrase_file)
     from delegate.issue.events import EventFile
 
-    with known_by(directory_url, None) as directory:
+    with known_by(directory_url, None) as directory, audited(log_url) as log:
+        if log is not None:  # each chain that it hands out is an event; what the log did not take is not handed out
+            from delegate.audit.notes_of import NotesToLog
+            from delegate.authoring.identity import Identity
+
+            notes = NotesToLog(log, name=identity.name, journal=identity.journal)
+            identity = Identity(identity.name, identity.signer, journal=notes)
         given_to = {"audit": None if events is None else EventFile(events), "directory": directory}
         at = {"host": host, "port": port, "certificate": certificate, "key": tls_key, "clients": clients}
         _serve(out, policy, identity, given_to, **at)

@@ -1,6 +1,6 @@
 """A whole: one person's authority, through five agents and three services, until she takes it back.
 
-    make whole            or: python -m examples.whole.story
+    make whole            or: python -m docs.examples.whole.story
 
 Alice lets a planner read reports and pay. The planner (PydanticAI, with a scripted model: no network is needed) starts
 two workers as processes of their own, each with a narrower chain, and asks another agent. A worker reads a report from
@@ -121,7 +121,7 @@ class Scene:
         self._run([nginx, "-e", f"{self.folder}/nginx.log", "-p", str(self.folder), "-c", f"{self.folder}/nginx.conf"])
         for kind, sock in self.listening.items():
             fd = sock.fileno()
-            module = [sys.executable, "-m", "examples.whole.services", kind, str(self.folder), str(fd)]
+            module = [sys.executable, "-m", "docs.examples.whole.services", kind, str(self.folder), str(fd)]
             self._run(module, (fd,))
             sock.close()
         for url in (self.origin, self.settings["bank"], self.peer):
@@ -138,7 +138,7 @@ class Scene:
         environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own
-                [sys.executable, "-m", "examples.whole.worker", str(self.folder)],
+                [sys.executable, "-m", "docs.examples.whole.worker", str(self.folder)],
                 cwd=ROOT,
                 env={**environment, FD_VARIABLE: str(fd)},
                 pass_fds=[fd],
@@ -176,12 +176,12 @@ class Worker:
         self.name = self._hear()["ready"]
 
     def _hear(self) -> dict[str, Any]:
-        assert self._process.stdout is not None  # noqa: S101 - it was started with one
+        assert self._process.stdout is not None
         found: dict[str, Any] = json.loads(self._process.stdout.readline())
         return found
 
     def _say(self, task: dict[str, Any]) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - as above
+        assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(task) + "\n")
         self._process.stdin.flush()
 
@@ -191,7 +191,7 @@ class Worker:
         while "asks" in (answer := self._hear()):
             asks = [Ask.parse(each) for each in answer["asks"]]
             for each in asks:
-                assert each.request is not None  # noqa: S101 - this need is for each request
+                assert each.request is not None
                 tell(f"  bob is asked: {each.request.describe()}, and confirms")
             given = [self._bob.discharge(each, says={"approved": True}, ttl="5m").to_text() for each in asks]
             self._say({"discharges": given})

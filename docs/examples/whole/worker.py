@@ -1,6 +1,7 @@
 """A sub-agent, in a process of its own: it does what it is told, line by line, with the chain that it was started with.
 
-`python -m examples.whole.worker FOLDER`: chain and key come in a pipe. A line is a task in JSON, and so is each answer.
+`python -m docs.examples.whole.worker FOLDER`: chain and key come in a pipe. A line is a task in JSON, and so is each
+answer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The three services of the story, each a process of its own: `python -m examples.whole.services mcp|http|peer FOLDER`.
+"""The three services of the story, each a process of its own.
+
+`python -m docs.examples.whole.services KIND FOLDER`, where KIND is `mcp`, `http` or `peer`.
 
 They share one Redis, which remembers used proofs, what was spent, and what was taken back. Each trusts Alice's key, and
 knows no agent.
