@@ -17,6 +17,7 @@ from tests import vectors
 from tests.vectors import Vector
 
 ACCEPTED = vectors.accepted()
+_EVERY_BIT_BYTES = 600
 each_accepted = pytest.mark.parametrize("vector", ACCEPTED, ids=lambda vector: vector.name)
 Accepts = Callable[[str | bytes], bool]
 
@@ -50,14 +51,17 @@ def data_of(vector: Vector) -> bytes:
 
 @each_accepted
 def test_no_flipped_bit_is_accepted(vector: Vector) -> None:
-    """An attacker flips one bit, any bit: of a header, a claim, a signature, a length, a bearer token's secret."""
+    """An attacker flips one bit, any bit: of a header, a claim, a signature, a length, a bearer token's secret.
+
+    In the middle of what is long, one bit of each byte.
+    """
     data = data_of(vector)
     accepts = judge(vector)
     assert accepts(data)  # as it is: nothing below is refused for another reason
     accepted = []
     flipped = bytearray(data)
     for at in range(len(data)):
-        for bit in range(8):
+        for bit in range(8) if min(at, len(data) - at) < _EVERY_BIT_BYTES else (at % 8,):
             flipped[at] ^= 1 << bit
             if accepts(bytes(flipped)):
                 accepted.append((at, bit))

@@ -39,8 +39,8 @@ def _judge(verifier: Verifier, vector: Vector) -> Verdict:
 @pytest.mark.parametrize("size", [0, 1, 2, 4096])
 def test_every_vector_gets_its_verdict_whatever_is_remembered(size: int) -> None:
     """Cold, warm, with the cache off, with room for one block, and after other vectors have put blocks in."""
-    crowd = [vector for vector in vectors.load() if vector.is_first and not vector.judged_as_chain]
-    for vector in vectors.load():
+    crowd = [vector for vector in vectors.varied() if vector.is_first and not vector.judged_as_chain]
+    for vector in vectors.varied():
         if not vector.is_first:
             continue  # about what stores remember, which are stubbed here
         expected = (vector.fields["expect"], vector.fields["hop"])
