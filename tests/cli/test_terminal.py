@@ -373,7 +373,7 @@ def test_help_says_where_the_journal_is_and_what_an_absent_option_means(desk: De
         assert "DELEGATE_DATA moves" in " ".join(desk.run(command, "--help", now=None).out.split()), command
     for command in ("mint", "attenuate"):
         said = " ".join(desk.run(command, "--help", now=None).out.split())
-        assert "Default: 0 for mint, else all that are left" in said
+        assert "Default: 0 for mint and exec, else all that are left" in said
     assert "ID is the beginning of a block's id" in desk.run("revoke", "--help", now=None).out
 
 
