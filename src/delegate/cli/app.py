@@ -27,39 +27,49 @@ if TYPE_CHECKING:
 COMPLETE_VARIABLE: Final = "_DELEGATE_COMPLETE"  # set by the shell whose Tab was pressed
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
-# Each command, in the order of the story: its module, its name there, and the first sentence of its help. A run loads
-# the module of the one command that it is about, and `--help` none; a test holds the sentences to the commands' own.
+# Each command, in the order of the headings below: its module, its name there, and the first sentence of its help. A run
+# loads the module of the one command that it is about, and `--help` none; a test holds the sentences to theirs.
 _COMMANDS: Final = {
     "key": ("keys", "key", "Make and show keys: new, public, show, passwd, rotate."),
     "mint": ("author", "mint", "Start a chain: hand a piece of your authority to an agent."),
     "attenuate": ("author", "attenuate", "Narrow a chain that you hold; with --to, also hand it on."),
     "seal": ("author", "seal", "Seal a bearer token: it stays usable, but cannot be extended."),
-    "prove": ("author", "prove", "Prove that you hold a chain, for one request to one service."),
-    "exec": ("execute", "execute", "Run a command with a fresh key and a narrower chain of its own."),
     "inspect": ("inspect", "inspect", "Show a chain: who handed what to whom, and what it grants."),
     "inspector": ("inspector", "inspector", "Write a page that shows chains in a browser."),
-    "verify": ("decide", "verify", "Decide a request as a service would: allowed or refused."),
     "check": ("decide", "check", "Show what a chain would allow, without a proof."),
-    "ask": ("approvals", "ask", "Write an ask for each need of a chain."),
-    "approve": ("approvals", "approve", "Confirm what somebody asks for, after reading it."),
-    "staple": ("approvals", "staple", "Certify that nothing in a chain has been revoked as of now."),
     "list": ("handed_out", "handed_out", "List what was handed out from here."),
     "revoke": ("revoke", "revoke", "Take back a block and everything below it, or a key."),
-    "revocations": ("revocations", "revocations", "Work with revocation lists: show, verify, merge, import."),
-    "roots": ("roots", "roots", "Say whom verifiers trust, in a signed bundle: sign, show."),
-    "principal": ("principals", "principal", "Keep the directory of principals: who is who, and who answers for whom."),
-    "budget": ("state", "budget", "Work with budgets: show."),
-    "serve": ("serve", "serve", "Decide requests for a proxy that stands before a service."),
-    "audit": ("audit", "audit", "Work with logs of decisions: trace, verify, checkpoint, prove, witness, and more."),
-    "receipt": ("receipts", "receipt", "Work with receipts: show, verify."),
-    "doctor": ("state", "doctor", "Check the settings of a store."),
+    "prove": ("author", "prove", "Prove that you hold a chain, for one request to one service."),
+    "exec": ("execute", "execute", "Run a command with a fresh key and a narrower chain of its own."),
+    "ask": ("approvals", "ask", "Write an ask for each need of a chain."),
     "login": ("login", "login", "Log in, and get a chain for a new key of this user's."),
     "whoami": ("login", "whoami", "Show who is logged in here, for what, and until when."),
     "logout": ("login", "logout", "Log out: take the chain back, and forget key and login."),
+    "approve": ("approvals", "approve", "Confirm what somebody asks for, after reading it."),
+    "staple": ("approvals", "staple", "Certify that nothing in a chain has been revoked as of now."),
+    "verify": ("decide", "verify", "Decide a request as a service would: allowed or refused."),
+    "serve": ("serve", "serve", "Decide requests for a proxy that stands before a service."),
+    "budget": ("state", "budget", "Work with budgets: show."),
+    "doctor": ("state", "doctor", "Check the settings of a store."),
+    "roots": ("roots", "roots", "Say whom verifiers trust, in a signed bundle: sign, show."),
+    "revocations": ("revocations", "revocations", "Work with revocation lists: show, verify, merge, import."),
+    "principal": ("principals", "principal", "Keep the directory of principals: who is who, and who answers for whom."),
     "issuer": ("issuer", "issuer", "Run an issuer, or try out its policy: serve, check."),
+    "audit": ("audit", "audit", "Work with logs of decisions: trace, verify, checkpoint, prove, witness, and more."),
+    "receipt": ("receipts", "receipt", "Work with receipts: show, verify."),
     "completion": ("completion", "completion", "Print a script that completes commands with the Tab key."),
     "demo": ("demo", "demo", "Play the story: one request allowed, four refused, and why."),
 }
+# Under which heading `--help` shows each: who mostly runs it.
+_GROUPS: Final = {
+    "People and their agents": ("key", "mint", "attenuate", "seal", "inspect", "inspector", "check", "list", "revoke"),
+    "Agents": ("prove", "exec", "ask", "login", "whoami", "logout"),
+    "Whoever confirms": ("approve", "staple"),
+    "Services": ("verify", "serve", "budget", "doctor"),
+    "Security teams": ("roots", "revocations", "principal", "issuer", "audit", "receipt"),
+    "Besides": ("completion", "demo"),
+}
+_WIDEST: Final = max(map(len, _COMMANDS))
 
 _EPILOG: Final = """\b
 TOKEN is the token itself, a file, or - for standard input; without it, DELEGATE_TOKEN is used.
@@ -85,7 +95,7 @@ class _Commands(Mapping[str, click.Command]):
 
 
 class _OnDemand(click.Group):
-    """A group whose help lists commands in the order of the story, not of the alphabet, and loads none of them."""
+    """A group whose help lists commands under who mostly runs them, and loads none of them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the names."""
@@ -104,8 +114,9 @@ class _OnDemand(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what `click` would, out of the table."""
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
+        for heading, names in _GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(_WIDEST), _COMMANDS[name][2]) for name in names])
 
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
