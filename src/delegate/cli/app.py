@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 COMPLETE_VARIABLE: Final = "_DELEGATE_COMPLETE"  # set by the shell whose Tab was pressed
 _FULL: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
-# Each command, in the order of the headings below: its module, its name there, and the first sentence of its help. A run
-# loads the module of the one command that it is about, and `--help` none; a test holds the sentences to theirs.
+# Each command, in the order of the headings below: its module, its name there, and the first sentence of its help. A
+# run loads the module of the one command that it is about, and `--help` none; a test holds the sentences to theirs.
 _COMMANDS: Final = {
     "key": ("keys", "key", "Make and show keys: new, public, show, passwd, rotate."),
     "mint": ("author", "mint", "Start a chain: hand a piece of your authority to an agent."),
