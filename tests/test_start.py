@@ -174,7 +174,7 @@ def test_each_command_s_line_is_its_own() -> None:
         assert (command.name, command.get_short_help_str(limit=1000)) == (name, line)
 
 
-FACES = ["", ".audit", ".state", ".language", ".caveats", ".directory", ".issue"]
+FACES = ["", ".audit", ".state", ".language", ".caveats", ".directory", ".issue", ".analysis.proofs"]
 
 
 @pytest.mark.parametrize("name", FACES)
