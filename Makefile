@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help demo whole login test lint docs bench bench-integrations bench-against vectors mutants fuzz kill fork surroundings rotation matrix dist clean
+.PHONY: help demo whole login test lint docs bench bench-integrations bench-against vectors mutants fuzz kill fork surroundings rotation proofs matrix dist clean
 .DELETE_ON_ERROR:
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make fork     1,000 children of a service that decides in threads, on each of four engines"
 	@echo "make surroundings  restores, failovers, poolers, clocks and other programs around Redis and PostgreSQL"
 	@echo "make rotation a root rotated and a stolen key revoked, by URL, under load"
+	@echo "make proofs   100,000 random requests pinned onto random conditions; each rule of the translation changed on purpose"
 	@echo "make matrix   the tests on each Python that is here, on the lowest versions, and under harsh conditions"
 	@echo "make dist     a wheel, a source archive and a bill of materials, built twice to the same bytes and checked"
 	@echo "make clean    remove the environment and everything built"
@@ -119,6 +120,10 @@ surroundings: $(VENV)/.tools
 
 rotation: $(VENV)/.tools
 	$(BIN)/python -m tests.campaigns.rotation
+
+proofs: $(VENV)/.tools
+	$(BIN)/python -m tests.campaigns.proofs --count 100000
+	$(BIN)/python -m tests.campaigns.proofs --mutants --count 8000 --seed 3
 
 # Every environment is made anew; ONLY=3.12 runs the cells with that in their name.
 matrix:
