@@ -31,8 +31,6 @@ from delegate.errors import DelegateError
 from delegate.limits import REGEX_CHARACTERS
 
 _SUBSTRINGS_MOST: Final = 48
-_WORDS_MOST: Final = 32
-_FUNCTIONS_MOST: Final = 16
 
 
 class Asking(Comparing):
@@ -169,37 +167,6 @@ class Asking(Comparing):
     def _equal_outcome(self, one: Symbol, other: Symbol, why: str) -> Outcome:
         same = self.equal(one, other, why)
         return same, self.negate(same)
-
-    def _told(self, symbol: Symbol, op: Op, further: tuple[object, ...], guard: Formula, what: Ref | Formula) -> None:
-        """Note a function of a text that is left open; of each text that is named, its outcome is worked out."""
-        if (op, symbol, further) not in self._functions:
-            self._functions[op, symbol, further] = (guard, what)
-
-    def _lemmas(self) -> None:
-        """Say what functions that are left open come to, of each text that is spoken of by name."""
-        named = [*self._words][:_WORDS_MOST]
-        for (op, symbol, further), (guard, what) in [*self._functions.items()][:_FUNCTIONS_MOST]:
-            for text in named:
-                is_it = conj(self.is_kind(symbol, "string"), self.text_in(symbol, self.languages.word(text)))
-                if is_it is False:
-                    continue
-                outcome = applied(op, [text, *further])
-                if not outcome:
-                    then = self.negate(guard)
-                elif isinstance(what, Ref):
-                    then = conj(guard, self.equal(what, outcome[0][1], ""))
-                else:
-                    then = conj(guard, what if outcome[0][1] == Constant(True) else self.negate(what))
-                self.axioms.append(disj(self.negate(is_it), then))
-
-    def close(self) -> list[Formula]:
-        """Say all that is left to be said of terms; give all that always holds.
-
-        Raises:
-            TooMuchError: there are too many elements.
-        """
-        self._lemmas()
-        return self._close_elements()
 
 
 def applied(op: Op, values: list[object]) -> Cases:

@@ -117,6 +117,8 @@ class Comparing(Terms):
             return equal(one.value, other.value, Scope({}))
         if isinstance(one, Constant):
             one, other = other, one
+        if isinstance(one, Ref) and isinstance(other, Constant):
+            self.named.setdefault(one.term, {})[other] = None
         if one == other and not (isinstance(one, Ref) and str(one.term[0]).startswith("#")):
             return True
         if isinstance(one, Length) or isinstance(other, Length):
@@ -165,8 +167,6 @@ class Comparing(Terms):
 
     def _same_text(self, one: Symbol, other: Symbol, why: str) -> Formula:
         if isinstance(other, Constant):
-            if isinstance(other.value, str):
-                self._words[other.value] = None
             return isinstance(other.value, str) and self.text_in(one, self.languages.word(other.value))
         if isinstance(one, Ref) and isinstance(other, Around):
             one, other = other, one

@@ -288,14 +288,12 @@ class Functions(Asking):
         return found
 
     def _parsed(self, op: Op, symbol: Symbol, why: str, *kinds: str) -> Cases:
-        """Leave open what a text is read as, but for texts that are named somewhere."""
+        """Leave open what a text is read as."""
         text = self.is_kind(symbol, "string")
         if text is False:
             return []
-        guard = self.guess(("errs", op, symbol), why)
         value = self.opaque((op, symbol, "text"), frozenset(kinds))
-        self._told(symbol, op, (), guard, value)
-        return [(conj(text, guard), value)]
+        return [(conj(text, self.guess(("errs", op, symbol), why)), value)]
 
     def _left_open(self, guard: Formula, key: object, why: str, kind: str) -> Cases:
         """Leave open what comes of it, and whether it errs."""

@@ -80,8 +80,7 @@ class Terms:
         self._roots: dict[str, Cases] = {}
         self._said: dict[object, Outcome] = {}
         self._short_hosts: dict[Symbol, Formula] = {}
-        self._words: dict[str, None] = {}  # texts that something is compared with
-        self._functions: dict[tuple[Op, Symbol, tuple[object, ...]], tuple[Formula, Ref | Formula]] = {}
+        self.named: dict[Term, dict[Constant, None]] = {}  # values that a term is compared with
         self._linked: set[tuple[Term, Term]] = set()
         self.approximations: dict[str, None] = {}  # what was left open
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from itertools import product
 from typing import Any, Final
 
@@ -26,24 +27,27 @@ from delegate.analysis.proofs.formulas import (
     Formula,
     conj,
     disj,
+    equal_sums,
+    number,
 )
 from delegate.analysis.proofs.functions import PARTS, Functions
-from delegate.analysis.proofs.languages import TooMuchError
+from delegate.analysis.proofs.languages import Languages, TooMuchError
 from delegate.analysis.proofs.symbols import (
     ANY,
+    Around,
     Cases,
     Constant,
     Names,
+    Number,
     Outcome,
     Ref,
+    Surroundings,
     Symbol,
 )
 from delegate.core.evaluator.compiler import compile_wire
 from delegate.core.evaluator.opcodes import Op
 from delegate.core.evaluator.scope import Scope, StepsExhaustedError
-from delegate.core.evaluator.values import (
-    ordered_keys,
-)
+from delegate.core.evaluator.values import ordered_keys, type_name
 from delegate.core.patterns.tokens import ACTION_SEPARATOR, RESOURCE_SEPARATOR
 from delegate.errors import DelegateError
 from delegate.language.capability import Capability, Exactly
@@ -52,6 +56,11 @@ from delegate.language.printer import format_expression
 from delegate.language.tree import Call, Expression, Fold, Has, ListOf, Literal, Path, Select, children
 
 _CASES_MOST: Final = 48
+_NAMED_MOST: Final = 12
+_OPENED_MOST: Final = 48
+_OF_TEXTS: Final = frozenset(
+    {Op.STARTS_WITH, Op.ENDS_WITH, Op.CONTAINS, Op.MATCHES, Op.GLOB_MATCH, Op.PATH_WITHIN, Op.NET_WITHIN}
+)
 _WHY_CHARACTERS: Final = 80
 _ORDERS: Final[dict[Op, Callable[[Any, Any], bool]]] = {
     Op.LT: operator.lt,
@@ -63,6 +72,10 @@ _ORDERS: Final[dict[Op, Callable[[Any, Any], bool]]] = {
 
 class Translation(Functions):
     """Conditions and capabilities as formulas, for one question."""
+
+    def __init__(self, languages: Languages, around: Surroundings) -> None:
+        super().__init__(languages, around)
+        self._opened: dict[tuple[Op, tuple[Symbol, ...]], tuple[Cases, Expression]] = {}
 
     def outcome(self, node: Expression, names: Names = ()) -> Outcome:
         """Say where a condition is true and where it is false; elsewhere it is neither."""
@@ -159,9 +172,89 @@ class Translation(Functions):
                 continue
             symbols = [symbol for _, symbol in each]
             constants = [symbol.value for symbol in symbols if isinstance(symbol, Constant)]
-            known = len(constants) == len(symbols)
-            under = applied(op, constants) if known else self._operator(op, symbols, node)
+            if len(constants) == len(symbols):
+                under = applied(op, constants)
+            else:
+                before = self._fresh
+                under = self._operator(op, symbols, node)
+                if self._fresh > before:
+                    self._opened.setdefault((op, tuple(symbols)), (under, node))
             found += [(conj(guard, beside), symbol) for beside, symbol in under]
+        return found
+
+    def close(self) -> list[Formula]:
+        """Say all that is left to be said of terms; give all that always holds.
+
+        Raises:
+            TooMuchError: there are too many elements.
+        """
+        self._work_out()
+        return self._close_elements()
+
+    def _work_out(self) -> None:
+        """Say what comes of an operator that was left open, where its operands are values that are named somewhere."""
+        for (op, symbols), (cases, node) in [*self._opened.items()][:_OPENED_MOST]:
+            values = [self._values(symbol) for symbol in symbols]
+            if op in _OF_TEXTS and values[1] and not isinstance(symbols[1], Constant) and not values[0]:
+                for is_it, value in values[1]:
+                    instead = self._operator(op, [symbols[0], Constant(value)], node)
+                    self._agree(is_it, cases, instead)
+            for chosen in [*product(*values)][:_NAMED_MOST]:
+                outcome = applied(op, [value for _, value in chosen])
+                self._agree(conj(*(is_it for is_it, _ in chosen)), cases, outcome)
+                for _, symbol in cases:
+                    if isinstance(symbol, Ref) and outcome and isinstance(outcome[0][1], Constant):
+                        self.named.setdefault(symbol.term, {})[outcome[0][1]] = None
+
+    def _agree(self, where: Formula, cases: Cases, others: Cases) -> None:
+        """Say that two lists of cases are one, where something holds; of values, only where they are known."""
+        if where is False:
+            return
+        negate = self.negate
+        unless = negate(where)
+        here = [(guard, symbol) for guard, symbol in cases if guard is not False]
+        there = disj(*(guard for guard, _ in others))
+        comes = disj(*(guard for guard, _ in here))
+        self.axioms += [disj(unless, negate(there), comes), disj(unless, there, negate(comes))]
+        for under, other in others:
+            if isinstance(other, Constant) and _is_plain(other.value):
+                same = (disj(negate(guard), self.equal(symbol, other, "")) for guard, symbol in here)
+                self.axioms += [disj(unless, negate(under), each) for each in same]
+
+    def _values(self, symbol: Symbol) -> list[tuple[Formula, object]]:
+        """Give values that a symbol is compared with somewhere, each with where it is that."""
+        if isinstance(symbol, Constant):
+            return [(True, symbol.value)]
+        if isinstance(symbol, Ref):
+            return [
+                (conj(self.is_kind(symbol, type_name(each.value)), self.equal(symbol, each, "")), each.value)
+                for each in [*self.named.get(symbol.term, {})][:_NAMED_MOST]
+                if _is_plain(each.value)
+            ]
+        if isinstance(symbol, Around):
+            return [
+                (is_it, symbol.ahead + value + symbol.behind)
+                for is_it, value in self._values(symbol.inner)
+                if isinstance(value, str)
+            ]
+        return self._number_values(symbol) if isinstance(symbol, Number) else []
+
+    def _number_values(self, symbol: Number) -> list[tuple[Formula, object]]:
+        names = [name for name, _ in symbol.sum.parts]
+        choices = [
+            [each.value for each in self.named.get(term, {}) if type_name(each.value) == which][:_NAMED_MOST]
+            for term, which in names
+        ]
+        found: list[tuple[Formula, object]] = []
+        for values in [*product(*choices)][:_NAMED_MOST]:
+            total = symbol.sum.constant
+            for (_, weight), value in zip(symbol.sum.parts, values, strict=True):
+                total += weight * Fraction(value)  # type: ignore[arg-type] # ints and finite doubles
+            is_it = equal_sums(symbol.sum, number(total))
+            if symbol.kind == "double" and total and Fraction(float(total)) == total:
+                found.append((is_it, float(total)))
+            elif symbol.kind == "int" and total.denominator == 1:
+                found.append((is_it, int(total)))
         return found
 
     def _open(self, node: Expression, names: Names, kinds: frozenset[str]) -> Cases:
@@ -272,6 +365,13 @@ class Translation(Functions):
             )
         condition = True if capability.condition is None else self.outcome(capability.condition)[0]
         return conj(action, place, condition)
+
+
+def _is_plain(value: object) -> bool:
+    """Say whether `==` with this value means that it is this value: not so of 0.0, which is -0.0 too, and of NaN."""
+    if isinstance(value, float):
+        return math.isfinite(value) and value != 0
+    return not isinstance(value, (list, tuple, dict))
 
 
 def _reads(node: Expression) -> bool:
