@@ -557,4 +557,88 @@ CHAINS: Final[dict[str, Chain]] = {
             ('timestamp(args.since) < timestamp("2025-01-01T00:00:00Z")', "never"),
         ),
     ),
+    "labels": Chain(
+        (block("k8s.create if args.labels.env == 'dev' && args.labels.all(k, k in ['env', 'app'])"),),
+        (
+            ('args.labels.env == "prod"', "never"),
+            ("has(args.labels.admin)", "never"),
+            ('args.labels.app == "x"', "yes"),
+        ),
+    ),
+    "written numbers": Chain(
+        (block("a if string(args.n) == '5'"),),
+        (
+            ("args.n == 6", "never"),
+            ("args.n == 5", "yes"),
+        ),
+    ),
+    "prices": Chain(
+        (block("a if double(args.qty) * 9.99 <= 100.0"),),
+        (
+            ("args.qty == 11", "never"),
+            ("args.qty == 10", "yes"),
+        ),
+    ),
+    "products": Chain(
+        (block("a if int(args.qty) * int(args.price) <= 1000"),),
+        (
+            ("args.qty == 10 && args.price == 200", "never"),
+            ("args.qty == 10 && args.price == 100", "yes"),
+        ),
+    ),
+    "texts in order": Chain(
+        (block("a if args.name >= 'a' && args.name < 'b'"),),
+        (
+            ('args.name.startsWith("b")', "never"),
+            ('args.name == "ab"', "yes"),
+        ),
+    ),
+    "lasting": Chain(
+        (block("a if timestamp(args.end) - timestamp(args.start) <= duration('1h')"),),
+        (
+            ('args.start == "2026-01-01T00:00:00Z" && args.end == "2026-01-01T05:00:00Z"', "never"),
+            ('timestamp(args.end) > timestamp(args.start) + duration("2h")', "never"),
+        ),
+    ),
+    "long addresses": Chain(
+        (block("a if net.within(args.ip, '2001:db8::/32')"),),
+        (
+            ('args.ip == "2001:db8::1"', "yes"),
+            ('args.ip == "::1"', "never"),
+            ('net.within(args.ip, "10.0.0.0/8")', "never"),
+            ('net.within(args.ip, "2001::/16")', "open"),
+        ),
+    ),
+    "long hosts": Chain(
+        (block("a if url.host(args.u) == 'a.example'"),),
+        (
+            ('args.u == "http://[::1]/x"', "never"),
+            ('args.u.startsWith("http://[")', "never"),
+        ),
+    ),
+    "tied texts": Chain(
+        (block("a if args.dst.startsWith(args.src) && args.src.startsWith('/a/')"),),
+        (
+            ('args.src == "/a/b" && args.dst == "/c"', "never"),
+            ('args.src == "/a/b" && args.dst == "/a/b/c"', "yes"),
+        ),
+    ),
+    "tables of limits": Chain(
+        (block("a if {'eu': 5, 'us': 10}[args.r] >= int(args.n)"),),
+        (
+            ('args.r == "eu" && args.n == 7', "never"),
+            ('args.r == "us" && args.n == 7', "yes"),
+        ),
+    ),
+    "just one": Chain(
+        (block("a if args.l.exists_one(x, x == 'admin')"),),
+        (
+            ("args.l == []", "never"),
+            ('args.l == ["admin"]', "yes"),
+        ),
+    ),
+    "filtered": Chain(
+        (block("a if size(args.l.filter(x, x == 'admin')) == 0"),),
+        (('"admin" in args.l', "open"),),
+    ),
 }

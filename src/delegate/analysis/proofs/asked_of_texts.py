@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from delegate.analysis.proofs import expressions
 from delegate.analysis.proofs.comparing import Comparing
@@ -29,6 +29,9 @@ from delegate.core.patterns.plain_form import plain_form
 from delegate.core.patterns.tokens import RESOURCE_SEPARATOR
 from delegate.errors import DelegateError
 from delegate.limits import REGEX_CHARACTERS
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
 
 _SUBSTRINGS_MOST: Final = 48
 
@@ -116,10 +119,25 @@ class Asking(Comparing):
         good = self.guess(("address", one), why)
         ipv6 = conj(fits, self.text_in(one, self.texts.ipv6()), good)
         six = self._open_outcome(ipv6, ("net", one, network), why)
+        self._relate_networks(one, found, self.guess(("net", one, network), why))
         holds: Formula = False
         if found.version == 4:
             holds = self.text_in(one, self.texts.ipv4_in(int(found.network_address), found.prefixlen))
         return disj(conj(ipv4, holds), six[0]), disj(conj(ipv4, self.negate(holds)), six[1])
+
+    def _relate_networks(self, one: Symbol, network: IPv4Network | IPv6Network, inside: Formula) -> None:
+        """Of an address that is left open: it is in no two networks apart, and within what is around it."""
+        known = self._networks.setdefault(one, {})
+        if network in known:
+            return
+        for other, also in known.items():
+            if network.version != other.version or not network.overlaps(other):
+                self.axioms.append(disj(self.negate(inside), self.negate(also)))
+            elif network.prefixlen >= other.prefixlen:
+                self.axioms.append(disj(self.negate(inside), also))
+            else:
+                self.axioms.append(disj(self.negate(also), inside))
+        known[network] = inside
 
     def _in_list(self, item: Cases, items: Sequence[Cases], why: str) -> Outcome:
         fits = conj(disj(*(guard for guard, _ in item)), *(disj(*(guard for guard, _ in each)) for each in items))

@@ -191,7 +191,7 @@ class _Builder:
         if size is not None:
             wanted = min(int(size), 4096)
             if len(items) > wanted:
-                items = _distinct(items)
+                items = _distinct(items)[:wanted]
             while len(items) < wanted:
                 items.append(items[-1] if items else None)
         return items

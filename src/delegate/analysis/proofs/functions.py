@@ -311,7 +311,11 @@ class Functions(Asking):
         # Hosts and labels may be too long: a choice, since automata that count to 253 are no use to anybody.
         short = self._short_hosts.setdefault(symbol, self.choice())
         named = conj(text, self.text_in(symbol, self.texts.host_urls(ALL)), short)
-        return [(named, OfUrl(symbol, host=True)), *self._left_open(bracketed, (op, symbol), why, "string")]
+        address = self._left_open(bracketed, (op, symbol), why, "string")
+        for _, value in address:
+            if isinstance(value, Ref):
+                self.axioms.append(self.in_text(value.term, self.texts.addresses()))
+        return [(named, OfUrl(symbol, host=True)), *address]
 
     def _part(self, op: Op, symbols: list[Symbol], why: str) -> Cases:
         """Leave a part of a moment open, within what it can be; whether it errs is open only where the zone is."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from delegate.analysis.proofs.formulas import (
     MISSING,
@@ -46,6 +47,9 @@ from delegate.analysis.proofs.texts import Texts
 from delegate.core.evaluator.opcodes import Op
 from delegate.language.tree import Expression
 
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
+
 
 @dataclass(eq=False, slots=True)
 class _Range:
@@ -80,6 +84,7 @@ class Terms:
         self._roots: dict[str, Cases] = {}
         self._said: dict[object, Outcome] = {}
         self._short_hosts: dict[Symbol, Formula] = {}
+        self._networks: dict[Symbol, dict[IPv4Network | IPv6Network, Formula]] = {}
         self.named: dict[Term, dict[Constant, None]] = {}  # values that a term is compared with
         self._linked: set[tuple[Term, Term]] = set()
         self.approximations: dict[str, None] = {}  # what was left open
@@ -304,12 +309,8 @@ class Terms:
         is_kind = self.of_kind(term, kind)
         return conj(is_kind, yes), conj(is_kind, no)
 
-    def _close_elements(self) -> list[Formula]:
-        """Say of every element what is said of all; give all that always holds.
-
-        Raises:
-            TooMuchError: there are too many elements.
-        """
+    def _instantiate(self) -> None:
+        """Say of every element what is said of all; raises TooMuchError, where there are too many elements."""
         changed = True
         while changed:
             changed = False
@@ -320,6 +321,9 @@ class Terms:
                             made.said.add(element)
                             changed = True
                             self._instance(made, element, symbol)
+
+    def _finish(self) -> None:
+        """Say what needs to know all elements: that one of them decides, and how many there are."""
         for (term, kind), ranges in self._ranges.items():
             for made in ranges:
                 fields = self.fields(term) if kind == "map" else []
@@ -327,7 +331,6 @@ class Terms:
                 self.axioms.append(disj(self.negate(made.found), *some, made.witness))
         for term in self._sized:
             self._size_axioms(term)
-        return self.axioms
 
     def _all_elements(self, term: Term, kind: str) -> list[tuple[Term, Symbol]]:
         found: list[tuple[Term, Symbol]] = [(each, Ref(each)) for each in self.elements.get((term, kind), [])]

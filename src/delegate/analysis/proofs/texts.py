@@ -203,6 +203,10 @@ class Texts:
         dot = languages.word(".")
         return languages.cat(octets[0], dot, octets[1], dot, octets[2], dot, octets[3])
 
+    def addresses(self) -> int:
+        """Texts among which are all addresses in their shortest form."""
+        return whole(self.languages, "[0-9a-f:.]+")
+
     def ipv6(self) -> int:
         """Texts that may be IPv6 addresses: which of them are is left open."""
         return whole(self.languages, "[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*[0-9.]*")

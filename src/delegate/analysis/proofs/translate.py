@@ -56,6 +56,7 @@ from delegate.language.printer import format_expression
 from delegate.language.tree import Call, Expression, Fold, Has, ListOf, Literal, Path, Select, children
 
 _CASES_MOST: Final = 48
+_LIST: Final = frozenset({"list"})
 _NAMED_MOST: Final = 12
 _OPENED_MOST: Final = 48
 _OF_TEXTS: Final = frozenset(
@@ -145,7 +146,7 @@ class Translation(Functions):
             case Fold(op=op):
                 if op in {Op.ALL, Op.EXISTS}:
                     return self._as_cases(self.outcome(node, names))
-                return self._open(node, names, frozenset({"bool"} if op is Op.EXISTS_ONE else {"list"}))
+                return self._exists_one(node, names) if op is Op.EXISTS_ONE else self._open(node, names, _LIST)
             case Call(op=op, operands=operands):
                 if op in {Op.AND, Op.OR, Op.NOT} or (op is Op.IN and isinstance(operands[1], ListOf)):
                     return self._as_cases(self.outcome(node, names))
@@ -188,8 +189,11 @@ class Translation(Functions):
         Raises:
             TooMuchError: there are too many elements.
         """
+        self._instantiate()
         self._work_out()
-        return self._close_elements()
+        self._instantiate()
+        self._finish()
+        return self.axioms
 
     def _work_out(self) -> None:
         """Say what comes of an operator that was left open, where its operands are values that are named somewhere."""
@@ -249,7 +253,7 @@ class Translation(Functions):
         for values in [*product(*choices)][:_NAMED_MOST]:
             total = symbol.sum.constant
             for (_, weight), value in zip(symbol.sum.parts, values, strict=True):
-                total += weight * Fraction(value)  # type: ignore[arg-type] # ints and finite doubles
+                total += weight * Fraction(value if isinstance(value, (int, float)) else 0)
             is_it = equal_sums(symbol.sum, number(total))
             if symbol.kind == "double" and total and Fraction(float(total)) == total:
                 found.append((is_it, float(total)))
@@ -337,6 +341,15 @@ class Translation(Functions):
             yes.append(conj(guard, under[0]))
             no.append(conj(guard, under[1]))
         return disj(*yes), disj(*no)
+
+    def _exists_one(self, node: Fold, names: Names) -> Cases:
+        """True or false where `exists` is true, false where that is false, an error where that errs."""
+        yes, no = self.outcome(Fold(Op.EXISTS, node.source, node.variable, node.bodies), names)
+        one, several = self.guess(("one", node, names), _why(node)), self.guess(("several", node, names), _why(node))
+        return [
+            (conj(yes, one), Constant(True)),
+            (disj(no, conj(yes, self.negate(one), several)), Constant(False)),
+        ]
 
     def _joined(self, items: Iterable[Outcome], fits: Formula, *, decisive: bool) -> Outcome:
         parts = [*items]
