@@ -9,7 +9,7 @@ The rules of this file:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 
@@ -18,13 +18,14 @@ from delegate.analysis.proofs.child import MEMORY_BYTES, TIME_LIMIT_S
 from delegate.analysis.proofs.question import NEVER, YES
 from delegate.cli.options import clock, example, json_option, now_option, root_options, token_argument
 from delegate.cli.output import Failure, Output, failure_of
-from delegate.cli.sources import read_roots, read_token
+from delegate.cli.sources import read_bundle, read_roots, read_token
 from delegate.cli.status import Status
 from delegate.cli.verifiers import NO_REQUEST, claimed_audience, make_verifier, open_backing
 from delegate.core.chain.printable import shown
 from delegate.errors import DelegateError, Denied, Reason
 from delegate.explain.unverified import AnyToken, UnverifiedToken
 from delegate.language.conditions import when
+from delegate.trust.bundle import RootBundle
 from delegate.verifier.decision import Decision
 from delegate.verifier.roots import Root
 from delegate.verifier.verified import VerifiedChain
@@ -70,6 +71,8 @@ def can(
     token: str | None,
     roots: tuple[str, ...],
     speaks_for: tuple[str, ...],
+    bundle_source: str | None,
+    pinned_files: tuple[str, ...],
     wanted: str | None,
     unwanted: str | None,
     limit_s: float,
@@ -85,27 +88,28 @@ def can(
         message = "say what to look for: --ever CONDITION, or --never CONDITION"
         raise click.UsageError(message)
     asked = when(wanted if wanted is not None else unwanted or "")
-    trusted = read_roots(roots, speaks_for)
+    at = clock(now)
+    trusted = _trusted(roots, speaks_for, bundle_source, pinned_files)
     given = read_token(token, out)
-    chain = _genuine(given, trusted, clock(now)) if trusted else None
+    chain = _genuine(given, trusted, at) if trusted is not None else None
     tried: list[Decision] = []
 
     def confirm(found: Example) -> bool:
-        return _confirmed(given, trusted, found, tried)
+        return trusted is not None and _confirmed(given, trusted, found, tried)
 
     answer = ever(
         chain if chain is not None else UnverifiedToken.parse(given).token.link,
         asked,
-        confirm=confirm if trusted else None,
+        confirm=confirm if trusted is not None else None,
         time_limit_s=limit_s,
         memory_bytes=MEMORY_BYTES,
     )
     beside = tried[-1].error if tried and answer.verdict == YES else None
-    lines = [*_answer_lines(answer), *([] if trusted else [_CLAIMED])]
+    lines = [*_answer_lines(answer), *([] if trusted is not None else [_CLAIMED])]
     if beside is not None:
         lines.append(f"The conditions allow it; a service would still want: {shown(beside.detail, 300)}")
     data = {
-        "genuine": None if not trusted else True,
+        "genuine": None if trusted is None else True,
         "condition": str(asked),
         **answer.to_json(),
         "still_wanted": None if beside is None else str(beside.reason),
@@ -152,11 +156,36 @@ def _moment(now: int) -> str:
     return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _genuine(given: AnyToken, trusted: Sequence[Root], now: int) -> VerifiedChain:
+class _Trusted(NamedTuple):
+    """Whom the caller trusts: roots, or a bundle of them."""
+
+    roots: Sequence[Root]
+    bundle: RootBundle | None
+
+
+def _trusted(
+    roots: tuple[str, ...],
+    speaks_for: tuple[str, ...],
+    bundle_source: str | None,
+    pinned_files: tuple[str, ...],
+) -> _Trusted | None:
+    """Read whom to trust; `None`: nobody was named."""
+    bundle = read_bundle(bundle_source, pinned_files, roots, speaks_for)
+    found = read_roots(roots, speaks_for)
+    return _Trusted(found, bundle) if found or bundle is not None else None
+
+
+def _genuine(given: AnyToken, trusted: _Trusted, now: int) -> VerifiedChain:
     """Check who signed the chain; of one that is over, the answer is about what it could do."""
-    with open_backing((), (), None, None, now=now) as backing:
+    with open_backing((), (), None, None, now=now, bundle=trusted.bundle) as backing:
         verifier = make_verifier(
-            trusted, backing, audience=claimed_audience(given), now=now, tenant=_tenant(given), bearer=True
+            trusted.roots,
+            backing,
+            audience=claimed_audience(given),
+            now=now,
+            tenant=_tenant(given),
+            bearer=True,
+            bundle=trusted.bundle,
         )
         decision = verifier.preview(given, NO_REQUEST)
     if decision.chain is None:
@@ -168,16 +197,17 @@ def _tenant(given: AnyToken) -> str:
     return UnverifiedToken.parse(given).token.link.up()[0].block.tenant
 
 
-def _confirmed(given: AnyToken, trusted: Sequence[Root], found: Example, tried: list[Decision]) -> bool:
+def _confirmed(given: AnyToken, trusted: _Trusted, found: Example, tried: list[Decision]) -> bool:
     """Try the example as a service would; what it wants beside the conditions is noted."""
-    with open_backing((), (), None, None, now=found.now) as backing:
+    with open_backing((), (), None, None, now=found.now, bundle=trusted.bundle) as backing:
         verifier = make_verifier(
-            trusted,
+            trusted.roots,
             backing,
             audience=found.audience or claimed_audience(given),
             now=found.now,
             tenant=_tenant(given),
             bearer=True,
+            bundle=trusted.bundle,
         )
         decision = verifier.preview(given, found.request, env=dict(found.env))
     tried.append(decision)
@@ -199,6 +229,8 @@ def diff(
     token: str | None,
     roots: tuple[str, ...],
     speaks_for: tuple[str, ...],
+    bundle_source: str | None,
+    pinned_files: tuple[str, ...],
     proof: bool,  # noqa: FBT001
     limit_s: float,
     now: int | None,
@@ -210,13 +242,13 @@ def diff(
     """
     out = Output("diff", as_json=as_json)
     at = clock(now)
-    trusted = read_roots(roots, speaks_for)
+    trusted = _trusted(roots, speaks_for, bundle_source, pinned_files)
     given = read_token(token, out)
-    chain = _genuine(given, trusted, at) if trusted else None
+    chain = _genuine(given, trusted, at) if trusted is not None else None
     link = UnverifiedToken.parse(given).token.link
     bound = b"" if chain is None else chain.root.can
     hops = changes(link, bound)
-    lines = [*([] if trusted else [_CLAIMED, ""]), *change_lines(view(link, bound).head, hops, at)]
+    lines = [*([] if trusted is not None else [_CLAIMED, ""]), *change_lines(view(link, bound).head, hops, at)]
     data: dict[str, object] = {
         "genuine": None if chain is None else True,
         "diff": [each.to_json() for each in hops],

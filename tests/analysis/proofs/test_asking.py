@@ -5,17 +5,25 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from delegate import CaveatSyntaxError, Request, Root, Verifier
-from delegate.analysis.proofs import Answer, Example, ever, removes, within
+from delegate.analysis import proofs
+from delegate.analysis.proofs import Answer, Example
 from delegate.analysis.proofs import question as questions
 from delegate.analysis.proofs.child import MEMORY_BYTES, ask
 from delegate.analysis.proofs.question import NEEDS_Z3, OPEN, Asking, Question, Reply
 from delegate.language.conditions import when
 from tests.analysis.proofs.chains import AGENTS, ALICE, NOW, chain, reply_to
+
+# Whether a machine is busy must not matter to what is answered here.
+PATIENT_S = 60
+ever = partial(proofs.ever, time_limit_s=PATIENT_S)
+removes = partial(proofs.removes, time_limit_s=PATIENT_S)
+within = partial(proofs.within, time_limit_s=PATIENT_S)
 
 PAY = chain({"can": ["pay(amount) if args.amount <= 500", "files.read /reports/**"], "audience": "shop.example.com"})
 
@@ -247,8 +255,8 @@ def test_without_z3_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_sums_over_several_arguments_with_z3() -> None:
     """In the child."""
     pytest.importorskip("z3", reason="the extra `proofs` is not installed")
-    assert ever(SUMS, "args.a > 60 && args.b > 60", time_limit_s=20).verdict == "never"
-    found = ever(SUMS, "args.a == 60.5 && args.b > 30", time_limit_s=20)
+    assert ever(SUMS, "args.a > 60 && args.b > 60").verdict == "never"
+    found = ever(SUMS, "args.a == 60.5 && args.b > 30")
     assert found.verdict == "yes"
 
 

@@ -13,7 +13,6 @@ import os
 import sys
 from typing import Final
 
-import delegate
 from delegate.analysis.proofs.question import OPEN, Question, Reply
 
 TIME_LIMIT_S: Final = 2.0
@@ -36,7 +35,9 @@ def ask(question: Question, *, time_limit_s: float, memory_bytes: int, use_z3: b
     """
     import subprocess
 
-    home = os.path.dirname(os.path.dirname(delegate.__file__))  # noqa: PTH120 - no need of pathlib for that
+    home = __file__
+    for _ in __name__.split("."):
+        home = os.path.dirname(home)  # noqa: PTH120 - no need of pathlib for that
     path = [home, *(each for each in sys.path if each)]  # never the working directory
     code = _START.format(path=path, memory=memory_bytes, z3=use_z3)
     child = subprocess.Popen(  # noqa: S603 - this interpreter
