@@ -46,9 +46,8 @@ limit_option = click.option(
     "limit_s",
     type=click.FloatRange(0.1, 3600),
     default=TIME_LIMIT_S,
-    show_default=True,
     metavar="SECONDS",
-    help="How long to look for a proof.",
+    help="How long to look for a proof. Default: 2.",
 )
 
 
