@@ -64,7 +64,19 @@ _COMMANDS: Final = {
 }
 # Under which heading `--help` shows each: who mostly runs it.
 _GROUPS: Final = {
-    "People and their agents": ("key", "mint", "attenuate", "seal", "inspect", "inspector", "check", "list", "revoke"),
+    "People and their agents": (
+        "key",
+        "mint",
+        "attenuate",
+        "seal",
+        "inspect",
+        "inspector",
+        "check",
+        "can",
+        "diff",
+        "list",
+        "revoke",
+    ),
     "Agents": ("prove", "exec", "ask", "login", "whoami", "logout"),
     "Whoever confirms": ("approve", "staple"),
     "Services": ("verify", "serve", "budget", "doctor"),
