@@ -37,7 +37,7 @@ _COMMANDS: Final = {
     "inspect": ("inspect", "inspect", "Show a chain: who handed what to whom, and what it grants."),
     "inspector": ("inspector", "inspector", "Write a page that shows chains in a browser."),
     "check": ("decide", "check", "Show what a chain would allow, without a proof."),
-    "can": ("proofs", "can", "Say whether a chain can ever do something: with an example, or a proof."),
+    "can": ("proofs", "can", "Prove that a chain can never do something, or show that it can."),
     "diff": ("proofs", "diff", "Show what each hop of a chain took away."),
     "list": ("handed_out", "handed_out", "List what was handed out from here."),
     "revoke": ("revoke", "revoke", "Take back a block and everything below it, or a key."),

@@ -78,7 +78,7 @@ def can(
     now: int | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Say whether a chain can ever do something: with an example, or a proof.
+    """Prove that a chain can never do something, or show that it can.
 
     Needs, budgets and a service's own policy are left aside: they can only forbid more.
     """
