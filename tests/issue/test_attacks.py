@@ -20,6 +20,7 @@ from delegate.issue.dpop import make
 from delegate.issue.fetch import Answer
 from delegate.issue.jose import read_key_set
 from delegate.issue.words import ACCESS_TOKEN, EXCHANGE, JWT
+from delegate.state import MemoryReplay
 from tests.issue.world import AGENT, KEY, NOW, POLICY, PROVIDER, SALT, THIEF, URL, World, encoded, signed
 
 RSA = RSAKey.generate_key(2048, {"kid": "k1"})
@@ -572,6 +573,48 @@ def test_a_provider_that_answers_nonsense(answer: tuple[int, bytes], document: b
 
 
 # --- What is told ---
+
+
+def test_an_undated_token_is_not_good_again_after_a_restart() -> None:
+    """A JWT-SVID need not say when it was made: a memory that began later may have forgotten its use."""
+    policy = """
+[issuer]
+url = "https://issuer.example.com"
+
+[[trust]]
+name = "mesh"
+type = "spiffe-jwt"
+trust_domain = "example.org"
+audience = "delegate"
+bundle = "https://login.example.com/jwks"
+
+[[grant]]
+name = "w"
+if = 'true'
+for = '"svc:x"'
+can = ["deploy"]
+ttl = "5m"
+unbound = true
+"""
+    claims = {"sub": "spiffe://example.org/ci", "aud": "delegate", "exp": NOW + 3600}
+    undated, dated = (signed({"alg": "ES256", "kid": "k1"}, each) for each in (claims, {**claims, "iat": NOW + 100}))
+    given = {"subject_token_type": JWT, "nonce_salt": ""}
+
+    def world() -> World:
+        found = World(policy, replay=MemoryReplay(since=NOW + 100))
+        found.provider.keys = [{**each, "use": "jwt-svid"} for each in found.provider.keys]
+        found.now = NOW + 100
+        return found
+
+    with pytest.raises(NotIssued, match="does not say when it was made") as caught:
+        world().ask(undated, who=THIEF, **given)
+    assert "does not say when it was made" in caught.value.told
+    assert world().ask(dated, **given).grant == "w"
+    old = World(policy)
+    old.provider.keys = [{**each, "use": "jwt-svid"} for each in old.provider.keys]
+    assert old.ask(undated, **given).grant == "w"  # one whose memory reaches back to the beginning can tell
+    with pytest.raises(NotIssued, match="used before"):
+        old.ask(undated, who=THIEF, **given)
 
 
 def test_a_refusal_tells_nothing_of_the_policy() -> None:

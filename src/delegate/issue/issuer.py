@@ -359,7 +359,10 @@ class Issuer:
         except DelegateError as error:
             if error.reason is Reason.STATE_UNAVAILABLE:
                 raise IssuerUnavailable(f"the store does not answer: {error.detail}") from None
-            raise _refused(error.reason, f"the store refuses: {error.detail}", "used before, or too old") from None
+            told = "used before, or too old"
+            if any(each.issued == 0 for each in claims):
+                told = "the token names no key, and does not say when it was made (iat): it may have been used before"
+            raise _refused(error.reason, f"the store refuses: {error.detail}", told) from None
         if outcome is True:
             return
         if isinstance(outcome, Refused) and outcome.place == 1:

@@ -6,6 +6,8 @@ The rules of this file:
 - An algorithm is one that the policy lists; the kind of the key must fit it.
 - A token is for this issuer (`aud`) and was given to a client that the policy names (`azp`), or it is nobody's here.
 - A token of another kind is refused by its type: a proof or a logout token was not made to say who somebody is.
+- A token that does not say when it was made (a JWT-SVID may be silent) is as old as it can be, never as young: what
+  began to remember after it may have forgotten its use.
 - An e-mail address that its provider has not verified cannot be read: whoever can write any address into their profile
   would be anybody.
 """
@@ -47,7 +49,7 @@ class Subject:
     Attributes:
         trust: the name of that party in the policy.
         claims: what it says, as conditions read it: `aud` is always a list.
-        issued: when it said so, Unix seconds.
+        issued: when it said so, Unix seconds; 0 where it does not say: it is as old as it can be.
         expires: until when it stands by that.
         id: what names the token, 32 bytes.
         jkt: the key that the token was made for, by JOSE's thumbprint; empty where it names none.
@@ -213,8 +215,9 @@ def check_signature(jws: Jws, algorithms: frozenset[str], keys: Keys, kind: str,
 
 
 def check_times(claims: Mapping[str, Any], *, now: int, age_s: int, issued_needed: bool) -> int:
-    """Check that a token is good now; gives when it was issued. Raises NotIssued."""
-    expires, issued = claims.get("exp"), claims.get("iat", None if issued_needed else now)
+    """Check that a token is good now; gives when it was issued, 0 where it does not say. Raises NotIssued."""
+    undated = "iat" not in claims and not issued_needed
+    expires, issued = claims.get("exp"), 0 if undated else claims.get("iat")
     begins = claims.get("nbf", issued)
     if not all(map(_is_time, (expires, issued, begins))):
         raise NotIssued(Reason.MALFORMED, "`exp`, `iat` or `nbf` of the token is missing or is not a time")
@@ -223,7 +226,7 @@ def check_times(claims: Mapping[str, Any], *, now: int, age_s: int, issued_neede
         raise _no(Reason.EXPIRED, "it has expired")
     if max(begins, issued) > now + LEEWAY_S:
         raise _no(Reason.NOT_YET_VALID, "it is not valid yet")
-    if now - issued > age_s:
+    if not undated and now - issued > age_s:
         raise _no(Reason.EXPIRED, "it is too old, although it has not expired")
     return issued
 
