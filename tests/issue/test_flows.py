@@ -336,6 +336,72 @@ def test_nobody_takes_back_what_is_another_s(tmp_path: Path) -> None:
     assert caught.value.reason is Reason.REPLAYED
 
 
+def sequence(tmp_path: Path) -> int:
+    """Which list it is."""
+    return RevocationList.parse((tmp_path / "list").read_text()).sequence
+
+
+def test_what_is_listed_or_over_changes_nothing(tmp_path: Path) -> None:
+    """One chain, taken back again and again, or after its end: services are given nothing new for it."""
+    world = revoking(tmp_path)
+    token, later = world.ask().token, world.ask().token
+    for _ in range(3):
+        assert revoke(world, token.to_text()) == 200
+    assert sequence(tmp_path) == 1
+    world.now = later.expires
+    assert revoke(world, later.to_text()) == 200
+    assert sequence(tmp_path) == 1
+
+
+def test_a_holder_cannot_fill_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One originator has a quota, whatever its keys; another is not touched by it; what has gone counts no more."""
+    monkeypatch.setattr("delegate.issue.taking_back.QUOTA", 2)
+    world = revoking(tmp_path)
+    tokens = [world.ask().token for _ in range(3)]
+    assert [revoke(world, each.to_text()) for each in tokens] == [200, 200, 400]
+    assert sequence(tmp_path) == 2
+    bob = world.ask(world.provider.token(email="bob@example.com")).token
+    assert revoke(world, bob.to_text()) == 200
+    world.now += 3 * 86_400
+    fresh = world.ask(world.provider.token(iat=world.now, exp=world.now + 3600)).token
+    assert revoke(world, fresh.to_text()) == 200
+    counts = tmp_path / ".list.counts"
+    assert counts.stat().st_mode & 0o777 == 0o600
+    counts.write_text("[")
+    assert revoke(world, world.ask(world.provider.token(iat=world.now, exp=world.now + 3600)).token.to_text()) == 503
+
+
+def test_the_last_places_are_the_operator_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many ask, an operator can still take something back."""
+    monkeypatch.setattr("delegate.issue.taking_back.REVOCATIONS", 11)
+    monkeypatch.setattr("delegate.issue.taking_back.RESERVED", 10)
+    world = revoking(tmp_path)
+    first, second = (world.ask().token for _ in range(2))
+    assert revoke(world, first.to_text()) == 200
+    assert revoke(world, second.to_text()) == 503
+    assert sequence(tmp_path) == 1
+
+
+def test_taking_back_wants_the_nonce_too(tmp_path: Path) -> None:
+    """Where proofs must hold the issuer's nonce, none that was made ahead takes anything back; the client follows."""
+    from delegate.issue.client import take_back
+    from delegate.issue.fetch import Answer
+
+    policy = POLICY.replace("[[trust]]", 'dpop_nonce = true\nrevocations = "list"\n\n[[trust]]', 1)
+    world = World(policy, folder=tmp_path)
+    proof = proofs.make(AGENT.signer, method="POST", url=f"{URL}/token", now=NOW, nonce=world.issuer.dpop_nonce())
+    token = world.ask(dpop=[proof]).token
+    assert revoke(world, token.to_text()) == 400
+    assert not (tmp_path / "list").exists()
+
+    def over_http(url: str, *, form: Any, headers: Any, **_: object) -> Answer:  # noqa: ANN401 - as `Fetch`
+        answer = sent(world, path=url.removeprefix(URL), form=form, headers=headers)
+        return Answer(status=answer.status_code, body=answer.content, headers=dict(answer.headers))
+
+    assert take_back(f"{URL}/revoke", AGENT, token, now=NOW, fetch=over_http).status == 200
+    assert sequence(tmp_path) == 1
+
+
 def test_a_list_that_is_broken_is_left_alone(tmp_path: Path) -> None:
     """What is in it cannot be lost by adding to it."""
     world = revoking(tmp_path)

@@ -215,9 +215,7 @@ def logout(as_json: bool) -> None:  # noqa: FBT001
 
 def _taken_back(out: Output, found: Login) -> bool:
     """Ask the issuer to take the chain back; where it does not, its end does."""
-    from delegate.issue import dpop
-    from delegate.issue.client import metadata
-    from delegate.issue.fetch import fetch
+    from delegate.issue.client import metadata, take_back
 
     if found.token.expires <= time.time():
         return False
@@ -226,8 +224,7 @@ def _taken_back(out: Output, found: Login) -> bool:
         if not isinstance(endpoint, str):
             out.warn("the issuer keeps no list of revocations: the chain stays good to its end")
             return False
-        proof = dpop.make(found.identity.signer, method="POST", url=endpoint)
-        answer = fetch(endpoint, most_bytes=65536, form={"token": found.token.to_text()}, headers={"dpop": proof})
+        answer = take_back(endpoint, found.identity, found.token)
     except DelegateError as error:
         out.warn(f"the chain could not be taken back, and stays good to its end: {shown(error.detail, 200)}")
         return False

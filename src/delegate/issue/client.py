@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock, Thread
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from delegate.authoring.identity import Identity
 from delegate.authoring.token import Token
@@ -29,6 +29,9 @@ from delegate.issue.fetch import Answer, Fetch, fetch
 from delegate.issue.refusals import USE_NONCE, IssuerUnavailable, NotIssued
 from delegate.issue.sources import Source
 from delegate.issue.words import EXCHANGE
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 ANSWER_BYTES: Final = 64 * 1024
 METADATA: Final = "/.well-known/oauth-authorization-server"
@@ -107,17 +110,52 @@ def exchange(
         "audience": list(wanted.audience),
     }
     form |= {name: value for name, value in optional.items() if value}
+    return _token(_post(endpoint, identity, form, now=now, fetch=fetch, context=given.context), identity)
+
+
+def take_back(
+    endpoint: str, identity: Identity, token: Token, *, now: int | None = None, fetch: Fetch = fetch
+) -> Answer:
+    """Ask an issuer to take a chain back.
+
+    Args:
+        endpoint: its revocation endpoint.
+        identity: has the chain's key.
+        token: the chain, as it was issued.
+        now: by this machine's clock, if not said.
+        fetch: what asks.
+
+    Raises:
+        IssuerUnavailable: it does not answer.
+    """
+    return _post(endpoint, identity, {"token": token.to_text()}, now=now, fetch=fetch)
+
+
+def _post(
+    endpoint: str,
+    identity: Identity,
+    form: dict[str, str | list[str]],
+    *,
+    now: int | None,
+    fetch: Fetch,
+    context: SSLContext | None = None,
+) -> Answer:
+    """Ask with a proof; once more where the issuer wants its nonce in it (RFC 9449 §8)."""
     nonce = ""
     while True:
         proof = dpop.make(identity.signer, method="POST", url=endpoint, now=now, nonce=nonce)
-        answer = fetch(endpoint, most_bytes=ANSWER_BYTES, form=form, headers={"dpop": proof}, context=given.context)
-        try:
-            return _token(answer, identity)
-        except NotIssued as error:
-            wanted_nonce = answer.headers.get("dpop-nonce", "")
-            if error.code != USE_NONCE or not wanted_nonce or nonce:
-                raise
-            nonce = wanted_nonce  # once: RFC 9449 §8
+        answer = fetch(endpoint, most_bytes=ANSWER_BYTES, form=form, headers={"dpop": proof}, context=context)
+        wanted_nonce = answer.headers.get("dpop-nonce", "")
+        if nonce or not wanted_nonce or answer.status == 200 or _error(answer) != USE_NONCE:
+            return answer
+        nonce = wanted_nonce
+
+
+def _error(answer: Answer) -> object:
+    try:
+        return read_object(answer.body, "the issuer's answer", most_bytes=ANSWER_BYTES).get("error")
+    except DelegateError:
+        return None
 
 
 def _token(answer: Answer, identity: Identity) -> Token:

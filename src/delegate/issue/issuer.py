@@ -258,21 +258,30 @@ class Issuer:
     def take_back(self, form: Iterable[tuple[str, str]] | Mapping[str, str], *, dpop: Sequence[str] = ()) -> None:
         """Take a chain back, at the wish of its holder: it goes onto the list that the policy names.
 
+        What is on the list already, or over, changes nothing.
+
         Args:
             form: `token`: the chain, as it was issued.
             dpop: a proof of its key, for this endpoint.
 
         Raises:
-            NotIssued: it is no chain of this issuer's, or another's. IssuerUnavailable: the list cannot be written.
+            NotIssued: it is no chain of this issuer's, or another's; LIMIT_EXCEEDED: too many of its originator's are
+                on the list. IssuerUnavailable: the list cannot be written, or is full.
         """
         now, policy = int(self._clock()), self.policy
         given = dict(_once(form))
         if policy.revocations is None:
             raise _refused(Reason.MALFORMED, "this issuer keeps no list of revocations")
-        proven = proofs.check(dpop, method="POST", url=policy.url + REVOKE_PATH, now=now)
-        block = taking_back.issued_by(given.get("token", ("",))[0], self._identity, proven.key)
+        proven = proofs.check(
+            dpop,
+            method="POST",
+            url=policy.url + REVOKE_PATH,
+            now=now,
+            nonces=self._nonces if policy.dpop_nonce else None,
+        )
+        block, originator = taking_back.issued_by(given.get("token", ("",))[0], self._identity, proven.key)
         self._claim([Claim(proven.id, proven.issued, proven.until)], now)
-        taking_back.take_back(self._identity, policy.revocations, block, now=now)
+        taking_back.take_back(self._identity, policy.revocations, block, originator, now=now)
 
     def consider(self, asked: Asked) -> Iterable[tuple[Grant, str]]:
         """Say of each grant why somebody does not get it; empty text where they would. For people."""
