@@ -315,6 +315,13 @@ def test_only_a_pinned_key_s_bundle_becomes_an_object() -> None:
     with pytest.raises(TypeError, match="text or bytes"):
         RootBundle.parse(made, pinned=OPS.principal)  # type: ignore[arg-type]
     assert RootBundle.parse_unpinned(made.to_text()) == made
+    with pytest.raises(VerificationError, match="pinned") as unpinned:
+        verifier().accept_roots(RootBundle.parse_unpinned(made.to_text()))
+    assert unpinned.value.reason is Reason.UNKNOWN_ROOT
+    taken = verifier()
+    assert taken.accept_roots(made)
+    with pytest.raises(VerificationError, match="pinned"):  # not even where the same was taken before
+        taken.accept_roots(RootBundle.parse_unpinned(made.to_text()))
     assert made.signer == OPS.public_key.thumbprint
     assert "dlgk_" not in repr(made)
 
@@ -375,6 +382,15 @@ def test_a_root_does_not_leave_before_its_chains_are_over() -> None:
     assert bundle(bob, previous=before, distrust=[ALICE.principal]).keys == (bob,)
     with pytest.raises(ValueError, match="not in the bundle"):
         retired([alice], BOB.principal, NOW)
+
+
+def test_a_key_that_does_not_count_yet_is_not_retired_into_counting() -> None:
+    """It would have to count at the moment of its retirement; it is left out instead, which strands no chain."""
+    later = trusted(ALICE.principal, root=True, since=NOW + 2000, until=NOW + 3000)
+    bob = trusted(BOB.principal, root=True)
+    with pytest.raises(ValueError, match="leave it out"):
+        retired([later, bob], ALICE.principal, NOW + 1000)
+    assert bundle(bob, previous=bundle(later, bob)).keys == (bob,)
 
 
 def test_a_revoker_does_not_leave_by_mistake() -> None:

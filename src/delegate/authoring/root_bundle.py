@@ -124,17 +124,17 @@ def retired(keys: Iterable[TrustedKey], principal: Principal, until: Instant) ->
     """Let a key count until a moment, and no longer; the others stay as they are.
 
     Raises:
-        ValueError: it is not among them.
+        ValueError: it is not among them, or begins to count only later: leave it out of the bundle.
     """
     found = tuple(keys)
     thumbprint, end = principal.public_key.thumbprint, instant(until)
     if all(each.thumbprint != thumbprint for each in found):
         message = f"the key of {principal.name} is not in the bundle"
         raise ValueError(message)
-    return tuple(
-        each._replace(until=min(each.until, end), since=min(each.since, end)) if each.thumbprint == thumbprint else each
-        for each in found
-    )
+    if any(each.thumbprint == thumbprint and each.since > end for each in found):
+        message = f"the key of {principal.name} does not count before it is retired: leave it out of the bundle"
+        raise ValueError(message)
+    return tuple(each._replace(until=min(each.until, end)) if each.thumbprint == thumbprint else each for each in found)
 
 
 def _check_leaving(
@@ -150,8 +150,8 @@ def _check_leaving(
             message = f"what {name} revoked would count again: keep it as a revoker, or name it in distrust"
             raise ValueError(message)
         left = stays.until if stays is not None and ROOT in stays.roles else -1
-        if ROOT not in before.roles or left >= before.until or before.until < at:
-            continue
+        if ROOT not in before.roles or left >= before.until or not before.since <= at <= before.until:
+            continue  # one that does not count yet has started no chain
         if longest is None:
             message = f"{name} is to leave: say the longest life of its chains, longest='8h', or name it in distrust"
             raise ValueError(message)

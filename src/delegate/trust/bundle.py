@@ -2,7 +2,8 @@
 
 The rules of this file:
 
-- A bundle is read only for a pinned key: one that somebody else signed never becomes an object.
+- A bundle is read for a pinned key: one that somebody else signed becomes an object only to be looked at, which says so
+  of itself, and which no verifier takes.
 - Its bytes are decoded before the signature held, since they are few; of them the signer's key alone is used before.
 - What is not understood refuses the whole bundle: no verifier goes by a half of one.
 """
@@ -80,9 +81,10 @@ class RootBundle(Frozen):
         issued, expires: when it was made, and until when a verifier may go by it, Unix seconds.
         keys: by their thumbprints; none twice.
         data: the bytes that travel.
+        pinned: whether the signer's key was among those that a caller pinned; a verifier takes no other.
     """
 
-    __slots__ = ("issuer", "public_key", "sequence", "issued", "expires", "keys", "data")  # noqa: RUF023 - as printed
+    __slots__ = ("issuer", "public_key", "sequence", "issued", "expires", "keys", "data", "pinned")  # noqa: RUF023 - as printed
     UNSHOWN: ClassVar = frozenset({"keys", "data"})
 
     issuer: str
@@ -92,6 +94,14 @@ class RootBundle(Frozen):
     expires: int
     keys: tuple[TrustedKey, ...]
     data: bytes
+    pinned: bool
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the bytes, which say all of it; not what the reader knew of the signer."""
+        return self.data == other.data if isinstance(other, RootBundle) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.data)
 
     @classmethod
     def parse(cls, source: str | bytes, *, pinned: Principal | PublicKey | Iterable[Principal | PublicKey]) -> Self:
@@ -115,7 +125,7 @@ class RootBundle(Frozen):
 
     @classmethod
     def parse_unpinned(cls, source: str | bytes) -> Self:
-        """Read a bundle that any key at all signed: to look at, and to trust nobody by; raises as `parse`."""
+        """Read a bundle that any key at all signed: to look at. No verifier takes it; raises as `parse`."""
         return cls._read(source, None)
 
     @classmethod
@@ -148,6 +158,7 @@ class RootBundle(Frozen):
             expires=claims[EXP],
             keys=_entries(claims["keys"]),
             data=data,
+            pinned=pinned is not None,
         )
 
     @property

@@ -2,6 +2,7 @@
 
 The rules of this file:
 
+- Only what a pinned key signed: what was read to be looked at says nothing here.
 - Never backwards: an older bundle, or another one with the same number, is refused.
 - The bundle alone says who is a root. The other parties that the verifier was given stay beside the bundle's.
 - A bundle that has expired leaves no root, and all its revokers: their word only takes away.
@@ -27,6 +28,10 @@ def configured(bundle: RootBundle, before: Configured, own: Parties, cache_size:
     Raises:
         VerificationError, TokenError: as `Base.accept_roots`.
     """
+    if not bundle.pinned:
+        raise VerificationError(
+            Reason.UNKNOWN_ROOT, "nobody pinned the key that signed this root bundle: parse it with pinned="
+        )
     known = before.bundle
     if known is not None and bundle.data == known.data:
         return before

@@ -327,14 +327,14 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
         expired no root is left, and every chain is refused.
 
         Args:
-            bundle: what a pinned key signed; `RootBundle.parse` makes one of nothing else.
+            bundle: what a pinned key signed: of `RootBundle.parse`, not of `parse_unpinned`.
 
         Returns:
             Whether it is another one than before; if not, what is remembered of chains stays too.
 
         Raises:
-            VerificationError: REPLAYED: an older one than was taken over before, or another with the same number;
-                EXPIRED, NOT_YET_VALID.
+            VerificationError: UNKNOWN_ROOT: it was read without a pinned key; REPLAYED: an older one than was taken over
+                before, or another with the same number; EXPIRED, NOT_YET_VALID.
             TokenError: MALFORMED: it names a key as this verifier does not.
 
         Source: SPEC §15.
