@@ -155,6 +155,106 @@ def test_nobody_comes_back() -> None:
         by_browser(THERE, AGENT.public_key, lambda _: None, fetch=Scripted().fetch, wait_s=0.01)
 
 
+def test_a_caller_that_drips_keeps_nobody_waiting() -> None:
+    """A connection that sends nothing, or a byte now and then: the browser is answered beside it."""
+    import socket
+
+    drips: list[socket.socket] = []
+
+    def come_back(query: dict[str, str], back: str) -> None:
+        port = urlsplit(back).port
+        assert port is not None
+        for _ in range(3):
+            drips.append(socket.create_connection(("127.0.0.1", port)))
+            drips[-1].sendall(b"GET /callb")
+        get(f"{back}?{urlencode({'code': 'c', 'state': query['state']})}")
+
+    assert browse(come_back, Scripted((200, {"id_token": "a.b.c"}))).id_token == "a.b.c"
+
+    def only_drip(address: str) -> None:
+        port = urlsplit(parse_qs(urlsplit(address).query)["redirect_uri"][0]).port
+        assert port is not None
+        drips.append(socket.create_connection(("127.0.0.1", port)))
+        drips[-1].sendall(b"G")
+
+    with pytest.raises(IssuerUnavailable, match="nobody logged in"):
+        by_browser(THERE, AGENT.public_key, only_drip, fetch=Scripted().fetch, wait_s=0.05)
+    for each in drips:
+        each.close()
+
+
+def test_more_callers_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are sent away; no thread is made for each."""
+    import socket
+
+    monkeypatch.setattr("delegate.issue.login._CONNECTIONS", 1)
+    refused: list[bytes] = []
+
+    def come_back(query: dict[str, str], back: str) -> None:
+        port = urlsplit(back).port
+        assert port is not None
+        with socket.create_connection(("127.0.0.1", port)) as first:
+            first.sendall(b"GET /")
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as second:
+                refused.append(second.recv(1))
+        while True:
+            try:
+                get(f"{back}?{urlencode({'code': 'c', 'state': query['state']})}")
+            except OSError:
+                continue  # the first one's place is not free yet
+            return
+
+    browse(come_back, Scripted((200, {"id_token": "a.b.c"})))
+    assert refused == [b""]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "--new-window=calc",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "http://login.example.com/auth",
+        "-https://x/",
+        "https://u@x/",
+    ],
+)
+def test_an_address_that_no_browser_may_open(address: str) -> None:
+    """What a provider's document says is given to no program before it was looked at."""
+    shown: list[object] = []
+    odd = Provider(
+        issuer=PROVIDER, client="cli", scope="openid", endpoints={**ENDPOINTS, "authorization_endpoint": address}
+    )
+    with pytest.raises(DelegateError):
+        by_browser(odd, AGENT.public_key, shown.append, fetch=Scripted().fetch, wait_s=0.01)
+    with pytest.raises(DelegateError):
+        by_device(
+            THERE,
+            lambda *given: shown.append(given),
+            fetch=Scripted((200, {**STARTED, "verification_uri": address})).fetch,
+            sleep=lambda _: None,
+        )
+    assert shown == []
+
+
+@pytest.mark.parametrize("said", ["", "&iss=", f"&iss={PROVIDER}&iss={PROVIDER}", "&iss=https://evil.example"])
+def test_a_provider_that_names_itself_must_do_so(said: str) -> None:
+    """Where it announces it, an answer without its name may be another provider's (RFC 9207 §2.4)."""
+    there = Provider(
+        issuer=PROVIDER,
+        client="cli",
+        scope="openid",
+        endpoints={**ENDPOINTS, "authorization_response_iss_parameter_supported": True},
+    )
+
+    def show(address: str) -> None:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+        threading.Thread(target=get, args=(f"{query['redirect_uri']}?code=c&state={query['state']}{said}",)).start()
+
+    with pytest.raises(NotIssued, match="another provider"):
+        by_browser(there, AGENT.public_key, show, fetch=Scripted().fetch, wait_s=10)
+
+
 @pytest.mark.parametrize("answer", [(400, {"error": "invalid_grant"}), (200, {}), (200, {"id_token": 5}), (500, [])])
 def test_a_code_that_gives_nothing(answer: tuple[int, object]) -> None:
     """Whatever the provider answers is an error of the tree."""
