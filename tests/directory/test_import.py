@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from delegate import Reason
 from delegate.directory import Directory, DirectoryError, Record, read
+from delegate.directory.reading import MOST_FAULTS
 from tests.directory.conftest import ALICE, BOB, NEWER, NOW, PLANNER, WORKER, Place, key_of
 
 
@@ -108,6 +111,58 @@ def test_an_import_changes_nobody(directory: Directory, change: dict[str, object
     assert words in faults_of(directory, rows({**one, **change}))[0]
     directory.disable(PLANNER.name)
     assert "another standing" in faults_of(directory, rows(one))[0]
+
+
+def test_the_whole_record_is_compared(place: Place) -> None:
+    """Times of keys, of its standing and of its adding, keys that it had, and what changed of it: none is skipped."""
+    directory = place.open()
+    directory.add(PLANNER.principal)
+    place.now += 10
+    directory.rotate(NEWER.principal, overlap="1d")
+    directory.disable(PLANNER.name, why="left")
+    ((entry, events),) = directory.with_history()
+    said: dict[str, Any] = json.loads(json.dumps(entry.to_json(events)))
+    assert directory.take(rows(said)) == 0
+    old, new = said["keys"]
+    event = said["history"][0]
+    other = {"key": key_of("agent:other").public_key.to_text(), "since": NOW, "until": NOW + 10}
+    for change, words in (
+        ({"keys": [{**old, "until": old["until"] + 1}, new]}, "time of a key"),
+        ({"keys": [{**old, "since": old["since"] - 1}, new]}, "time of a key"),
+        ({"keys": [old, {**new, "until": new["since"] + 5}]}, "time of a key"),
+        ({"keys": [new]}, "another key"),
+        ({"keys": [other, old, new]}, "another key"),
+        ({"added": NOW + 1}, "another time when it was added"),
+        ({"disabled": NOW}, "another time since when it is disabled"),
+        ({"history": [{**event, "detail": "x"}]}, "another history"),
+        ({"history": [*said["history"], event]}, "another history"),
+    ):
+        assert words in faults_of(directory, rows({**said, **change}))[0], change
+    assert directory.take(rows({**said, "history": said["history"][:1], "disabled": True})) == 0
+
+
+def test_whom_the_directory_knows_as_disabled_answers_for_nobody_new(directory: Directory) -> None:
+    """An import is no way round what `add` refuses."""
+    directory.add(ALICE.name)
+    directory.add(BOB.name)
+    directory.disable(ALICE.name)
+    for field in ("sponsor", "owner"):
+        faults = faults_of(directory, rows(row(WORKER.name), row(PLANNER.name, **{field: ALICE.name})))
+        assert faults == [f"line 2: {ALICE.name} is disabled and cannot be {field}"]
+    assert directory.take(rows(row(PLANNER.name, sponsor=BOB.name))) == 1
+
+
+def test_faults_are_bounded(directory: Directory) -> None:
+    """A file of another kind has one in every line: as many are kept as anybody could read, and the rest is counted."""
+    with pytest.raises(DirectoryError) as caught:
+        read(b"1\n" * 5_000, "jsonl")
+    assert len(caught.value.faults) == MOST_FAULTS + 1
+    assert str(caught.value.faults[-1]) == f"line {MOST_FAULTS}: nothing was read from here on, after 1000 faults"
+    (one,) = rows({"name": ALICE.name})
+    many = [replace(one, line=each) for each in range(1, 1502)]
+    with pytest.raises(DirectoryError, match=r"and 1499 more; nothing was added") as caught:
+        directory.take(many)
+    assert len(caught.value.faults) == MOST_FAULTS
 
 
 def test_an_export_comes_back_whole(place: Place) -> None:

@@ -146,6 +146,10 @@ WRONG: dict[str, dict[str, object]] = {
         "name": "agent:a",
         "history": [{"at": 1, "what": "born", "detail": ""}],
     },
+    "each of history has at, detail and what, which": {
+        "name": "agent:a",
+        "history": [{"at": 1, "what": [], "detail": ""}],
+    },
     "at is Unix seconds": {"name": "agent:a", "history": [{"at": "1", "what": "added", "detail": ""}]},
     "the detail of an event is text": {"name": "agent:a", "history": [{"at": 1, "what": "added", "detail": 1}]},
     "the detail of an event has a control": {

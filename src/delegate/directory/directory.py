@@ -145,7 +145,7 @@ class Directory:
     def history(self, name: str) -> tuple[Event, ...]:
         """Give all that ever changed of a principal, oldest first."""
         rows = self._read(sql.EVENTS, (self._tenant, pack(check_principal_name(name))))
-        return tuple(map(_event, rows))
+        return tuple(map(event_of, rows))
 
     def __iter__(self) -> Iterator[Entry]:
         """Give every principal, in the order of names, and a page at a time: any number of them takes little room."""
@@ -158,7 +158,7 @@ class Directory:
             changes: dict[bytes, list[Event]] = {}
             rows = self._read(sql.EVENTS_AMONG, (self._tenant, after, pack(page[-1].name))) if page else []
             for name, *row in rows:
-                changes.setdefault(bytes(name), []).append(_event(row))
+                changes.setdefault(bytes(name), []).append(event_of(row))
             for each in page:
                 yield each, tuple(changes.get(pack(each.name), ()))
 
@@ -390,7 +390,9 @@ class Directory:
         if people:
             names = tuple({pack(each) for each in people.values()})
             disabled = {
-                unpack(name) for name, at in rows.rows(sql.names_among(len(names)), (self._tenant, *names)) if at
+                unpack(name)
+                for name, at in rows.rows(sql.names_among(len(names)), (self._tenant, *names))
+                if at is not None
             }
             for field, name in people.items():
                 if name in disabled:
@@ -528,7 +530,8 @@ def _key(row: Row) -> Key:
     return Key(public_key=key, since=row[2], until=row[3])
 
 
-def _event(row: Sequence[Any]) -> Event:
+def event_of(row: Sequence[Any]) -> Event:
+    """Read an event as a store gives it; raises StateError."""
     try:
         at, what, detail = row
         return Event(at=at, what=unpack(what), detail=unpack(detail))

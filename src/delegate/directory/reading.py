@@ -3,7 +3,7 @@
 The rules of this file:
 
 - What is not understood is a fault, never left out: an unknown field may have been the one that mattered.
-- All is read before anything is done, and every fault is told.
+- All is read before anything is done, and every fault is told, up to a bound: then reading ends, as it says.
 - One principal is one object or one row; its line is where it begins.
 """
 
@@ -42,6 +42,7 @@ RECORDS: Final = 200_000
 RECORD_CHARACTERS: Final = 256 * 1024  # one principal, with a long history
 KEYS: Final = 1_000  # of one principal: a rotation a day, for years
 FAULTS: Final = 100  # as many as a terminal is to show: more than anybody reads
+MOST_FAULTS: Final = 1_000  # as many as are kept: a file of another kind has one in every line
 DETAIL_CHARACTERS: Final = 4_000
 FORMS: Final = ("json", "jsonl", "csv")
 FIELDS: Final = ("name", "kind", "key", *FACTS, "added", "disabled", "keys", "history")
@@ -113,11 +114,14 @@ def read(
     for line, given in rows:
         if isinstance(given, str):
             faults.append(Fault(line=line, detail=given))
-            continue
-        try:
-            found.append(_record(line, given))
-        except DelegateError as error:
-            faults.append(Fault(line=line, detail=error.detail))
+        else:
+            try:
+                found.append(_record(line, given))
+            except DelegateError as error:
+                faults.append(Fault(line=line, detail=error.detail))
+        if len(faults) >= MOST_FAULTS:
+            faults.append(Fault(line=line, detail=f"nothing was read from here on, after {MOST_FAULTS} faults"))
+            break
         if len(found) > RECORDS:
             faults.append(Fault(line=line, detail=f"more than {RECORDS} principals"))
             break
@@ -140,9 +144,10 @@ def form_of(text: str) -> str:
         return "json"
 
 
-def faulty(faults: Sequence[Fault]) -> DirectoryError:
-    """Make the refusal of an import: the first fault in words, and all of them."""
-    more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+def faulty(faults: Sequence[Fault], beyond: int = 0) -> DirectoryError:
+    """Make the refusal of an import: the first fault in words, and all that were kept; `beyond` were not."""
+    others = len(faults) - 1 + beyond
+    more = f", and {others} more" if others else ""
     return DirectoryError(Reason.MALFORMED, f"{faults[0]}{more}; nothing was added", faults=tuple(faults))
 
 
@@ -151,9 +156,13 @@ _Given: TypeAlias = dict[str, object] | str
 
 
 def _of_lines(text: str) -> Iterator[tuple[int, _Given]]:
-    for number, line in enumerate(text.split("\n"), 1):
+    number, at = 1, 0
+    while at <= len(text):  # not all of them at once: there may be millions
+        end = text.find("\n", at)
+        line = text[at:] if end < 0 else text[at:end]
         if line.strip():
             yield number, _object(line)
+        number, at = number + 1, len(text) + 1 if end < 0 else end + 1
 
 
 def _object(text: str) -> _Given:
@@ -382,7 +391,7 @@ def _history(given: object) -> tuple[Event, ...]:
         raise malformed("history is an array")
     found = []
     for each in given:
-        if not isinstance(each, dict) or each.keys() != _EVENT_FIELDS or each["what"] not in EVENTS:
+        if not isinstance(each, dict) or each.keys() != _EVENT_FIELDS or str(each["what"]) not in EVENTS:
             raise malformed(f"each of history has at, detail and what, which is one of {', '.join(sorted(EVENTS))}")
         detail = each["detail"]
         if not isinstance(detail, str):
