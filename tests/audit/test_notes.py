@@ -235,6 +235,14 @@ def test_a_policy_says_how_many_witnesses_there_must_be(
     assert refusal.value.reason is Reason.UNKNOWN_ROOT
 
 
+def test_groups_within_groups_within_groups() -> None:
+    """Thousands of them: a policy is a file, and a file of any shape ends in an answer."""
+    deep = ["group g0 any w1", *(f"group g{each} any g{each - 1}" for each in range(1, 3_000)), "quorum g2999"]
+    assert len(policy(*deep).check(cosigned(WITNESSES[0])).witnesses) == 1
+    with pytest.raises(VerificationError):
+        policy(*deep).check(cosigned(WITNESSES[1]))
+
+
 def test_one_witness_does_not_count_twice() -> None:
     """Whatever number of lines it writes."""
     note = cosigned(WITNESSES[0]).with_line(WITNESSES[0].line(SIGNED.text, 1_790_000_001))

@@ -78,16 +78,17 @@ class Policy(NamedTuple):
         """
         seen = open_checkpoint(note, (*self.logs, *logs), self.witnesses.values())
         keys = {each.key for each in seen.witnesses}
-        if self.quorum != _NONE and not self._has_seen(self.quorum, keys):
+        if self.quorum != _NONE and not self._saw(keys).get(self.quorum, False):
             detail = f"not seen by the witnesses that the policy asks for: {len(keys)} known ones cosigned"
             raise VerificationError(Reason.UNKNOWN_ROOT, detail)
         return seen
 
-    def _has_seen(self, name: str, keys: set[NoteKey]) -> bool:
-        group = self.groups.get(name)
-        if group is None:
-            return self.witnesses[name] in keys
-        return sum(self._has_seen(each, keys) for each in group.members) >= group.least
+    def _saw(self, keys: set[NoteKey]) -> dict[str, bool]:
+        """Say of each witness and group whether it saw; a group stands below its members, so each is counted once."""
+        saw = {name: key in keys for name, key in self.witnesses.items()}
+        for name, group in self.groups.items():
+            saw[name] = sum(saw.get(each, False) for each in group.members) >= group.least
+        return saw
 
 
 class _Reader:
