@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
 )
 from hypothesis import given
@@ -551,3 +552,21 @@ def test_what_cannot_be_saved(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"."):
         save_private(path, "agent:planner", SIGNER, "x" * 1024)
     assert not path.exists()
+
+
+def test_an_openssh_key_whose_point_is_written_otherwise() -> None:
+    """A point of P-256 that does not begin with 04, which the library does not read: damaged, like anything else."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    first, *body, last = pem.strip().split("\n")
+    data = b64decode("".join(body))
+    point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    assert data.count(point) == 2
+    for head in (b"\x00", b"\x02", b"\x05"):
+        changed = b64encode(data.replace(point, head + point[1:])).decode()
+        text = "\n".join(
+            ["principal: agent:a", first, *(changed[at : at + 70] for at in range(0, len(changed), 70)), last]
+        )
+        with pytest.raises(TokenError) as caught:
+            key_files.parse_private(text + "\n")
+        assert caught.value.reason in {Reason.MALFORMED, Reason.UNSUPPORTED_ALGORITHM}

@@ -225,6 +225,15 @@ def test_an_agent_that_refuses_even_to_say_why(tmp_path: Path) -> None:
         assert "refused" in refused(SshAgentSigner(ED.public_key, socket=path))
 
 
+def test_an_agent_that_refuses_to_list_its_keys(tmp_path: Path) -> None:
+    """A failure for an answer to the first question: a refusal like any other."""
+    with answering(tmp_path, b"\x05", b"\x05") as path:
+        with pytest.raises(StateError, match="refused"):
+            SshAgent(path).keys()
+        with pytest.raises(StateError, match="refused"):
+            SshAgentSigner(socket=path)
+
+
 def test_too_much_for_an_agent_is_not_sent(tmp_path: Path) -> None:
     """It takes 256 KiB."""
     with answering(tmp_path) as path, pytest.raises(StateError, match="too much"):

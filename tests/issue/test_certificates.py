@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -147,6 +148,30 @@ def test_bytes_that_are_no_certificate(world: World) -> None:
     for junk in (b"", b"junk", der(ROOT.leaf(ID)[0])[:-5], bytes(20_000)):
         with pytest.raises(NotIssued):
             world.ask("x", certificates=[junk], subject_token_type=X509_SVID, nonce_salt="")
+
+
+def test_whatever_the_library_raises_is_a_refusal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate of a version that there is not; a library that fails in a way of its own, as Rust does too."""
+    odd = der(ROOT.leaf(ID)[0]).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1)
+    for chain in ([odd], [der(ROOT.leaf(ID)[0]), odd]):
+        with pytest.raises(NotIssued) as caught:
+            world.ask(x5t(chain[0]), certificates=chain, subject_token_type=X509_SVID, nonce_salt="")
+        assert caught.value.reason is Reason.MALFORMED
+    bundle = {"keys": [{"use": "x509-svid", "x5c": [b64encode(odd).decode()]}]}
+    with pytest.raises(NotIssued, match="no certificate"):
+        read_bundle(json.dumps(bundle).encode())
+    panic = type("PanicException", (BaseException,), {})
+    for error in (NotImplementedError, RecursionError, panic):
+
+        def fail(*_: object, raised: type[BaseException] = error) -> None:
+            raise raised
+
+        monkeypatch.setattr(x509, "load_der_x509_certificate", fail)
+        with pytest.raises(NotIssued):
+            world.ask("x", certificates=[odd], subject_token_type=X509_SVID, nonce_salt="")
+    monkeypatch.setattr(x509, "load_der_x509_certificate", lambda _: sys.exit())
+    with pytest.raises(SystemExit):  # what ends a process is no fault of the bytes
+        world.ask("x", certificates=[odd], subject_token_type=X509_SVID, nonce_salt="")
 
 
 def svid(**changes: object) -> str:

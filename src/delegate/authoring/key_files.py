@@ -171,24 +171,24 @@ def _plain_seed(pem: str) -> bytes | None:
 
 def _open(pem: str, passphrase: str | bytes | None) -> Ed25519Signer | Esp256Signer:
     """The signer of any key, encrypted or not; raises TokenError as `load_private`."""
-    from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_der_private_key
 
+    from delegate.authoring.foreign import foreign
     from delegate.authoring.key_cost import open_pem
 
     encrypted = pem.startswith(_PEM_ENCRYPTED)
     if encrypted and not passphrase:
         raise TokenError(Reason.MALFORMED, "this key file has a passphrase, and none was given")
     secret = passphrase_bytes(passphrase) if encrypted and passphrase else None
-    try:
-        key = load_der_private_key(open_pem(pem), secret) if encrypted else _load_plain(pem)
-    except UnsupportedAlgorithm:
-        raise TokenError(Reason.UNSUPPORTED_ALGORITHM, "a key that is neither ed25519 nor esp256") from None
-    except (ValueError, TypeError, InternalError):  # OpenSSL has names for some faults only
-        detail = "the passphrase is wrong or the key file is damaged" if encrypted else "the key file is damaged"
-        raise TokenError(Reason.MALFORMED, detail) from None
+    detail = "the passphrase is wrong or the key file is damaged" if encrypted else "the key file is damaged"
+    with foreign(lambda: TokenError(Reason.MALFORMED, detail)):  # OpenSSL has names for some faults only
+        try:
+            key = load_der_private_key(open_pem(pem), secret) if encrypted else _load_plain(pem)
+        except UnsupportedAlgorithm:
+            raise TokenError(Reason.UNSUPPORTED_ALGORITHM, "a key that is neither ed25519 nor esp256") from None
     if isinstance(key, Ed25519PrivateKey):
         return Ed25519Signer(key.private_bytes_raw())
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):

@@ -13,6 +13,7 @@ import binascii
 import re
 from typing import Final, NamedTuple
 
+from delegate.authoring.foreign import foreign
 from delegate.authoring.signers import Ed25519Signer, Esp256Signer, passphrase_bytes
 from delegate.errors import Reason, TokenError
 
@@ -44,7 +45,7 @@ def open_key(pem: str, passphrase: str | bytes | None) -> Ed25519Signer | Esp256
             UNSUPPORTED_ALGORITHM: neither Ed25519 nor P-256.
         ImportError: it has a passphrase, and the extra `ssh` is not installed.
     """
-    from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_ssh_private_key
@@ -58,13 +59,12 @@ def open_key(pem: str, passphrase: str | bytes | None) -> Ed25519Signer | Esp256
             raise TokenError(Reason.MALFORMED, f"a passphrase is hashed at most {ROUNDS} times")
         _check_bcrypt()
         secret = passphrase_bytes(passphrase)
-    try:
-        key = load_ssh_private_key(pem.encode("ascii"), secret)
-    except UnsupportedAlgorithm:
-        raise TokenError(Reason.UNSUPPORTED_ALGORITHM, "a key that is neither ed25519 nor esp256") from None
-    except (ValueError, TypeError, InternalError, binascii.Error):
-        detail = "the passphrase is wrong or the key file is damaged" if secret else "the key file is damaged"
-        raise TokenError(Reason.MALFORMED, detail) from None
+    detail = "the passphrase is wrong or the key file is damaged" if secret else "the key file is damaged"
+    with foreign(lambda: TokenError(Reason.MALFORMED, detail)):
+        try:
+            key = load_ssh_private_key(pem.encode("ascii"), secret)
+        except UnsupportedAlgorithm:
+            raise TokenError(Reason.UNSUPPORTED_ALGORITHM, "a key that is neither ed25519 nor esp256") from None
     if isinstance(key, Ed25519PrivateKey):
         return Ed25519Signer(key.private_bytes_raw())
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):

@@ -21,7 +21,7 @@ from delegate.authoring.signers import Ed25519Signer
 from delegate.core.chain.spans import Span, seconds
 from delegate.core.keys.principal import Principal
 from delegate.core.keys.public import Algorithm, PublicKey
-from delegate.errors import DelegateError
+from delegate.errors import DelegateError, Reason, StateError
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -166,7 +166,7 @@ class SshAgent:
         except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
             refused(f"no ssh-agent at {SOCKET_VARIABLE}: {(getattr(error, 'strerror', None) or str(error)).lower()}")
         if answer[0] == _FAILURE and wanted != _FAILURE:
-            raise _RefusedError
+            raise _RefusedError(Reason.STATE_UNAVAILABLE, "the ssh-agent refused")
         if answer[0] != wanted:
             refused(f"the ssh-agent answered with a message of type {answer[0]}, not {wanted}")
         return answer[1:]
@@ -217,17 +217,14 @@ class SshAgentSigner:
 
     def sign(self, message: bytes) -> bytes:
         """The 64-byte signature; raises StateError, STATE_UNAVAILABLE, where the agent gives none in time."""
-        try:
-            return self._agent.sign(self._public_key, message)
-        except _RefusedError:  # of the question why
-            refused("the ssh-agent refused")
+        return self._agent.sign(self._public_key, message)
 
     def __repr__(self) -> str:
         return f"SshAgentSigner({self._public_key})"
 
 
-class _RefusedError(Exception):
-    """The agent answered that it will not; never leaves this file."""
+class _RefusedError(StateError):
+    """The agent answered that it will not."""
 
 
 class _Reader:

@@ -4,6 +4,7 @@ The rules of this file:
 
 - TLS has shown that whoever is connected has the certificate's key; nothing else is taken from TLS. The certificate is
   checked here against the authorities of *its* trust domain: those of another domain vouch for nobody in it.
+- Whatever the library raises over a certificate is a refusal of it.
 - An SVID is a leaf with one URI and no more, which is a SPIFFE id with a path.
 """
 
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
 
+from delegate.authoring.foreign import foreign
 from delegate.core.wire.armor import to_base64url
 from delegate.errors import Reason
 from delegate.issue.facts import read_object
@@ -68,14 +70,12 @@ def check_certificate(chain: Sequence[bytes], trusted: Sequence[CertificateDomai
         raise _no(Reason.PROOF_MISSING, "the connection has no client certificate")
     if len(chain) > CHAIN or any(len(each) > CERTIFICATE_BYTES for each in chain):
         raise _no(Reason.LIMIT_EXCEEDED, "too many certificates, or too large ones")
-    try:
+    with foreign(lambda: _no(Reason.MALFORMED, "it is no X.509-SVID")):
         leaf, *between = [x509.load_der_x509_certificate(each) for each in chain]
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         ids = names.get_values_for_type(x509.UniformResourceIdentifier)
         begins, ends = leaf.not_valid_before_utc, leaf.not_valid_after_utc
         serial = leaf.serial_number
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        raise _no(Reason.MALFORMED, "it is no X.509-SVID") from None
     domain = spiffe_domain(ids[0]) if len(ids) == 1 else ""
     if not domain:
         raise _no(Reason.MALFORMED, "an X.509-SVID has one URI, a SPIFFE id with a path")
@@ -87,14 +87,12 @@ def check_certificate(chain: Sequence[bytes], trusted: Sequence[CertificateDomai
         raise _no(Reason.NOT_YET_VALID, "it is not valid yet")
     if at >= ends:
         raise _no(Reason.EXPIRED, "it has expired")
-    try:
+    with foreign(lambda: IssuerUnavailable(f"the authorities of {party.name} are no certificates")):
         roots = [x509.load_der_x509_certificate(each) for each in party.authorities(now)]
         policy = verification.PolicyBuilder().store(verification.Store(roots)).time(at).max_chain_depth(CHAIN)
-        policy.build_client_verifier().verify(leaf, between)
-    except ValueError:
-        raise IssuerUnavailable(f"the authorities of {party.name} are no certificates") from None
-    except verification.VerificationError:
-        raise _no(Reason.BAD_SIGNATURE, "no authority of its trust domain vouches for it") from None
+        verifier = policy.build_client_verifier()
+    with foreign(lambda: _no(Reason.BAD_SIGNATURE, "no authority of its trust domain vouches for it")):
+        verifier.verify(leaf, between)
     name = sha256(chain[0]).digest()
     issued, expires = int(begins.timestamp()), int(ends.timestamp())
     claims: dict[str, Any] = {"sub": ids[0], "iat": issued, "exp": expires, "serial": f"{serial:x}"}
@@ -127,7 +125,7 @@ def read_bundle(data: bytes) -> tuple[bytes, ...]:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    try:
+    with foreign(lambda: NotIssued(Reason.MALFORMED, "the bundle holds something that is no certificate")):
         if data.lstrip().startswith(b"-----BEGIN"):
             found = [each.public_bytes(Encoding.DER) for each in x509.load_pem_x509_certificates(data)]
         else:
@@ -142,8 +140,6 @@ def read_bundle(data: bytes) -> tuple[bytes, ...]:
             ]  # fmt: skip
             for each in found:
                 x509.load_der_x509_certificate(each)
-    except ValueError:
-        raise NotIssued(Reason.MALFORMED, "the bundle holds something that is no certificate") from None
     if not 0 < len(found) <= _AUTHORITIES:
         raise NotIssued(Reason.MALFORMED, f"a bundle holds 1 to {_AUTHORITIES} authorities")
     return tuple(found)
