@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from delegate import Principal, Token
+from delegate import Identity, Principal, Token
 from delegate.issue import Issuer, NotIssued, Policy, asgi
+from delegate.issue import dpop as proofs
 from delegate.state import MemoryReplay
 from tests.issue.world import AGENT, ISSUER, NOW, POLICY, URL, World
 
@@ -274,3 +275,27 @@ def test_query_parameters_are_not_read() -> None:
     assert answer.status_code == 400
     assert json.loads(answer.content)["error"] == "unsupported_grant_type"
     assert AGENT.name == "agent:planner"
+
+
+def test_a_key_that_is_away_is_asked_for_again() -> None:
+    """The issuer's key is in a token that was pulled out: 503 for a nonce and for a chain, and no exception."""
+    from delegate.authoring.elsewhere import refused
+
+    class Away:
+        public_key = ISSUER.public_key
+
+        def sign(self, message: bytes) -> bytes:
+            del message
+            refused("no token")
+
+    with_nonce = POLICY.replace("[[trust]]", "dpop_nonce = true\n\n[[trust]]", 1)
+    for policy, proof in ((with_nonce, {}), (with_nonce, {"nonce": "x"}), (POLICY, {})):
+        world = World(policy)
+        world.issuer = Issuer(
+            world.policy, Identity("svc:issuer", Away()), clock=lambda: NOW, replay=MemoryReplay(since=0)
+        )
+        made = proofs.make(AGENT.signer, method="POST", url=f"{URL}/token", now=NOW, **proof)
+        answer = sent(world, form=world.form(), headers={"dpop": made})
+        assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    refusal = sent(World(with_nonce), form={}, headers={})
+    assert refusal.status_code == 400

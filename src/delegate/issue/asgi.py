@@ -31,7 +31,7 @@ from delegate.errors import DelegateError, Reason
 from delegate.issue.compact import ALGORITHMS
 from delegate.issue.issuer import REVOKE_PATH, TOKEN_PATH, Issuer
 from delegate.issue.policy import Stamp, stamp_of
-from delegate.issue.refusals import UNAVAILABLE, IssuerUnavailable, NotIssued
+from delegate.issue.refusals import UNAVAILABLE, USE_NONCE, IssuerUnavailable, NotIssued
 from delegate.issue.words import EXCHANGE
 
 BODY_BYTES: Final = 64 * 1024
@@ -147,7 +147,11 @@ class _App:
             await _send_error(send, 503, error.code, error.told, error.reason)
         except NotIssued as error:
             _log.info("nothing issued: %s", error.detail)
-            await _send_error(send, error.http_status, error.code, error.told, error.reason, self._issuer.dpop_nonce())
+            nonce = await self._nonce()
+            if error.code == USE_NONCE and not nonce:
+                await _send_error(send, 503, UNAVAILABLE, str(Reason.STATE_UNAVAILABLE), Reason.STATE_UNAVAILABLE)
+            else:
+                await _send_error(send, error.http_status, error.code, error.told, error.reason, nonce)
         except DelegateError as error:
             _log.info("nothing issued: %s", error.detail)
             await _send_error(send, 400, "invalid_request", str(error.reason), error.reason)
@@ -155,9 +159,17 @@ class _App:
             _log.exception("nothing issued")
             await _send_error(send, 500, "server_error", "")
         else:
-            await _send_json(send, 200, said, more=_nonce(self._issuer.dpop_nonce()))
+            await _send_json(send, 200, said, more=_nonce(await self._nonce()))
         finally:
             self._in_hand -= 1
+
+    async def _nonce(self) -> str:
+        """Give the nonce for the next proof, made in a thread; none where the key does not sign: answers go without."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._issuer.dpop_nonce)
+        except IssuerUnavailable as error:
+            _log.warning("no nonce: %s", error.detail)
+            return ""
 
     def _metadata(self) -> dict[str, object]:
         """Say what this is (RFC 8414), who signs, and how a person logs in."""

@@ -26,7 +26,7 @@ from delegate.core.wire.armor import to_base64url
 from delegate.errors import DelegateError, Reason
 from delegate.issue.compact import ALGORITHMS, from_jwk, jkt, parse, sign, to_jwk
 from delegate.issue.facts import read_object
-from delegate.issue.refusals import INVALID_PROOF, USE_NONCE, NotIssued
+from delegate.issue.refusals import INVALID_PROOF, USE_NONCE, IssuerUnavailable, NotIssued
 
 TYPE: Final = "dpop+jwt"
 WINDOW_S: Final = 60  # how old a proof may be
@@ -75,7 +75,7 @@ class Nonces:
         self._made: dict[int, str] = {}
 
     def current(self, now: int) -> str:
-        """Give the nonce to use from now on."""
+        """Give the nonce to use from now on; raises IssuerUnavailable where the key does not sign."""
         return self._of(now // NONCE_S)
 
     def accepts(self, nonce: object, now: int) -> bool:
@@ -85,7 +85,11 @@ class Nonces:
     def _of(self, slot: int) -> str:
         found = self._made.get(slot)
         if found is None:
-            signature = self._signer.sign(_NONCE + slot.to_bytes(8, "big", signed=True))
+            try:
+                signature = self._signer.sign(_NONCE + slot.to_bytes(8, "big", signed=True))
+            except Exception as error:  # noqa: BLE001 - a key that is elsewhere, by whatever signer
+                detail = error.detail if isinstance(error, DelegateError) else type(error).__name__
+                raise IssuerUnavailable(f"the issuer's key does not sign: {detail}") from None
             found = to_base64url(sha256(_NONCE + signature).digest())
             self._made = {slot: found, **{each: text for each, text in self._made.items() if abs(each - slot) < 2}}
         return found

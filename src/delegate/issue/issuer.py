@@ -189,7 +189,11 @@ class Issuer:
         return self.policy.url + TOKEN_PATH
 
     def dpop_nonce(self) -> str:
-        """Give the nonce that a proof must hold now; empty text where none is needed."""
+        """Give the nonce that a proof must hold now; empty text where none is needed.
+
+        Raises:
+            IssuerUnavailable: the issuer's key is elsewhere, and does not sign.
+        """
         return self._nonces.current(int(self._clock())) if self.policy.dpop_nonce else ""
 
     def close(self) -> None:
@@ -355,6 +359,8 @@ class Issuer:
             ) from None
         except (DelegateError, ValueError) as error:
             detail = error.detail if isinstance(error, DelegateError) else str(error)
+            if isinstance(error, DelegateError) and error.reason is Reason.STATE_UNAVAILABLE:
+                raise IssuerUnavailable(f"the issuer's key does not sign: {detail}") from None
             raise NotIssued(Reason.POLICY_FAILED, f"grant {grant.name}: {shown(detail, 300)}") from None
         except OSError as error:  # its journal
             raise IssuerUnavailable(f"what is handed out cannot be noted: {error.strerror}") from None

@@ -333,8 +333,8 @@ class Base(Generic[ReplayT, RevocationsT, LedgerT, StateT]):
             Whether it is another one than before; if not, what is remembered of chains stays too.
 
         Raises:
-            VerificationError: UNKNOWN_ROOT: it was read without a pinned key; REPLAYED: an older one than was taken over
-                before, or another with the same number; EXPIRED, NOT_YET_VALID.
+            VerificationError: UNKNOWN_ROOT: it was read without a pinned key; REPLAYED: an older one than was taken
+                over before, or another with the same number; EXPIRED, NOT_YET_VALID.
             TokenError: MALFORMED: it names a key as this verifier does not.
 
         Source: SPEC §15.
