@@ -147,7 +147,7 @@ def test_whom_the_directory_knows_as_disabled_answers_for_nobody_new(directory: 
     directory.add(BOB.name)
     directory.disable(ALICE.name)
     for field in ("sponsor", "owner"):
-        faults = faults_of(directory, rows(row(WORKER.name), row(PLANNER.name, **{field: ALICE.name})))
+        faults = faults_of(directory, rows(row(WORKER.name), {**row(PLANNER.name), field: ALICE.name}))
         assert faults == [f"line 2: {ALICE.name} is disabled and cannot be {field}"]
     assert directory.take(rows(row(PLANNER.name, sponsor=BOB.name))) == 1
 

@@ -598,7 +598,7 @@ unbound = true
 """
     claims = {"sub": "spiffe://example.org/ci", "aud": "delegate", "exp": NOW + 3600}
     undated, dated = (signed({"alg": "ES256", "kid": "k1"}, each) for each in (claims, {**claims, "iat": NOW + 100}))
-    given = {"subject_token_type": JWT, "nonce_salt": ""}
+    given: dict[str, Any] = {"subject_token_type": JWT, "nonce_salt": ""}
 
     def world() -> World:
         found = World(policy, replay=MemoryReplay(since=NOW + 100))

@@ -494,7 +494,7 @@ def test_taking_back_wants_the_nonce_too(tmp_path: Path) -> None:
     assert revoke(world, token.to_text()) == 400
     assert not (tmp_path / "list").exists()
 
-    def over_http(url: str, *, form: Any, headers: Any, **_: object) -> Answer:  # noqa: ANN401 - as `Fetch`
+    def over_http(url: str, *, form: Any = None, headers: Any = None, **_: object) -> Answer:  # noqa: ANN401 - as `Fetch`
         answer = sent(world, path=url.removeprefix(URL), form=form, headers=headers)
         return Answer(status=answer.status_code, body=answer.content, headers=dict(answer.headers))
 

@@ -139,8 +139,10 @@ def _flow(out: Output, provider: Provider, identity: Identity, *, device: bool, 
         out.prompt(f"Log in at {shown(address, 2000)}")
         if not no_browser:
             import webbrowser
+            from threading import Thread
 
-            webbrowser.open(address)
+            # Beside: a browser in a terminal goes on until somebody ends it, and the login has a deadline.
+            Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
     return flows.by_browser(provider, identity.public_key, show)
 

@@ -132,7 +132,7 @@ def by_browser(
     Args:
         provider: where.
         key: for which the ID token shall be.
-        show: is given the address to open.
+        show: is given the address to open, and returns at once: while it does not, nobody looks at the deadline.
         fetch: what asks.
         wait_s: how long it may take: the person, and the provider's answer after that.
 
