@@ -288,6 +288,48 @@ def test_an_awaited_view_of_django_is_guarded() -> None:
     assert RAN == ["POST"]
 
 
+def test_a_decision_ends_with_its_request() -> None:
+    """Where somebody pushed an application context early, Flask's `g` outlives the request; a decision does not."""
+    app = flask.Flask("shop")
+    guard = with_flask.Guard(verifier(), origin="https://shop.example.com")
+    app.before_request(guard.check)
+
+    @app.get("/secret")
+    def secret() -> str:
+        return guard.granted.originator
+
+    of = holder("http.get https://shop.example.com/**")
+    made = of.prove(Request.http("GET", "https://shop.example.com/secret"), AUDIENCE)
+    with app.app_context():
+        client = app.test_client()
+        assert client.get("/secret", headers={"Authorization": f"Delegate {made.to_text()}"}).status_code == 200
+        assert client.get("/secret").status_code == 401
+
+
+def test_a_decision_serves_the_request_that_it_was_made_for() -> None:
+    """What is changed on the way to the view is not what was decided."""
+    app = flask.Flask("shop")
+    guard = with_flask.Guard(verifier(), origin="https://shop.example.com")
+    app.before_request(guard.check)
+
+    @app.before_request
+    def change() -> None:
+        flask.request.environ["QUERY_STRING"] = "all=yes"
+
+    @app.get("/secret")
+    def secret() -> str:
+        with pytest.raises(LookupError):
+            _ = guard.granted
+        refused = guard.check()
+        assert refused is not None
+        return str(refused.status_code)
+
+    of = holder("http.get https://shop.example.com/**")
+    made = of.prove(Request.http("GET", "https://shop.example.com/secret"), AUDIENCE)
+    answer = app.test_client().get("/secret", headers={"Authorization": f"Delegate {made.to_text()}"})
+    assert answer.text == "401"
+
+
 def test_flask_is_not_awaited() -> None:
     """An `AsyncVerifier` could not decide in its views."""
     with pytest.raises(TypeError, match="awaited"):

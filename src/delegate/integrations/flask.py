@@ -12,6 +12,9 @@ Three lines:
 
 Inside, `guard.granted` says on whose authority, and `guard.granted.request.args["body"]` is the body that was decided:
 act on that one. `app.before_request(guard.check)` guards every view of an application.
+
+The rule of this file: a decision is kept on Flask's request object, and serves that request as it was decided. Flask's
+`g` belongs to the application context, which one who pushes it early shares among many requests.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from functools import wraps
 from typing import Any, Final, TypeVar, cast
 
 try:
-    from flask import Response, g, has_request_context, request
+    from flask import Response, has_request_context, request
     from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 except ImportError as error:  # pragma: no cover - the tests have it
     message = "delegate.integrations.flask needs Flask: pip install 'delegate-token[flask]'"
@@ -34,7 +37,12 @@ from delegate.verifier.decision import Authorization
 from delegate.verifier.verifier import AsyncVerifier, Verifier
 
 View = TypeVar("View", bound=Callable[..., Any])
-_KEY: Final = "delegate"
+_KEY: Final = "_delegate"
+# What tells one request from another, as far as WSGI has it.
+_OF_A_REQUEST: Final = (
+    *("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "REQUEST_URI", "RAW_URI", "wsgi.input"),
+    *("CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_AUTHORIZATION", "HTTP_DELEGATION"),
+)
 
 
 class Guard(core.Guard):
@@ -72,23 +80,27 @@ class Guard(core.Guard):
         Raises:
             LookupError: nobody decided it.
         """
-        found = g.get(_KEY) if has_request_context() else None
-        if found is None or found[0] is not self:
+        authorization = self._found() if has_request_context() else None
+        if authorization is None:
             missing = "nobody decided this request: is the view guarded?"
             raise LookupError(missing)
-        authorization: Authorization = found[1]
         return authorization
+
+    def _found(self) -> Authorization | None:
+        """What this guard decided of this very request, in which nothing has changed since."""
+        by, line, authorization = request.__dict__.get(_KEY, (None, None, None))
+        same = by is self and line == _line()
+        return cast("Authorization", authorization) if same else None
 
     def check(self) -> Response | None:
         """Decide this request, once; give the answer to a refusal, and `None` where it may run."""
-        found = g.get(_KEY)
-        if found is not None and found[0] is self:
+        if self._found() is not None:
             return None
         outcome = self._decided()
         if outcome.authorization is None:
             answer = self.answer(outcome)
             return Response(answer.body, answer.status, dict(answer.headers))
-        setattr(g, _KEY, (self, outcome.authorization))
+        request.__dict__[_KEY] = (self, _line(), outcome.authorization)
         return None
 
     def _decided(self) -> core.Outcome:
@@ -117,3 +129,8 @@ class Guard(core.Guard):
             raise DelegateError(Reason.MALFORMED, "the body was cut off") from None
         finally:
             request.max_content_length = limit
+
+
+def _line() -> tuple[object, ...]:
+    found = [request.environ.get(name) for name in _OF_A_REQUEST]
+    return (*found[:6], id(found[6]), *found[7:], request.method)
