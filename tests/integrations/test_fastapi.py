@@ -367,6 +367,38 @@ def test_a_second_guard_decides_for_itself() -> None:
     assert call(app, "GET", "/items").status_code == 403
 
 
+def test_a_decision_serves_only_a_guard_that_decides_by_the_same() -> None:
+    """Over one verifier: another cost, other facts, another origin, or somebody who is told."""
+    shared = verifier(ledger=MemoryLedger())
+    seen: list[Any] = []
+    others = [
+        Guard(shared, origin=ORIGIN, cost={"cents": 500}),
+        Guard(shared, origin=ORIGIN, env={"mfa": False}),
+        Guard(shared, origin=ORIGIN, observe=seen.append),
+        Guard(shared, origin="https://bank.example.com"),
+    ]
+    for other in others:
+        ran: list[Any] = []
+
+        def items(granted: Annotated[Authorization, Depends(other)], ran: Any = Depends(lambda ran=ran: ran)) -> None:
+            ran.append(granted)
+
+        behind = FastAPI()
+        behind.get("/items")(items)
+        inside = FastAPI(dependencies=[Depends(Guard(shared, origin=ORIGIN))])
+        inside.get("/items")(items)
+        for app in (inside, DelegateMiddleware(behind, verifier=shared, origin=ORIGIN)):
+            assert call(app, "GET", "/items").status_code == 401
+        assert not ran
+    assert len(seen) == 2
+    same = FastAPI()
+
+    @same.get("/items")
+    def items_of_the_same(granted: Annotated[Authorization, Depends(Guard(shared, origin=ORIGIN))]) -> None: ...
+
+    assert call(DelegateMiddleware(same, verifier=shared, origin=ORIGIN), "GET", "/items").status_code == 200
+
+
 def test_a_proof_serves_once() -> None:
     """The same header again is a replay."""
     app, _, ran = shop()
@@ -387,6 +419,31 @@ def test_what_did_not_run_costs_nothing() -> None:
     assert call(app, content=b'{"amount": 5}', headers=JSON, of=paid).status_code == 200
     assert call(app, content=b'{"amount": 5}', headers=JSON, of=paid).json()["reason"] == "budget_exhausted"
     assert len(ran) == 1
+
+
+def test_a_dependency_does_not_work_for_nothing() -> None:
+    """A body is refused before another dependency runs; behind other middleware the charge stands."""
+    guard = Guard(verifier(ledger=MemoryLedger()), origin=ORIGIN, cost={"cents": 1})
+    worked: list[int] = []
+
+    def work(granted: Annotated[Authorization, Depends(guard)]) -> None:
+        worked.append(1)
+
+    app = FastAPI()
+
+    @app.post("/pay")
+    def pay(_: Annotated[None, Depends(work)], payment: Annotated[Payment, Depends(guard.body(Payment))]) -> None: ...
+
+    of = holder("http.* https://**", budget={"cents": 1})
+    for _ in range(3):
+        assert call(app, content=b'{"amount": "5"}', headers=JSON, of=of).status_code == 422
+    assert not worked
+    assert call(app, content=b'{"amount": 5}', headers=JSON, of=of).status_code == 200
+    of = holder("http.* https://**", budget={"cents": 1})
+    behind = DelegateMiddleware(app, guard)
+    answers = [call(behind, content=b'{"amount": "5"}', headers=JSON, of=of) for _ in range(2)]
+    assert [each.status_code for each in answers] == [422, 403]
+    assert len(worked) == 1
 
 
 def test_a_form_is_refused_without_the_middleware_and_bound_with_it() -> None:

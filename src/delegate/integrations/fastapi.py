@@ -2,9 +2,11 @@
 
 The rules of this file:
 
-- A request is decided once, however many dependencies ask for it.
+- A request is decided once, however many dependencies ask the same guard for it. What one guard decided, another takes
+  over only where both decide by the same: verifier, origin, `env`, `cost`, `observe`.
 - What FastAPI makes of a request for an endpoint (its body, its query and path parameters) is compared with what was
-  decided: what means something else is refused with 422, and gives back what it was charged.
+  decided: what means something else is refused with 422. What that was charged is given back on the spot, or never:
+  once a dependency could have done its work, the charge stands.
 - What was parsed before anybody could decide it (a form) is refused here; `DelegateMiddleware` decides it.
 - Headers and cookies are no part of a request that is proven: an endpoint that acts on one acts on its own.
 
@@ -103,7 +105,7 @@ class Guard(core.Guard, SecurityBase):
             RuntimeError: the endpoint takes a form, which FastAPI has read before anybody could decide it.
         """
         by, found, *checked = request.scope.get(KEY, (None, None))
-        here = by is not None and by.verifier is self.verifier
+        here = by is not None and self.serves_as(by)
         granted: Authorization = found if here else await self._decided(request)
         line = _line(request)
         if here and checked:
@@ -113,10 +115,13 @@ class Guard(core.Guard, SecurityBase):
         try:
             if here:  # by DelegateMiddleware: what reaches the endpoint must still be that
                 await self._check_unchanged(request, granted)
-            _check_parameters(request, granted.request)
-        except core.ConvertedError as error:
-            await self._give_back(granted)
-            raise self._refused(request, core.Outcome(error=error)) from None
+            self._check_parameters(request, granted.request)
+        except (core.ConvertedError, RequestValidationError) as error:
+            if not here:  # else other middleware has run on it
+                await self._give_back(granted)
+            if isinstance(error, core.ConvertedError):
+                raise self._refused(request, core.Outcome(error=error)) from None
+            raise
         request.scope[KEY] = (self, granted, line)
         return granted
 
@@ -137,20 +142,10 @@ class Guard(core.Guard, SecurityBase):
             raise TypeError(wrong)
 
         async def read(request: Request, granted: Authorization, **_: object) -> M:
-            asked = granted.request
             try:
-                if "body" not in asked.values:
-                    error = {"type": "missing", "loc": ("body",), "msg": "A JSON body is required", "input": None}
-                    raise RequestValidationError([error])
-                made = _made(model, deepcopy(asked.values["body"]))
-                core.check_runs(asked, {**asked.values, "body": _dumped(made)})
-            except core.ConvertedError as error:
-                await self._give_back(granted)
+                return _read(model, granted.request)
+            except core.ConvertedError as error:  # of a model that reads the same body in two ways
                 raise self._refused(request, core.Outcome(error=error)) from None
-            except RequestValidationError:
-                await self._give_back(granted)
-                raise
-            return made
 
         keyword = Parameter.KEYWORD_ONLY
         read.__signature__ = Signature(  # type: ignore[attr-defined]
@@ -160,7 +155,19 @@ class Guard(core.Guard, SecurityBase):
                 Parameter("described", keyword, annotation=_body_of(model), default=None),
             ]
         )
+        read.delegate = (self, model)  # type: ignore[attr-defined]
         return read
+
+    def _check_parameters(self, request: Request, asked: Asked) -> None:
+        """Check what the endpoint would be given before any other dependency runs; see `_check_parameters`.
+
+        Raises:
+            core.ConvertedError, RequestValidationError: the endpoint would be given something else, or nothing.
+        """
+        for each in _check_parameters(request, asked):
+            by, model = getattr(each.call, "delegate", (None, None))
+            if by is not None and model is not None and by.serves_as(self):
+                _read(model, asked)
 
     async def _decided(self, request: Request) -> Authorization:
         try:
@@ -280,8 +287,21 @@ def _dumped(made: BaseModel) -> object:
         raise core.ConvertedError(Reason.MALFORMED, f"the body cannot be compared: {error}") from None
 
 
-def _check_parameters(request: Request, asked: Asked) -> None:
+def _read(model: type[M], asked: Asked) -> M:
+    if "body" not in asked.values:
+        raise RequestValidationError(
+            [{"type": "missing", "loc": ("body",), "msg": "A JSON body is required", "input": None}]
+        )
+    made = _made(model, deepcopy(asked.values["body"]))
+    core.check_runs(asked, {**asked.values, "body": _dumped(made)})
+    return made
+
+
+def _check_parameters(request: Request, asked: Asked) -> list[Dependant]:
     """Compare what FastAPI will hand to the endpoint, and to its dependencies, with what was decided.
+
+    Returns:
+        The endpoint, its dependencies and theirs.
 
     Raises:
         core.ConvertedError: something else.
@@ -308,9 +328,11 @@ def _check_parameters(request: Request, asked: Asked) -> None:
         if again != get_route_path(request.scope):
             raise core.ConvertedError(Reason.MALFORMED, f"the path would be read as `{shown(again)}`")
     query = request.query_params
-    for each in _all(dependant):
+    everything = list(_all(dependant))
+    for each in everything:
         _check_texts(each.query_params, query, query.getlist)
         _check_texts(each.path_params, path, lambda name: [str(path[name])])
+    return everything
 
 
 def _all(dependant: Dependant) -> Iterable[Dependant]:

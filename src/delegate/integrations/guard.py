@@ -353,6 +353,19 @@ class Guard(CallGuard):
         self.check_size(len(body))
         return http.service_request(self.origin, method, target, head, body, upgrade=upgrade)
 
+    def serves_as(self, other: CallGuard) -> bool:
+        """Whether a decision of another guard is one of this guard's: all that either decides by is the other's."""
+        return isinstance(other, Guard) and (
+            self is other
+            or (
+                self.verifier is other.verifier
+                and self.origin == other.origin
+                and _same(self._env, other._env)
+                and _same(self._cost, other._cost)
+                and _same(self._observe, other._observe)
+            )
+        )
+
     def check_size(self, size: int | None) -> None:
         """Refuse a body of so many bytes, as declared or read so far: `http.TooLargeError`."""
         if size is not None and size > self.max_body_bytes:
@@ -388,6 +401,11 @@ class Guard(CallGuard):
     def answer(self, outcome: Outcome) -> http.Answer:
         """Give the HTTP answer to a request that may not run (SPEC §11); raises ValueError where it may."""
         return http.answer(outcome.http_status, outcome.told().to_json(), self.audience)
+
+
+def _same(one: object, other: object) -> bool:
+    # A method is made anew each time that it is asked for. Maps that are equal may mean different things: True and 1.
+    return one is other or (callable(one) and one == other)
 
 
 def tool_request(name: object, arguments: object = None) -> Request:
