@@ -1,6 +1,7 @@
 """FastAPI: what the endpoint acts on is what was decided, and refusals are problems that a client can read."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
@@ -444,6 +445,31 @@ def test_a_dependency_does_not_work_for_nothing() -> None:
     answers = [call(behind, content=b'{"amount": "5"}', headers=JSON, of=of) for _ in range(2)]
     assert [each.status_code for each in answers] == [422, 403]
     assert len(worked) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "application/+json"},
+        {"Content-Type": "application/json", "Content-Encoding": "br"},
+        {"Content-Type": "text/plain"},
+    ],
+)
+def test_json_cannot_be_hidden_from_a_condition(headers: dict[str, str]) -> None:
+    """By another media type, or by a coding that FastAPI does not look at."""
+    app, ran = FastAPI(), []
+    guard = Guard(verifier(), origin=ORIGIN)
+
+    @app.post("/pay")
+    def pay(payment: Annotated[Any, Body()], granted: Annotated[Authorization, Depends(guard)]) -> None:
+        ran.append(payment)
+
+    limited = holder("http.post https://**", caveats=["!has(args.body) || args.body.amount < 10"])
+    asked = Request.http("POST", f"{ORIGIN}/pay", {"content_sha256": hashlib.sha256(b'{"amount": 50}').digest()})
+    for proven in (asked, Request.http("POST", f"{ORIGIN}/pay", {"body": {"amount": 50}})):
+        answer = call(app, content=b'{"amount": 50}', headers=headers, of=limited, proven=proven)
+        assert answer.status_code in {400, 401, 403, 422}
+    assert not ran
 
 
 def test_a_form_is_refused_without_the_middleware_and_bound_with_it() -> None:

@@ -33,6 +33,7 @@ try:
     from fastapi.dependencies.utils import request_params_to_args
     from fastapi.exceptions import RequestValidationError
     from fastapi.openapi.models import HTTPBase
+    from fastapi.params import Form
     from fastapi.security.base import SecurityBase
     from pydantic import BaseModel, ValidationError
     from pydantic_core import core_schema
@@ -314,6 +315,8 @@ def _check_parameters(request: Request, asked: Asked) -> list[Dependant]:
         unknown = "this guard is for endpoints of FastAPI: use DelegateMiddleware"
         raise RuntimeError(unknown)  # noqa: TRY004 - no argument is of the wrong type: it stands in the wrong place
     field = getattr(route, "body_field", None)
+    if field is not None and "content_sha256" in asked.values and not isinstance(field.field_info, Form):
+        raise core.ConvertedError(Reason.MALFORMED, "a body that is not bound as JSON, for an endpoint that takes one")
     if field is not None and "body" in asked.values and not _is_described(field):
         value, errors = field.validate(deepcopy(asked.values["body"]), {}, loc=("body",))
         if not errors:  # else the endpoint does not run: FastAPI answers with what is wrong

@@ -36,7 +36,7 @@ _REMEMBERED_CHARACTERS: Final = 512
 _IN_PATHS: Final = "/!$&'()*+,;=:@"
 _MEDIA_TYPE: Final = regular(r"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*(?:;.*)?")
 _CHARSET: Final = regular(r""";[ \t]*charset[ \t]*=[ \t]*["']?([^"'; \t]*)""")
-_JSON: Final = regular(r"application/(?:json|.+\+json)")
+_JSON: Final = regular(r"application/.*json")
 # What some server behind may take for the method or the path of a request, whatever its line says.
 _OVERRIDES: Final = frozenset(
     {
@@ -64,7 +64,7 @@ class Head(NamedTuple):
     Attributes:
         presentation: chain and proof as text; `None` where none came.
         content_type: media type in lower case; `None` where none is said.
-        is_json: whether a body is JSON: by its media type, in no content coding.
+        is_json: whether a body is JSON: `application/…` with `json` at its end.
         declared_bytes: what `Content-Length` says; `None` where it says nothing.
         may_have_body: whether a body follows, as far as the headers say.
     """
@@ -90,7 +90,7 @@ def read_head(headers: Headers) -> Head:
     Raises:
         TokenError: MALFORMED: two presentations.
         DelegateError: MALFORMED: another header twice, one that names another method or path than the request's own,
-            a media type or a length that is none, or JSON in another charset than UTF-8.
+            a media type or a length that is none, JSON in another charset than UTF-8, or in a content coding.
     """
     found: dict[bytes, bytes] = {}
     for name, value in headers:
@@ -109,8 +109,8 @@ def read_head(headers: Headers) -> Head:
     media, is_json = None, False
     if (said := found.get(b"content-type")) is not None:
         media, is_json = _media_type(said.decode("latin-1"))
-    if found.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
-        is_json = False
+    if is_json and found.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
+        raise DelegateError(Reason.MALFORMED, "JSON in a content coding, which some servers read and some do not")
     length = found.get(b"content-length")
     if length is not None and not (length.isdigit() and len(length) < 20):
         raise DelegateError(Reason.MALFORMED, "content-length is not a number")
