@@ -117,6 +117,8 @@ HOST {
         # Nothing that the client sends stands in for what is told here, in any spelling.
         request_header -X-Delegate*
         request_header -X_Delegate*
+        # Nor does it take away what is told: a proxy drops each header that `Connection` names.
+        request_header -Connection
         request_body {
             max_size 64KB
         }
