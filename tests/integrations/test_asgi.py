@@ -303,6 +303,45 @@ def test_a_server_that_gives_no_raw_path_is_decided_by_what_is_routed() -> None:
     assert sent[0]["status"] == 200
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/pay/666", 200),
+        ("/pay/0666", 422),
+        ("/sub/7/pay/666", 200),
+        ("/sub/07/pay/666", 422),
+        ("/sub/7/pay/0666", 422),
+        ("/float/1.50", 422),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_path_is_the_one_that_starlette_hands_on(target: str, status: int, *, inside: bool) -> None:
+    """A converter that writes its value otherwise is found out, in a mount too."""
+
+    async def end(request: StarletteRequest) -> JSONResponse:
+        RAN.append(request.path_params)
+        return JSONResponse({})
+
+    routes = [
+        Route("/pay/{n:int}", end),
+        Route("/float/{n:float}", end),
+        Mount("/sub/{m:int}", routes=[Route("/pay/{n:int}", end)]),
+    ]
+    guard = Guard(verifier(), origin="https://shop.example.com")
+    within = [Middleware(DelegateMiddleware, guard)] if inside else []
+    app: Any = Starlette(routes=routes, middleware=within)
+    asked = Request.http("GET", f"https://shop.example.com{target}")
+    headers = {"Authorization": f"Delegate {holder('http.get https://**').prove(asked, AUDIENCE).to_text()}"}
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app if inside else DelegateMiddleware(app, guard))
+        async with httpx.AsyncClient(transport=transport, base_url="https://shop.example.com") as client:
+            return await client.get(target, headers=headers)
+
+    assert asyncio.run(send()).status_code == status
+    assert len(RAN) == (status == 200)
+
+
 def test_lifespan_is_the_application_s_own() -> None:
     """Starting and stopping pass through; an application without a decision says so."""
     seen: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,7 +17,8 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, JsonResponse
 from django.test import RequestFactory, override_settings
-from django.urls import path
+from django.urls import include, path, re_path, register_converter
+from django.urls.converters import IntConverter, get_converters
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
@@ -328,6 +330,93 @@ def test_a_decision_serves_the_request_that_it_was_made_for() -> None:
     made = of.prove(Request.http("GET", "https://shop.example.com/secret"), AUDIENCE)
     answer = app.test_client().get("/secret", headers={"Authorization": f"Delegate {made.to_text()}"})
     assert answer.text == "401"
+
+
+def ask_django(urls: Any, target: str, kind: str = "") -> int:
+    """Send one proven request to a Django application, with a content type of its own; give the status."""
+    made = holder("http.get https://**").prove(Request.http("GET", f"https://shop.example.com{target}"), AUDIENCE)
+    place, _, query = target.partition("?")
+    environ = {
+        **{"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": place, "QUERY_STRING": query, "RAW_URI": target},
+        **{"CONTENT_TYPE": kind, "HTTP_AUTHORIZATION": f"Delegate {made.to_text()}", "wsgi.input": io.BytesIO()},
+        **{"SERVER_NAME": "x", "SERVER_PORT": "80", "wsgi.url_scheme": "http"},
+    }
+    statuses: list[str] = []
+    _configure()
+    b"".join(_django(WSGIHandler, urls, [])(environ, lambda status, _: statuses.append(status)))
+    return int(statuses[0][:3])
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "status"),
+    [
+        ("/f?file=public&x=+ACY-file+AD0-secret", "text/plain; charset*=utf-8''utf-7", 400),
+        ("/f?file=public", "text/plain; charset=latin-1", 400),
+        ("/f?file=%C3%A9", "text/plain; charset=utf-8", 200),
+        ("/f?file=%C3%A9&a&a=", "text/plain; charset=no-such", 200),
+        ("/pay/666", "", 200),
+        ("/pay/0666", "", 422),
+        ("/in/ann/7/pay/0666", "", 422),
+        ("/in/ann/07/pay/666", "", 422),
+        ("/in/ann/7/pay/666", "", 200),
+        ("/odd/5", "", 422),
+    ],
+)
+def test_what_django_reads_is_what_came(target: str, kind: str, status: int) -> None:
+    """Neither a charset nor a converter makes another query or path of it."""
+    guard = with_django.Guard(verifier(), origin="https://shop.example.com")
+
+    class Odd(IntConverter):  # type: ignore[misc]
+        def to_url(self, value: object) -> str:
+            raise ValueError(value)
+
+    if "odd" not in get_converters():
+        register_converter(Odd, "odd")
+
+    @guard
+    def view(request: HttpRequest, **_: object) -> JsonResponse:
+        RAN.append(request.GET)
+        return JsonResponse({})
+
+    inner = [path("nothing", view), path("<int:number>/pay/<int:amount>", view)]
+    urls = (
+        path("f", view),
+        path("pay/<int:amount>", view),
+        re_path("^in/(?P<who>[a-z]+)/", include(inner)),
+        path("odd/<odd:amount>", view),
+    )
+    assert ask_django(urls, target, kind) == status
+    assert len(RAN) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/pay/666", 200),
+        ("/pay/0666", 422),
+        ("/pay/%D9%A6%D9%A6%D9%A6", 422),
+        ("/in/de/666/gesch%C3%A4ft%20b", 200),
+        ("/in/de/0666/b", 422),
+        ("/float/1.5", 200),
+        ("/float/1.50", 422),
+        ("/id/123E4567-e89b-12d3-a456-426614174000", 422),
+    ],
+)
+def test_a_path_is_the_one_that_flask_hands_on(target: str, status: int) -> None:
+    """A converter that writes its value otherwise is found out, also where values are taken out of `view_args`."""
+    app = flask.Flask("shop")
+    guard = with_flask.Guard(verifier(), origin="https://shop.example.com")
+    for rule in ("/pay/<int:n>", "/in/<lang>/<int:n>/<path:rest>", "/float/<float:n>", "/id/<uuid:n>"):
+        app.add_url_rule(rule, rule, guard(lambda **values: (RAN.append(values), "ran")[1]))
+
+    @app.url_value_preprocessor
+    def take(_: str | None, values: dict[str, Any] | None) -> None:
+        (values or {}).pop("lang", None)
+
+    made = holder("http.get https://**").prove(Request.http("GET", f"https://shop.example.com{target}"), AUDIENCE)
+    answer = app.test_client().get(target, headers={"Authorization": f"Delegate {made.to_text()}"})
+    assert answer.status_code == status
+    assert len(RAN) == (status == 200)
 
 
 def test_flask_is_not_awaited() -> None:

@@ -21,9 +21,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from delegate.core.chain.printable import shown
 from delegate.errors import DelegateError, Reason
 from delegate.integrations import http
-from delegate.integrations.guard import NOTHING, Guard, Outcome
+from delegate.integrations.guard import NOTHING, ConvertedError, Guard, Outcome
 
 if TYPE_CHECKING:
     from delegate.verifier.decision import Authorization
@@ -115,6 +116,7 @@ class DelegateMiddleware:
                     return  # the client went away before its request was whole
                 body = whole
                 request = guard.request(scope["method"], target(scope), head, body)
+                check_path(scope, self.app)
                 outcome = await guard.adecide(head.presentation, request, context=scope)
         except DelegateError as error:
             outcome = Outcome(error=error)
@@ -133,6 +135,7 @@ class DelegateMiddleware:
                 outcome = NOTHING
             else:
                 request = guard.request("GET", target(scope), head, upgrade="websocket")
+                check_path(scope, self.app)
                 outcome = await guard.adecide(head.presentation, request, context=scope)
         except DelegateError as error:
             outcome = Outcome(error=error)
@@ -172,6 +175,45 @@ def target(scope: Scope) -> bytes:
     return http.target_of(
         scope["path"], scope.get("raw_path"), scope.get("query_string", b""), scope.get("root_path", "")
     )
+
+
+def check_path(scope: Scope, app: object) -> None:
+    """Refuse a path whose values Starlette's converters would write otherwise: `0666` is 666 to `{amount:int}`.
+
+    The routes are those of the application, where it is Starlette's or a class of it. No other framework's are compared.
+
+    Raises:
+        ConvertedError: they would.
+    """
+    routes = getattr(scope.get("app"), "routes", None) or getattr(app, "routes", None)
+    here: Scope = {**scope}
+    while isinstance(routes, (list, tuple)):
+        inner = None
+        for route in routes:
+            if not callable(getattr(route, "matches", None)):
+                return
+            match, child = route.matches(here)
+            if getattr(match, "name", "") == "FULL":
+                _check_route(route, here)
+                here.update(child)
+                inner = getattr(route, "routes", None)
+                break
+        routes = inner
+
+
+def _check_route(route: Any, scope: Scope) -> None:  # noqa: ANN401 - of Starlette, which is not imported here
+    path, root = scope["path"], scope.get("root_path", "")
+    if root and (path == root or path.startswith(f"{root}/")):
+        path = path[len(root) :]
+    expression, converters = getattr(route, "path_regex", None), getattr(route, "param_convertors", None)
+    found = expression.match(path) if expression is not None and converters else None
+    for name, text in found.groupdict().items() if found is not None else ():
+        try:
+            again = converters[name].to_string(converters[name].convert(text))
+        except (AssertionError, ValueError, TypeError, KeyError) as error:
+            raise ConvertedError(Reason.MALFORMED, f"the path cannot be compared: {error}") from None
+        if again != text:
+            raise ConvertedError(Reason.MALFORMED, f"`{shown(text)}` in the path would be read as `{shown(again)}`")
 
 
 async def read_body(guard: Guard, receive: Receive) -> bytes | None:

@@ -22,14 +22,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final, TypeVar, cast
+from urllib.parse import unquote
 
 try:
-    from flask import Response, has_request_context, request
+    from flask import Response, current_app, has_request_context, request
     from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 except ImportError as error:  # pragma: no cover - the tests have it
     message = "delegate.integrations.flask needs Flask: pip install 'delegate-token[flask]'"
     raise ImportError(message) from error
 
+from delegate.core.chain.printable import shown
 from delegate.errors import DelegateError, Reason
 from delegate.integrations import guard as core
 from delegate.integrations import http, wsgi
@@ -110,6 +112,7 @@ class Guard(core.Guard):
                 return core.NOTHING
             self.check_size(head.declared_bytes)
             asked = self.request(request.method, wsgi.target(request.environ), head, self._body())
+            _check_path()
         except DelegateError as error:
             return core.Outcome(error=error)
         return self.decide(head.presentation, asked, context=request)
@@ -134,3 +137,23 @@ class Guard(core.Guard):
 def _line() -> tuple[object, ...]:
     found = [request.environ.get(name) for name in _OF_A_REQUEST]
     return (*found[:6], id(found[6]), *found[7:], request.method)
+
+
+def _check_path() -> None:
+    """Refuse a path that the view would be given otherwise: `0666` is 666 to `<int:amount>`.
+
+    Raises:
+        ConvertedError: it is.
+    """
+    adapter = current_app.create_url_adapter(request) if request.url_rule is not None else None
+    if adapter is None:
+        return
+    # Matched again, since an application may take values out of `view_args`.
+    rule, values = adapter.match(return_rule=True)
+    if not values:
+        return
+    built = rule.build(values, append_unknown=False)
+    again = None if built is None else unquote(built[1])
+    if again != request.path:
+        words = "is read as nothing that can be compared" if again is None else f"would be read as `{shown(again)}`"
+        raise core.ConvertedError(Reason.MALFORMED, f"the path {words}")
