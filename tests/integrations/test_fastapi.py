@@ -10,7 +10,7 @@ import fastapi
 import httpx
 import pytest
 from fastapi import APIRouter, Body, Depends, FastAPI, File, Form, Header, Query, WebSocket
-from pydantic import BaseModel, Field, field_serializer
+from pydantic import AliasChoices, AliasPath, BaseModel, Field, field_serializer
 from starlette.types import ASGIApp
 
 from delegate import Authorization, Holder, Request, need
@@ -306,6 +306,55 @@ def test_parameters_are_what_was_decided(target: str, status: int) -> None:
     app.include_router(router, prefix="/included", dependencies=[Depends(guard)])
     assert call(app, "GET", target).status_code == status
     assert len(ran) == (status == 200)
+
+
+class Priced(BaseModel):
+    """Fields with other names on the wire, or none when they are written."""
+
+    first: int = Field(1, validation_alias="First")
+    second: int = Field(1, alias="Second", serialization_alias="other")
+    third: int = Field(1, validation_alias=AliasChoices("Third", "3rd"))
+    fourth: int = Field(1, exclude=True)
+    fifth: int = Field(1, validation_alias=AliasPath("Fifth", 0))
+    model_config = {"extra": "allow"}
+
+
+@pytest.mark.parametrize("path", ["/model", "/single"])
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("First=666", 200),
+        ("First=0666", 422),
+        ("Second=666", 200),
+        ("Second=0666", 422),
+        ("Third=666", 200),
+        ("Third=0666", 422),
+        ("3rd=666", 200),
+        ("3rd=0666", 422),
+        ("Third=5&3rd=666", 422),
+        ("fourth=666", 200),
+        ("fourth=0666", 422),
+        ("First=5&First=666", 422),
+        ("unknown=5", 200),
+    ],
+)
+def test_a_parameter_is_found_again_under_whatever_name_it_came(path: str, query: str, status: int) -> None:
+    """Aliases to read by, aliases to write by, choices of them, and fields that are not written."""
+    app, guard = FastAPI(), Guard(verifier(), origin=ORIGIN)
+
+    @app.get("/model")
+    def model(query: Annotated[Priced, Query()], granted: Annotated[Authorization, Depends(guard)]) -> None: ...
+
+    @app.get("/single")
+    def single(
+        granted: Annotated[Authorization, Depends(guard)],
+        first: Annotated[int, Query(validation_alias="First")] = 1,
+        second: Annotated[int, Query(alias="Second", serialization_alias="other")] = 1,
+        third: Annotated[int, Query(validation_alias=AliasChoices("Third", "3rd"))] = 1,
+        fourth: int = 1,
+    ) -> None: ...
+
+    assert call(app, "GET", f"{path}?{query}").status_code == status
 
 
 def test_a_request_is_decided_once_for_all_its_dependencies() -> None:

@@ -35,8 +35,8 @@ try:
     from fastapi.openapi.models import HTTPBase
     from fastapi.params import Form
     from fastapi.security.base import SecurityBase
-    from pydantic import BaseModel, ValidationError
-    from pydantic_core import core_schema
+    from pydantic import AliasChoices, AliasPath, BaseModel, ValidationError
+    from pydantic_core import core_schema, to_jsonable_python
     from starlette._utils import get_route_path
     from starlette.requests import ClientDisconnect, Request
     from starlette.responses import Response
@@ -353,15 +353,55 @@ def _check_texts(fields: list[Any], received: Mapping[str, Any], texts_of: Calla
         return  # the endpoint does not run
     for field in fields:
         value = values.get(field.name)
-        dumped = field.serialize(value, mode="json", by_alias=True, exclude_unset=True)
-        several = dumped.items() if isinstance(value, BaseModel) else [(None, dumped)]
-        for alias, one in several:
-            names = {alias} if alias is not None else {field.alias, field.validation_alias, field.name}
-            came = [text for name in sorted(filter(None, names)) if name in received for text in texts_of(name)]
-            if came and came != _as_texts(one):
-                said = ", ".join(f"`{shown(text)}`" for text in came)
-                words = f"{said} would be read as {shown(describe(_normal(one)))}"
-                raise core.ConvertedError(Reason.MALFORMED, f"the parameter {alias or field.name}: {words}")
+        if isinstance(value, BaseModel):
+            _check_model(value, received, texts_of)
+            continue
+        read = _names(field.name, field.field_info)
+        if not read.isdisjoint(received):
+            dumped = field.serialize(value, mode="json", by_alias=True, exclude_unset=True)
+            _check_found(read, dumped, received, texts_of)
+
+
+def _check_model(made: BaseModel, received: Mapping[str, Any], texts_of: Callable[[str], list[str]]) -> None:
+    """Compare a model that was made of parameters: each name that it could read is found again in its field."""
+    unread = set(received)
+    for name, info in type(made).model_fields.items():
+        read = _names(name, info)
+        unread -= read
+        if read.isdisjoint(received):
+            continue
+        try:
+            dumped = made.model_dump(mode="json", include={name})
+            # What is left out of a dump runs all the same.
+            one = dumped[name] if name in dumped else to_jsonable_python(getattr(made, name))
+        except (ValueError, TypeError) as error:
+            raise core.ConvertedError(Reason.MALFORMED, f"a parameter cannot be compared: {error}") from None
+        _check_found(read, one, received, texts_of)
+    more = made.model_extra or {}
+    for name in unread & more.keys():
+        _check_found({name}, more[name], received, texts_of)
+
+
+def _names(name: str, info: Any) -> set[str]:  # noqa: ANN401 - what Pydantic knows of a field
+    """Give all names that a field may be read by, its own among them."""
+    found = {name}
+    for alias in (info.alias, info.validation_alias):
+        for choice in alias.choices if isinstance(alias, AliasChoices) else (alias,):
+            first = choice.path[0] if isinstance(choice, AliasPath) else choice
+            if isinstance(first, str):
+                found.add(first)
+    return found
+
+
+def _check_found(
+    names: set[str], runs: object, received: Mapping[str, Any], texts_of: Callable[[str], list[str]]
+) -> None:
+    for name in sorted(names & received.keys()):
+        came = texts_of(name)
+        if came != _as_texts(runs):
+            said = ", ".join(f"`{shown(text)}`" for text in came)
+            words = f"{said} would be read as {shown(describe(_normal(runs)))}"
+            raise core.ConvertedError(Reason.MALFORMED, f"the parameter {shown(name)}: {words}")
 
 
 def _as_texts(value: object) -> list[str]:
