@@ -261,7 +261,7 @@ def connection(kind: str, **more: Any) -> list[Any]:
     app = DelegateMiddleware(application(), verifier=verifier(), origin="http://x.example.com")
 
     async def receive() -> Any:
-        return {"type": f"{kind}.connect"}
+        return {"type": "http.request" if kind == "http" else f"{kind}.connect"}
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -328,7 +328,7 @@ def test_a_path_is_the_one_that_starlette_hands_on(target: str, status: int, *, 
         Mount("/sub/{m:int}", routes=[Route("/pay/{n:int}", end)]),
     ]
     guard = Guard(verifier(), origin="https://shop.example.com")
-    within = [Middleware(DelegateMiddleware, guard)] if inside else []
+    within: list[Any] = [Middleware(DelegateMiddleware, guard)] if inside else []  # type: ignore[arg-type]
     app: Any = Starlette(routes=routes, middleware=within)
     asked = Request.http("GET", f"https://shop.example.com{target}")
     headers = {"Authorization": f"Delegate {holder('http.get https://**').prove(asked, AUDIENCE).to_text()}"}
@@ -340,6 +340,29 @@ def test_a_path_is_the_one_that_starlette_hands_on(target: str, status: int, *, 
 
     assert asyncio.run(send()).status_code == status
     assert len(RAN) == (status == 200)
+
+
+def test_another_protocol_is_an_argument() -> None:
+    """`Upgrade: h2c` on a connection that stays HTTP so far."""
+    made = ANY.prove(Request.http("GET", "http://x.example.com/healthz"), AUDIENCE)
+    headers = [
+        (b"authorization", f"Delegate {made.to_text()}".encode()),
+        (b"upgrade", b"h2c"),
+        (b"connection", b"upgrade"),
+    ]
+    more = {"method": "GET", "path": "/healthz", "raw_path": b"/healthz"}
+    assert connection("http", headers=headers, **more)[0]["status"] == 401
+    assert connection("http", headers=headers[:1], **more)[0]["status"] == 200
+
+
+def test_a_shared_cache_keeps_no_answer_to_a_header_that_it_does_not_know() -> None:
+    """`Delegation` is none of those that HTTP keeps from shared caches."""
+    more = {"method": "GET", "path": "/healthz", "raw_path": b"/healthz"}
+    for name, private in ((b"authorization", None), (b"delegation", b"private")):
+        made = ANY.prove(Request.http("GET", "http://x.example.com/healthz"), AUDIENCE).to_text()
+        value = made if private else f"Delegate {made}"
+        start, *_ = connection("http", headers=[(name, value.encode())], **more)
+        assert (start["status"], dict(start["headers"]).get(b"cache-control")) == (200, private)
 
 
 def test_lifespan_is_the_application_s_own() -> None:

@@ -421,6 +421,7 @@ def test_a_decision_serves_only_a_guard_that_decides_by_the_same() -> None:
     """Over one verifier: another cost, other facts, another origin, or somebody who is told."""
     shared = verifier(ledger=MemoryLedger())
     seen: list[Any] = []
+    ran: list[Any] = []
     others = [
         Guard(shared, origin=ORIGIN, cost={"cents": 500}),
         Guard(shared, origin=ORIGIN, env={"mfa": False}),
@@ -428,9 +429,8 @@ def test_a_decision_serves_only_a_guard_that_decides_by_the_same() -> None:
         Guard(shared, origin="https://bank.example.com"),
     ]
     for other in others:
-        ran: list[Any] = []
 
-        def items(granted: Annotated[Authorization, Depends(other)], ran: Any = Depends(lambda ran=ran: ran)) -> None:
+        def items(granted: Annotated[Authorization, Depends(other)]) -> None:
             ran.append(granted)
 
         behind = FastAPI()
@@ -447,6 +447,15 @@ def test_a_decision_serves_only_a_guard_that_decides_by_the_same() -> None:
     def items_of_the_same(granted: Annotated[Authorization, Depends(Guard(shared, origin=ORIGIN))]) -> None: ...
 
     assert call(DelegateMiddleware(same, verifier=shared, origin=ORIGIN), "GET", "/items").status_code == 200
+
+
+def test_a_shared_cache_keeps_no_answer_to_a_header_that_it_does_not_know() -> None:
+    """`Delegation` is none of those that HTTP keeps from shared caches."""
+    app, _, _ = shop()
+    made = ANY.prove(Request.http("GET", f"{ORIGIN}/items"), AUDIENCE).to_text()
+    answer = call(app, "GET", "/items", of=None, headers={"Delegation": made})
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "private")
+    assert "cache-control" not in call(app, "GET", "/items").headers
 
 
 def test_a_proof_serves_once() -> None:

@@ -61,6 +61,9 @@ def test_a_presentation_stands_in_one_place(headers: Any, presentation: str | No
         ([("Content-Length", "9" * 30)], 400),
         ([("Transfer-Encoding", "chunked"), ("Transfer-Encoding", "identity")], 400),
         ([("X-HTTP-Method-Override", "GET")], 400),
+        ([("Upgrade", "h2c, websocket")], 400),
+        ([("Upgrade", "h2c"), ("upgrade", "h2c")], 400),
+        ([("Upgrade", "")], 400),
         ([(b"x-original-url", b"/admin")], 400),
     ],
 )
@@ -122,7 +125,14 @@ def test_both_sides_make_the_same_request() -> None:
     assert ours.describe() == (
         '["http.post", "https://shop.example.com/pay", {"body": {"amount": 5}, "query": {"now": ["1"]}}]'
     )
+    asks = [("Upgrade", "WebSocket"), ("Connection", "Upgrade")]
+    received = http.service_request(ORIGIN, "GET", "/chat", http.read_head(asks), b"")
+    assert received == http.client_request("GET", f"{ORIGIN}/chat", asks)
+    assert received == http.service_request(ORIGIN, "GET", "/chat", http.read_head(asks), b"", upgrade="websocket")
+    with pytest.raises(DelegateError, match="upgrade"):
+        http.service_request(ORIGIN, "GET", "/chat", http.read_head([("Upgrade", "h2c")]), b"", upgrade="websocket")
     opened = http.client_request("GET", f"{ORIGIN}/chat", upgrade="websocket")
+    assert opened == received
     assert opened == Request.http("GET", f"{ORIGIN}/chat", {"upgrade": "websocket"})
 
 
@@ -135,6 +145,8 @@ def test_both_sides_make_the_same_request() -> None:
         ("/a b;c", None, "", b"/a%20b;c"),
         ("/a", b"/a", "/api", b"/api/a"),
         ("/api/a", b"/api/a", "/api", b"/api/a"),
+        ("/api", b"/api", "/api", b"/api"),
+        ("/apikeys", b"/apikeys", "/api", b"/api/apikeys"),
     ],
 )
 def test_a_target_is_what_is_routed_by(path: str, raw: bytes | None, root: str, target: bytes) -> None:
@@ -163,6 +175,20 @@ def test_what_wsgi_has_of_a_request() -> None:
         Request.from_target(ORIGIN, "GET", whole)
     found = {"HTTP_AUTHORIZATION": "a", "CONTENT_TYPE": "b", "CONTENT_LENGTH": "", "wsgi.input": None, "PATH_INFO": "/"}
     assert list(wsgi.headers(found)) == [("AUTHORIZATION", "a"), ("CONTENT-TYPE", "b")]
+
+
+@pytest.mark.parametrize(
+    ("said", "private"),
+    [
+        (None, "private"),
+        ("public, max-age=60, S-MaxAge=9", "private, max-age=60"),
+        ("private", "private"),
+        ("no-store", "no-store"),
+    ],
+)
+def test_what_a_shared_cache_does_not_keep(said: str | None, private: str) -> None:
+    """An answer to a header of which it knows nothing."""
+    assert http.privately(said) == private
 
 
 def test_a_challenge_is_one_quoted_string() -> None:

@@ -28,6 +28,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from delegate import Request
 from delegate.integrations import django as with_django
 from delegate.integrations import flask as with_flask
+from delegate.integrations import http
 from delegate.integrations.httpx import DelegateAuth
 from tests.integrations.serving import exchange, serving
 from tests.integrations.world import AUDIENCE, async_verifier, holder, verifier
@@ -181,6 +182,8 @@ def test_a_view_runs_with_what_was_decided(origin: str) -> None:
         assert client.get(f"{origin}/items/gesch%C3%A4ft%20b").status_code == 200
         assert client.get(f"{origin}/open").status_code == 200
     assert len(RAN) == 4
+    beside = httpx.get(f"{origin}/items/1", headers={"Delegation": header(origin, "GET", "/items/1").split()[1]})
+    assert (beside.status_code, beside.headers["cache-control"]) == (200, "private")
 
 
 def test_what_is_refused_does_not_run(origin: str) -> None:
@@ -337,9 +340,17 @@ def ask_django(urls: Any, target: str, kind: str = "") -> int:
     made = holder("http.get https://**").prove(Request.http("GET", f"https://shop.example.com{target}"), AUDIENCE)
     place, _, query = target.partition("?")
     environ = {
-        **{"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": place, "QUERY_STRING": query, "RAW_URI": target},
-        **{"CONTENT_TYPE": kind, "HTTP_AUTHORIZATION": f"Delegate {made.to_text()}", "wsgi.input": io.BytesIO()},
-        **{"SERVER_NAME": "x", "SERVER_PORT": "80", "wsgi.url_scheme": "http"},
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": place,
+        "QUERY_STRING": query,
+        "RAW_URI": target,
+        "CONTENT_TYPE": kind,
+        "HTTP_AUTHORIZATION": f"Delegate {made.to_text()}",
+        "wsgi.input": io.BytesIO(),
+        "SERVER_NAME": "x",
+        "SERVER_PORT": "80",
+        "wsgi.url_scheme": "http",
     }
     statuses: list[str] = []
     _configure()
@@ -406,8 +417,13 @@ def test_a_path_is_the_one_that_flask_hands_on(target: str, status: int) -> None
     """A converter that writes its value otherwise is found out, also where values are taken out of `view_args`."""
     app = flask.Flask("shop")
     guard = with_flask.Guard(verifier(), origin="https://shop.example.com")
+
+    def note(**values: object) -> str:
+        RAN.append(values)
+        return "ran"
+
     for rule in ("/pay/<int:n>", "/in/<lang>/<int:n>/<path:rest>", "/float/<float:n>", "/id/<uuid:n>"):
-        app.add_url_rule(rule, rule, guard(lambda **values: (RAN.append(values), "ran")[1]))
+        app.add_url_rule(rule, rule, guard(note))
 
     @app.url_value_preprocessor
     def take(_: str | None, values: dict[str, Any] | None) -> None:
@@ -417,6 +433,27 @@ def test_a_path_is_the_one_that_flask_hands_on(target: str, status: int) -> None
     answer = app.test_client().get(target, headers={"Authorization": f"Delegate {made.to_text()}"})
     assert answer.status_code == status
     assert len(RAN) == (status == 200)
+
+
+def test_a_handshake_is_no_reading_of_a_page() -> None:
+    """A view of Flask that opens a WebSocket: what `Upgrade` asks for is an argument of the request."""
+    app = flask.Flask("shop")
+    guard = with_flask.Guard(verifier(), origin="https://shop.example.com")
+
+    @app.route("/ws", websocket=True)
+    @guard
+    def ws() -> str:
+        return str(guard.granted.request.args["upgrade"])
+
+    of = holder("http.get https://**")
+    asks = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    answers = []
+    for upgrade in (None, "websocket"):
+        asked = http.client_request("GET", "https://shop.example.com/ws", upgrade=upgrade)
+        headers = {"Authorization": f"Delegate {of.prove(asked, AUDIENCE).to_text()}", **asks}
+        answers.append(app.test_client().get("/ws", base_url="ws://localhost", headers=headers))
+    assert [each.status_code for each in answers] == [401, 200]
+    assert answers[1].text == "websocket"
 
 
 def test_flask_is_not_awaited() -> None:

@@ -104,12 +104,13 @@ class DelegateMiddleware:
         if scope["path"] in self._unguarded and scope["method"] in {"GET", "HEAD"}:
             await self.app(scope, receive, send)
             return
-        guard, body = self.guard, b""
+        guard, body, is_beside = self.guard, b"", False
         try:
             head = http.read_head(scope["headers"])
             if head.presentation is None:
                 outcome = NOTHING
             else:
+                is_beside = head.is_beside
                 guard.check_size(head.declared_bytes)
                 whole = await read_body(guard, receive)
                 if whole is None:
@@ -123,7 +124,8 @@ class DelegateMiddleware:
         if outcome.authorization is None:
             await send_answer(send, guard.answer(outcome))
             return
-        await self.app({**scope, KEY: (guard, outcome.authorization)}, replaying(body, receive), send)
+        kept = _privately(send) if is_beside else send
+        await self.app({**scope, KEY: (guard, outcome.authorization)}, replaying(body, receive), kept)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         guard = self.guard
@@ -180,7 +182,7 @@ def target(scope: Scope) -> bytes:
 def check_path(scope: Scope, app: object) -> None:
     """Refuse a path whose values Starlette's converters would write otherwise: `0666` is 666 to `{amount:int}`.
 
-    The routes are those of the application, where it is Starlette's or a class of it. No other framework's are compared.
+    The routes are those of the application, where it is Starlette's. No other framework's are compared.
 
     Raises:
         ConvertedError: they would.
@@ -207,7 +209,9 @@ def _check_route(route: Any, scope: Scope) -> None:  # noqa: ANN401 - of Starlet
         path = path[len(root) :]
     expression, converters = getattr(route, "path_regex", None), getattr(route, "param_convertors", None)
     found = expression.match(path) if expression is not None and converters else None
-    for name, text in found.groupdict().items() if found is not None else ():
+    if found is None or converters is None:
+        return
+    for name, text in found.groupdict().items():
         try:
             again = converters[name].to_string(converters[name].convert(text))
         except (AssertionError, ValueError, TypeError, KeyError) as error:
@@ -248,6 +252,21 @@ def replaying(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replay
+
+
+def _privately(send: Send) -> Send:
+    """Keep shared caches from keeping an answer to a header that they know nothing of."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
+            said = b", ".join(value for name, value in headers if name.lower() == b"cache-control").decode("latin-1")
+            others = [each for each in headers if each[0].lower() != b"cache-control"]
+            kept = (b"cache-control", http.privately(said or None).encode("latin-1"))
+            message = {**message, "headers": [*others, kept]}
+        await send(message)
+
+    return sent
 
 
 async def send_answer(send: Send, answer: http.Answer, prefix: str = "http.response") -> None:

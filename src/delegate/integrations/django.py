@@ -12,8 +12,8 @@ Three lines:
 Inside, `request.delegate` says on whose authority, and `request.delegate.request.args["body"]` is the body that was
 decided: act on that one. A class-based view is guarded by `@method_decorator(guard, name="dispatch")`.
 
-The rule of this file: what Django makes of a request before the view (its query, in the charset that a header names, and
-the values of its path) is compared with what came; what would be written in another way is refused.
+The rule of this file: what Django makes of a request before the view (its query, in the charset that a header names,
+and the values of its path) is compared with what came; what would be written in another way is refused.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ try:
     from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
     from django.http import HttpRequest, HttpResponse, UnreadablePostError
     from django.http.request import RawPostDataException
+    from django.http.response import HttpResponseBase
     from django.urls import get_resolver
     from django.urls.resolvers import RoutePattern
 except ImportError as error:  # pragma: no cover - the tests have it
@@ -61,7 +62,7 @@ class Guard(core.Guard):
                 if not isinstance(outcome, core.Outcome):
                     outcome = await self.adecide(*outcome, context=request)
                 refused = self._refused(request, outcome)
-                return await view(request, *args, **kwargs) if refused is None else refused
+                return _kept(request, await view(request, *args, **kwargs)) if refused is None else refused
 
             guarded: Any = awaited
         else:
@@ -72,7 +73,7 @@ class Guard(core.Guard):
                 if not isinstance(outcome, core.Outcome):
                     outcome = self.decide(*outcome, context=request)
                 refused = self._refused(request, outcome)
-                return view(request, *args, **kwargs) if refused is None else refused
+                return _kept(request, view(request, *args, **kwargs)) if refused is None else refused
 
             guarded = called
         guarded.csrf_exempt = True
@@ -86,9 +87,9 @@ class Guard(core.Guard):
             self.check_size(head.declared_bytes)
             asked = self.request(request.method or "", _target(request), head, self._body(request))
             _check_read(request, asked)
-            return head.presentation, asked
         except DelegateError as error:
             return core.Outcome(error=error)
+        return head.presentation, asked
 
     def _body(self, request: HttpRequest) -> bytes:
         try:
@@ -109,10 +110,19 @@ class Guard(core.Guard):
         return None
 
 
+def _kept(request: HttpRequest, response: object) -> object:
+    if "HTTP_DELEGATION" in request.META and isinstance(response, HttpResponseBase):
+        response["Cache-Control"] = http.privately(response.get("Cache-Control"))
+    return response
+
+
 def _target(request: HttpRequest) -> bytes:
     scope = getattr(request, "scope", None)  # of ASGI
     if scope is None:
         return wsgi.target(request.META, request.META["SCRIPT_NAME"] + request.META["PATH_INFO"])
+    path, root = scope["path"], scope.get("root_path", "").rstrip("/")
+    if path.startswith(root) and path[len(root) :][:1] not in {"", "/"}:  # Django routes by what is left of it
+        raise DelegateError(Reason.MALFORMED, "the root path ends within a segment of the path")
     return http.target_of(
         scope["path"], scope.get("raw_path"), scope.get("query_string", b""), scope.get("root_path", "")
     )

@@ -98,13 +98,15 @@ class Guard(core.Guard, SecurityBase):
         self.model = HTTPBase(scheme=http.SCHEME, description=DESCRIPTION)
         self.scheme_name = http.SCHEME
 
-    async def __call__(self, request: Request) -> Authorization:
-        """Decide this request; the dependency.
+    async def __call__(self, request: Request, response: Response = None) -> Authorization:  # type: ignore[assignment]
+        """Decide this request; the dependency. `response` is FastAPI's, for the headers of an answer that it makes.
 
         Raises:
             RefusedError: it may not run. FastAPI answers with a problem (RFC 9457).
             RuntimeError: the endpoint takes a form, which FastAPI has read before anybody could decide it.
         """
+        if response is not None and "delegation" in request.headers:
+            response.headers["Cache-Control"] = http.privately(response.headers.get("Cache-Control"))
         by, found, *checked = request.scope.get(KEY, (None, None))
         here = by is not None and self.serves_as(by)
         granted: Authorization = found if here else await self._decided(request)

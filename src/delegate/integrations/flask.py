@@ -25,7 +25,7 @@ from typing import Any, Final, TypeVar, cast
 from urllib.parse import unquote
 
 try:
-    from flask import Response, current_app, has_request_context, request
+    from flask import Response, after_this_request, current_app, has_request_context, request
     from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 except ImportError as error:  # pragma: no cover - the tests have it
     message = "delegate.integrations.flask needs Flask: pip install 'delegate-token[flask]'"
@@ -102,6 +102,8 @@ class Guard(core.Guard):
         if outcome.authorization is None:
             answer = self.answer(outcome)
             return Response(answer.body, answer.status, dict(answer.headers))
+        if "HTTP_DELEGATION" in request.environ:
+            after_this_request(_kept)
         request.__dict__[_KEY] = (self, _line(), outcome.authorization)
         return None
 
@@ -137,6 +139,11 @@ class Guard(core.Guard):
 def _line() -> tuple[object, ...]:
     found = [request.environ.get(name) for name in _OF_A_REQUEST]
     return (*found[:6], id(found[6]), *found[7:], request.method)
+
+
+def _kept(response: Response) -> Response:
+    response.headers["Cache-Control"] = http.privately(response.headers.get("Cache-Control"))
+    return response
 
 
 def _check_path() -> None:

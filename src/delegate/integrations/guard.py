@@ -360,9 +360,9 @@ class Guard(CallGuard):
             or (
                 self.verifier is other.verifier
                 and self.origin == other.origin
-                and _same(self._env, other._env)
-                and _same(self._cost, other._cost)
-                and _same(self._observe, other._observe)
+                and _same(self._env, other._env)  # noqa: SLF001 - of this very class
+                and _same(self._cost, other._cost)  # noqa: SLF001 - the same
+                and _same(self._observe, other._observe)  # noqa: SLF001 - the same
             )
         )
 
