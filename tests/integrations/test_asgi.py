@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
 
 from delegate import Request
 from delegate.integrations import http
@@ -340,6 +340,43 @@ def test_a_path_is_the_one_that_starlette_hands_on(target: str, status: int, *, 
 
     assert asyncio.run(send()).status_code == status
     assert len(RAN) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("any_host", "routed", "host", "status"),
+    [
+        (None, True, "shop.example.com", 200),
+        (None, True, "Shop.Example.com:443", 200),
+        (None, True, "bank.example.com", 400),
+        (None, True, "shop.example.com:8443", 400),
+        (None, False, "bank.example.com", 200),
+        (False, False, "bank.example.com", 400),
+        (False, False, "shop.example.com/", 400),
+        (False, False, "shop.example.com", 200),
+        (True, True, "bank.example.com", 200),
+    ],
+)
+def test_an_application_that_routes_by_host_is_asked_by_its_own(
+    any_host: bool | None, routed: bool, host: str, status: int
+) -> None:
+    """`Host` is no part of what is proven: whoever sends a request would choose whose data it is about."""
+
+    async def end(_: StarletteRequest) -> JSONResponse:
+        return JSONResponse({})
+
+    inner = [Route("/data", end)]
+    hosts: list[Any] = [Host(name, Router(inner)) for name in ("shop.example.com", "bank.example.com")]
+    guard = Guard(verifier(), origin="https://shop.example.com", any_host=any_host)
+    app = DelegateMiddleware(Starlette(routes=hosts if routed else inner), guard)
+    asked = Request.http("GET", "https://shop.example.com/data")
+    proof = holder("http.get https://**").prove(asked, AUDIENCE).to_text()
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="https://shop.example.com") as client:
+            return await client.get("/data", headers={"Host": host, "Authorization": f"Delegate {proof}"})
+
+    assert asyncio.run(send()).status_code == status
 
 
 def test_another_protocol_is_an_argument() -> None:

@@ -458,6 +458,22 @@ def test_a_shared_cache_keeps_no_answer_to_a_header_that_it_does_not_know() -> N
     assert "cache-control" not in call(app, "GET", "/items").headers
 
 
+def test_an_application_that_routes_by_host_is_asked_by_its_own() -> None:
+    """`Host` is no part of what is proven."""
+    guard = Guard(verifier(), origin=ORIGIN)
+    app, behind = FastAPI(), FastAPI()
+
+    @behind.get("/items")
+    def items(granted: Annotated[Authorization, Depends(guard)]) -> None: ...
+
+    for host in ("bank.example.com", "shop.example.com"):
+        app.host(host, behind)
+    statuses = [
+        call(app, "GET", "/items", headers={"Host": f"{host}.example.com"}).status_code for host in ("shop", "bank")
+    ]
+    assert statuses == [200, 400]
+
+
 def test_a_proof_serves_once() -> None:
     """The same header again is a replay."""
     app, _, ran = shop()

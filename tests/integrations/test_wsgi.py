@@ -435,6 +435,31 @@ def test_a_path_is_the_one_that_flask_hands_on(target: str, status: int) -> None
     assert len(RAN) == (status == 200)
 
 
+def test_an_application_of_flask_that_routes_by_host_is_asked_by_its_own() -> None:
+    """`Host` is no part of what is proven."""
+    app = flask.Flask("shop", host_matching=True, static_host="x")
+    guard = with_flask.Guard(verifier(), origin="https://shop.example.com")
+    app.add_url_rule("/data", "a", guard(lambda: "shop"), host="shop.example.com")
+    app.add_url_rule("/data", "b", guard(lambda: "bank"), host="bank.example.com")
+    of, statuses = holder("http.get https://**"), []
+    for host in ("shop", "bank"):
+        made = of.prove(Request.http("GET", "https://shop.example.com/data"), AUDIENCE)
+        headers = {"Authorization": f"Delegate {made.to_text()}"}
+        answer = app.test_client().get("/data", base_url=f"https://{host}.example.com", headers=headers)
+        statuses.append(answer.status_code)
+    assert statuses == [200, 400]
+
+
+def test_django_is_asked_by_its_own_host_where_that_is_wanted() -> None:
+    """`any_host=False`: it is not seen whether an application of Django routes by `Host`."""
+    _configure()
+    for any_host, status in ((None, 200), (False, 400)):
+        guard = with_django.Guard(verifier(), origin="https://shop.example.com", any_host=any_host)
+        made = holder("http.get https://**").prove(Request.http("GET", "https://shop.example.com/"), AUDIENCE)
+        headers = {"Authorization": f"Delegate {made.to_text()}", "Host": "bank.example.com"}
+        assert guard(lambda _: JsonResponse({}))(RequestFactory().get("/", headers=headers)).status_code == status
+
+
 def test_a_handshake_is_no_reading_of_a_page() -> None:
     """A view of Flask that opens a WebSocket: what `Upgrade` asks for is an argument of the request."""
     app = flask.Flask("shop")

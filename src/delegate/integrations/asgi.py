@@ -117,7 +117,7 @@ class DelegateMiddleware:
                     return  # the client went away before its request was whole
                 body = whole
                 request = guard.request(scope["method"], target(scope), head, body)
-                check_path(scope, self.app)
+                guard.check_host(scope["headers"], is_routed=check_path(scope, self.app))
                 outcome = await guard.adecide(head.presentation, request, context=scope)
         except DelegateError as error:
             outcome = Outcome(error=error)
@@ -137,7 +137,7 @@ class DelegateMiddleware:
                 outcome = NOTHING
             else:
                 request = guard.request("GET", target(scope), head, upgrade="websocket")
-                check_path(scope, self.app)
+                guard.check_host(scope["headers"], is_routed=check_path(scope, self.app))
                 outcome = await guard.adecide(head.presentation, request, context=scope)
         except DelegateError as error:
             outcome = Outcome(error=error)
@@ -179,21 +179,26 @@ def target(scope: Scope) -> bytes:
     )
 
 
-def check_path(scope: Scope, app: object) -> None:
+def check_path(scope: Scope, app: object) -> bool:
     """Refuse a path whose values Starlette's converters would write otherwise: `0666` is 666 to `{amount:int}`.
 
     The routes are those of the application, where it is Starlette's. No other framework's are compared.
+
+    Returns:
+        Whether it is seen to route by `Host`.
 
     Raises:
         ConvertedError: they would.
     """
     routes = getattr(scope.get("app"), "routes", None) or getattr(app, "routes", None)
     here: Scope = {**scope}
+    is_routed = False
     while isinstance(routes, (list, tuple)):
         inner = None
+        is_routed = is_routed or routes_by_host(routes)
         for route in routes:
             if not callable(getattr(route, "matches", None)):
-                return
+                return is_routed
             match, child = route.matches(here)
             if getattr(match, "name", "") == "FULL":
                 _check_route(route, here)
@@ -201,6 +206,12 @@ def check_path(scope: Scope, app: object) -> None:
                 inner = getattr(route, "routes", None)
                 break
         routes = inner
+    return is_routed
+
+
+def routes_by_host(routes: Iterable[object]) -> bool:
+    """Whether one of some routes is Starlette's `Host`."""
+    return any(hasattr(route, "host_regex") for route in routes)
 
 
 def _check_route(route: Any, scope: Scope) -> None:  # noqa: ANN401 - of Starlette, which is not imported here

@@ -87,6 +87,7 @@ class Guard(core.Guard):
             self.check_size(head.declared_bytes)
             asked = self.request(request.method or "", _target(request), head, self._body(request))
             _check_read(request, asked)
+            self.check_host(wsgi.headers(request.META))
         except DelegateError as error:
             return core.Outcome(error=error)
         return head.presentation, asked

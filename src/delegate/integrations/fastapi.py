@@ -51,6 +51,7 @@ from delegate.core.chain.request import describe, normalise
 from delegate.errors import DelegateError, Reason, StateError
 from delegate.integrations import guard as core
 from delegate.integrations import http
+from delegate.integrations.asgi import routes_by_host
 from delegate.verifier.decision import Authorization, Decision
 from delegate.verifier.verifier import AsyncVerifier, Verifier
 
@@ -92,9 +93,18 @@ class Guard(core.Guard, SecurityBase):
         cost: core.Costs = None,
         observe: Callable[[Decision], object] | None = None,
         max_body_bytes: int = http.BODY_BYTES,
+        any_host: bool | None = None,
     ) -> None:
         """Set up a guard; see `guard.Guard`. For `env` and `cost`, `call.context` is the request."""
-        super().__init__(verifier, origin=origin, env=env, cost=cost, observe=observe, max_body_bytes=max_body_bytes)
+        super().__init__(
+            verifier,
+            origin=origin,
+            env=env,
+            cost=cost,
+            observe=observe,
+            max_body_bytes=max_body_bytes,
+            any_host=any_host,
+        )
         self.model = HTTPBase(scheme=http.SCHEME, description=DESCRIPTION)
         self.scheme_name = http.SCHEME
 
@@ -179,6 +189,8 @@ class Guard(core.Guard, SecurityBase):
                 outcome = core.NOTHING
             else:
                 self.check_size(head.declared_bytes)
+                routes = getattr(request.scope.get("router"), "routes", ())  # of the outermost application
+                self.check_host(request.scope["headers"], is_routed=routes_by_host(routes))
                 asked = self.request(request.method, _target(request), head, await self._body(request))
                 outcome = await self.adecide(head.presentation, asked, context=request)
         except DelegateError as error:

@@ -58,12 +58,13 @@ class Guard(core.Guard):
         env: core.Facts = None,
         cost: core.Costs = None,
         max_body_bytes: int = http.BODY_BYTES,
+        any_host: bool | None = None,
     ) -> None:
         """Set up a guard; see `guard.Guard`. For `env` and `cost`, `call.context` is Flask's request."""
         if isinstance(verifier, AsyncVerifier):
             wrong = "Flask's views are not awaited: give the guard a Verifier"
             raise TypeError(wrong)
-        super().__init__(verifier, origin=origin, env=env, cost=cost, max_body_bytes=max_body_bytes)
+        super().__init__(verifier, origin=origin, env=env, cost=cost, max_body_bytes=max_body_bytes, any_host=any_host)
 
     def __call__(self, view: View) -> View:
         """Guard one view. It stands closest to the function, below the route."""
@@ -115,6 +116,8 @@ class Guard(core.Guard):
             self.check_size(head.declared_bytes)
             asked = self.request(request.method, wsgi.target(request.environ), head, self._body())
             _check_path()
+            routed = current_app.url_map.host_matching or current_app.subdomain_matching
+            self.check_host(wsgi.headers(request.environ), is_routed=routed)
         except DelegateError as error:
             return core.Outcome(error=error)
         return self.decide(head.presentation, asked, context=request)

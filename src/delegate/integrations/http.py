@@ -288,6 +288,23 @@ def target_of(path: str, raw_path: bytes | None, query: bytes, root: str = "") -
     return raw_path + b"?" + query if query else raw_path
 
 
+def check_host(origin: str, headers: Headers) -> None:
+    """Refuse a request whose `Host` is not that of an origin.
+
+    Raises:
+        DelegateError: MALFORMED: another host, two, or none.
+    """
+    said = [value for name, value in headers if _lower(name) == "host"]
+    host = said[0] if len(said) == 1 else b""
+    text = host.decode("latin-1") if isinstance(host, bytes) else host
+    try:
+        same = "/" not in text and _base(f"{origin.partition('://')[0]}://{text.strip(' ')}") == _base(origin)
+    except (DelegateError, ValueError):
+        same = False
+    if not same:
+        raise DelegateError(Reason.MALFORMED, f"host is `{shown(text)}`, which is not where clients reach this service")
+
+
 def challenge(audience: str, error: str | None = None) -> str:
     """Give the value of `WWW-Authenticate` (SPEC §11): which scheme, and for whom a proof must be made."""
     quoted = audience.replace("\\", "\\\\").replace('"', '\\"')
