@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.authentication import requires
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import JSONResponse
 from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
@@ -314,9 +315,9 @@ def test_a_server_that_gives_no_raw_path_is_decided_by_what_is_routed() -> None:
         ("/float/1.50", 422),
     ],
 )
-@pytest.mark.parametrize("inside", [False, True])
-def test_a_path_is_the_one_that_starlette_hands_on(target: str, status: int, *, inside: bool) -> None:
-    """A converter that writes its value otherwise is found out, in a mount too."""
+@pytest.mark.parametrize("place", ["around", "further", "inside", "mounted"])
+def test_a_path_is_the_one_that_starlette_hands_on(target: str, status: int, place: str) -> None:
+    """A converter that writes its value otherwise is found out, in a mount too, wherever the middleware stands."""
 
     async def end(request: StarletteRequest) -> JSONResponse:
         RAN.append(request.path_params)
@@ -328,13 +329,17 @@ def test_a_path_is_the_one_that_starlette_hands_on(target: str, status: int, *, 
         Mount("/sub/{m:int}", routes=[Route("/pay/{n:int}", end)]),
     ]
     guard = Guard(verifier(), origin="https://shop.example.com")
-    within: list[Any] = [Middleware(DelegateMiddleware, guard)] if inside else []  # type: ignore[arg-type]
+    within: list[Any] = [Middleware(DelegateMiddleware, guard)] if place == "inside" else []  # type: ignore[arg-type]
     app: Any = Starlette(routes=routes, middleware=within)
+    if place == "mounted":
+        app, target = Starlette(routes=[Mount("/api", DelegateMiddleware(app, guard))]), f"/api{target}"
+    elif place != "inside":
+        app = DelegateMiddleware(GZipMiddleware(app) if place == "further" else app, guard)
     asked = Request.http("GET", f"https://shop.example.com{target}")
     headers = {"Authorization": f"Delegate {holder('http.get https://**').prove(asked, AUDIENCE).to_text()}"}
 
     async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(app if inside else DelegateMiddleware(app, guard))
+        transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="https://shop.example.com") as client:
             return await client.get(target, headers=headers)
 

@@ -37,6 +37,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 KEY: Final = "delegate"
+_LAYERS: Final = 64
 _POLICY_VIOLATION: Final = 1008  # RFC 6455 §7.4.1
 
 
@@ -190,7 +191,7 @@ def check_path(scope: Scope, app: object) -> bool:
     Raises:
         ConvertedError: they would.
     """
-    routes = getattr(scope.get("app"), "routes", None) or getattr(app, "routes", None)
+    routes = _routes_of(app) or getattr(scope.get("app"), "routes", None)
     here: Scope = {**scope}
     is_routed = False
     while isinstance(routes, (list, tuple)):
@@ -207,6 +208,16 @@ def check_path(scope: Scope, app: object) -> bool:
                 break
         routes = inner
     return is_routed
+
+
+def _routes_of(app: object) -> object:
+    """The routes of an application below other middleware, which keeps it as `app`; `None` where they are not found."""
+    for _ in range(_LAYERS):
+        routes = getattr(app, "routes", None)
+        if routes is not None or app is None:
+            return routes
+        app = getattr(app, "app", None)
+    return None
 
 
 def routes_by_host(routes: Iterable[object]) -> bool:

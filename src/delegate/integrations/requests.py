@@ -94,7 +94,10 @@ class DelegateAdapter(HTTPAdapter):
 def _is_short(response: requests.Response) -> bool:
     """Whether a refusal says that it is no larger than a problem may be: of a stream only such a one is read here."""
     length, coding = response.headers.get("Content-Length", ""), response.headers.get("Content-Encoding")
-    return not coding and length.isdecimal() and int(length[:10]) <= clients.PROBLEM_BYTES
+    fits = (
+        length.isdecimal() and len(length) <= len(str(clients.PROBLEM_BYTES)) and int(length) <= clients.PROBLEM_BYTES
+    )
+    return fits and not coding
 
 
 def problem_of(response: requests.Response) -> Problem | None:
