@@ -186,7 +186,12 @@ def _bodies(maker: Maker) -> None:
     maker.body("form", "a form", pay, "application/x-www-form-urlencoded", by_hash)
     maker.body("text-json", "`text/json` is not JSON's", pay, "text/json", by_hash)
     maker.body("json-lines", "nor is a type that begins like it", pay, "application/jsonl", by_hash)
-    maker.body("coded", "JSON in a content coding", pay, json, by_hash, content_encoding="gzip")
+    for name, media in (("json", "application/+json"), ("dot", "application/x.json"), ("bare", "application/xJSON")):
+        maker.body(f"ends-in-{name}", "a type that ends in `json` in any way", pay, media, bound)
+    maker.body("coded", "JSON in a content coding", pay, json, "malformed", content_encoding="gzip")
+    maker.body("coded-wrongly", "which it says it is in", pay, "application/+json", "malformed", content_encoding="br")
+    maker.body("coded-empty", "also where there is no body", b"", json, "malformed", content_encoding="gzip")
+    maker.body("coded-other", "anything else, as it travels", pay, "text/plain", by_hash, content_encoding="gzip")
     maker.body("coding-identity", "in none, said so", pay, json, bound, content_encoding="identity")
     maker.body(
         "websocket",

@@ -13,9 +13,10 @@ from starlette.applications import Starlette
 from starlette.authentication import requires
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
 
 from delegate import Request
 from delegate.integrations import http
@@ -261,7 +262,7 @@ def connection(kind: str, **more: Any) -> list[Any]:
     app = DelegateMiddleware(application(), verifier=verifier(), origin="http://x.example.com")
 
     async def receive() -> Any:
-        return {"type": f"{kind}.connect"}
+        return {"type": "http.request" if kind == "http" else f"{kind}.connect"}
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -301,6 +302,109 @@ def test_a_server_that_gives_no_raw_path_is_decided_by_what_is_routed() -> None:
     sent.clear()
     asyncio.run(app({**scope, "headers": headers}, receive, send))
     assert sent[0]["status"] == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/pay/666", 200),
+        ("/pay/0666", 422),
+        ("/sub/7/pay/666", 200),
+        ("/sub/07/pay/666", 422),
+        ("/sub/7/pay/0666", 422),
+        ("/float/1.50", 422),
+    ],
+)
+@pytest.mark.parametrize("place", ["around", "further", "inside", "mounted"])
+def test_a_path_is_the_one_that_starlette_hands_on(target: str, status: int, place: str) -> None:
+    """A converter that writes its value otherwise is found out, in a mount too, wherever the middleware stands."""
+
+    async def end(request: StarletteRequest) -> JSONResponse:
+        RAN.append(request.path_params)
+        return JSONResponse({})
+
+    routes = [
+        Route("/pay/{n:int}", end),
+        Route("/float/{n:float}", end),
+        Mount("/sub/{m:int}", routes=[Route("/pay/{n:int}", end)]),
+    ]
+    guard = Guard(verifier(), origin="https://shop.example.com")
+    within: list[Any] = [Middleware(DelegateMiddleware, guard)] if place == "inside" else []  # type: ignore[arg-type]
+    app: Any = Starlette(routes=routes, middleware=within)
+    if place == "mounted":
+        app, target = Starlette(routes=[Mount("/api", DelegateMiddleware(app, guard))]), f"/api{target}"
+    elif place != "inside":
+        app = DelegateMiddleware(GZipMiddleware(app) if place == "further" else app, guard)
+    asked = Request.http("GET", f"https://shop.example.com{target}")
+    headers = {"Authorization": f"Delegate {holder('http.get https://**').prove(asked, AUDIENCE).to_text()}"}
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="https://shop.example.com") as client:
+            return await client.get(target, headers=headers)
+
+    assert asyncio.run(send()).status_code == status
+    assert len(RAN) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("any_host", "routed", "host", "status"),
+    [
+        (None, True, "shop.example.com", 200),
+        (None, True, "Shop.Example.com:443", 200),
+        (None, True, "bank.example.com", 400),
+        (None, True, "shop.example.com:8443", 400),
+        (None, False, "bank.example.com", 200),
+        (False, False, "bank.example.com", 400),
+        (False, False, "shop.example.com/", 400),
+        (False, False, "shop.example.com", 200),
+        (True, True, "bank.example.com", 200),
+    ],
+)
+def test_an_application_that_routes_by_host_is_asked_by_its_own(
+    any_host: bool | None, routed: bool, host: str, status: int
+) -> None:
+    """`Host` is no part of what is proven: whoever sends a request would choose whose data it is about."""
+
+    async def end(_: StarletteRequest) -> JSONResponse:
+        return JSONResponse({})
+
+    inner = [Route("/data", end)]
+    hosts: list[Any] = [Host(name, Router(inner)) for name in ("shop.example.com", "bank.example.com")]
+    guard = Guard(verifier(), origin="https://shop.example.com", any_host=any_host)
+    app = DelegateMiddleware(Starlette(routes=hosts if routed else inner), guard)
+    asked = Request.http("GET", "https://shop.example.com/data")
+    proof = holder("http.get https://**").prove(asked, AUDIENCE).to_text()
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="https://shop.example.com") as client:
+            return await client.get("/data", headers={"Host": host, "Authorization": f"Delegate {proof}"})
+
+    assert asyncio.run(send()).status_code == status
+
+
+def test_another_protocol_is_an_argument() -> None:
+    """`Upgrade: h2c` on a connection that stays HTTP so far."""
+    made = ANY.prove(Request.http("GET", "http://x.example.com/healthz"), AUDIENCE)
+    headers = [
+        (b"authorization", f"Delegate {made.to_text()}".encode()),
+        (b"upgrade", b"h2c"),
+        (b"connection", b"upgrade"),
+    ]
+    more = {"method": "GET", "path": "/healthz", "raw_path": b"/healthz"}
+    assert connection("http", headers=headers, **more)[0]["status"] == 401
+    assert connection("http", headers=headers[:1], **more)[0]["status"] == 200
+
+
+def test_a_shared_cache_keeps_no_answer_to_a_header_that_it_does_not_know() -> None:
+    """`Delegation` is none of those that HTTP keeps from shared caches."""
+    more = {"method": "GET", "path": "/healthz", "raw_path": b"/healthz"}
+    for name, private in ((b"authorization", None), (b"delegation", b"private")):
+        made = ANY.prove(Request.http("GET", "http://x.example.com/healthz"), AUDIENCE).to_text()
+        value = made if private else f"Delegate {made}"
+        start, *_ = connection("http", headers=[(name, value.encode())], **more)
+        assert (start["status"], dict(start["headers"]).get(b"cache-control")) == (200, private)
 
 
 def test_lifespan_is_the_application_s_own() -> None:

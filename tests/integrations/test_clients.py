@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -195,6 +196,47 @@ def test_a_wrong_public_url_shows_both_requests_side_by_side(library: Any, ours:
 
 
 @pytest.mark.parametrize(("library", "ours"), LIBRARIES, ids=IDS)
+@pytest.mark.parametrize("learnt", [False, True])
+def test_a_refusal_without_end_is_not_read_to_its_end(library: Any, ours: Any, *, learnt: bool) -> None:
+    """Not more than a problem may have; whoever wants the rest reads it, from its beginning."""
+    given: list[int] = []
+    challenge = {"WWW-Authenticate": 'Delegate audience="shop.example.com"'} if learnt else {}
+
+    def chunks() -> Iterator[bytes]:
+        for number in range(8):
+            given.append(number)
+            yield bytes([number]) * (1 << 19)
+
+    async def achunks() -> Any:
+        for each in chunks():
+            yield each
+
+    name = None if learnt else AUDIENCE
+    transport = library.MockTransport(lambda _: library.Response(401, headers=challenge, content=chunks()))
+    makers: list[Any] = [lambda: library.Client(transport=transport, auth=ours.DelegateAuth(ANY, name))]
+    if not learnt:
+        inner = ours.DelegateTransport(ANY, {"https://shop.example.com": AUDIENCE}, transport=transport)
+        makers.append(lambda: library.Client(transport=inner))
+    for make in makers:
+        given.clear()
+        with make() as client, client.stream("GET", "https://shop.example.com/") as answer:
+            assert len(given) == (6 if learnt else 3)
+            assert answer.read() == b"".join(bytes([number]) * (1 << 19) for number in range(8))
+    given.clear()
+
+    async def send() -> None:
+        sends = library.MockTransport(lambda _: library.Response(401, headers=challenge, content=achunks()))
+        async with (
+            library.AsyncClient(transport=sends, auth=ours.DelegateAuth(ANY, name)) as client,
+            client.stream("GET", "https://shop.example.com/") as answer,
+        ):
+            assert len(given) == (6 if learnt else 3)
+            assert len(await answer.aread()) == 1 << 22
+
+    asyncio.run(send())
+
+
+@pytest.mark.parametrize(("library", "ours"), LIBRARIES, ids=IDS)
 def test_an_approval_is_asked_for_and_given(library: Any, ours: Any, origins: tuple[str, str]) -> None:
     """The problem has the ask; a discharge for it is presented with the next request."""
     first, _ = origins
@@ -240,6 +282,28 @@ def test_a_host_with_two_writings_gets_no_proof(library: Any, ours: Any) -> None
         for host in ("127.1", "127.0.0.1.", "0x7f.1", "127.0.0.1"):
             client.get(f"http://{host}/items")
     assert sent == [False, False, False, True]
+
+
+@pytest.mark.parametrize(("length", "chunks"), [(None, 0), ("9999999", 0), ("40", 1)])
+def test_a_refusal_that_is_streamed_by_requests_is_read_where_it_is_short(length: str | None, chunks: int) -> None:
+    """It says its length, which HTTP holds it to; else it is its caller's."""
+    read: list[int] = []
+
+    def content() -> Iterator[bytes]:
+        read.append(1)
+        yield b"{}"
+
+    answer = requests.Response()
+    answer.status_code, answer.raw = 401, types.SimpleNamespace(stream=lambda *_, **__: content())
+    answer.headers.update(
+        {"Content-Type": "application/problem+json", **({"Content-Length": length} if length else {})}
+    )
+    adapter = with_requests.DelegateAdapter(ANY, {"https://shop.example.com": AUDIENCE})
+    asked = requests.Request("GET", "https://shop.example.com/").prepare()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(requests.adapters.HTTPAdapter, "send", lambda *_, **__: answer)
+        assert adapter.send(asked, stream=True) is answer
+        assert len(read) == chunks
 
 
 def test_requests_prove_too(origins: tuple[str, str]) -> None:

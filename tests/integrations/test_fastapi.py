@@ -1,6 +1,7 @@
 """FastAPI: what the endpoint acts on is what was decided, and refusals are problems that a client can read."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ import fastapi
 import httpx
 import pytest
 from fastapi import APIRouter, Body, Depends, FastAPI, File, Form, Header, Query, WebSocket
-from pydantic import BaseModel, Field, field_serializer
+from pydantic import AliasChoices, AliasPath, BaseModel, Field, field_serializer
 from starlette.types import ASGIApp
 
 from delegate import Authorization, Holder, Request, need
@@ -307,6 +308,55 @@ def test_parameters_are_what_was_decided(target: str, status: int) -> None:
     assert len(ran) == (status == 200)
 
 
+class Priced(BaseModel):
+    """Fields with other names on the wire, or none when they are written."""
+
+    first: int = Field(1, validation_alias="First")
+    second: int = Field(1, alias="Second", serialization_alias="other")
+    third: int = Field(1, validation_alias=AliasChoices("Third", "3rd"))
+    fourth: int = Field(1, exclude=True)
+    fifth: int = Field(1, validation_alias=AliasPath("Fifth", 0))
+    model_config = {"extra": "allow"}
+
+
+@pytest.mark.parametrize("path", ["/model", "/single"])
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("First=666", 200),
+        ("First=0666", 422),
+        ("Second=666", 200),
+        ("Second=0666", 422),
+        ("Third=666", 200),
+        ("Third=0666", 422),
+        ("3rd=666", 200),
+        ("3rd=0666", 422),
+        ("Third=5&3rd=666", 422),
+        ("fourth=666", 200),
+        ("fourth=0666", 422),
+        ("First=5&First=666", 422),
+        ("unknown=5", 200),
+    ],
+)
+def test_a_parameter_is_found_again_under_whatever_name_it_came(path: str, query: str, status: int) -> None:
+    """Aliases to read by, aliases to write by, choices of them, and fields that are not written."""
+    app, guard = FastAPI(), Guard(verifier(), origin=ORIGIN)
+
+    @app.get("/model")
+    def model(query: Annotated[Priced, Query()], granted: Annotated[Authorization, Depends(guard)]) -> None: ...
+
+    @app.get("/single")
+    def single(
+        granted: Annotated[Authorization, Depends(guard)],
+        first: Annotated[int, Query(validation_alias="First")] = 1,
+        second: Annotated[int, Query(alias="Second", serialization_alias="other")] = 1,
+        third: Annotated[int, Query(validation_alias=AliasChoices("Third", "3rd"))] = 1,
+        fourth: int = 1,
+    ) -> None: ...
+
+    assert call(app, "GET", f"{path}?{query}").status_code == status
+
+
 def test_a_request_is_decided_once_for_all_its_dependencies() -> None:
     """On the router, in a dependency of a dependency, as a body and by itself: one proof serves."""
     seen: list[Any] = []
@@ -367,6 +417,63 @@ def test_a_second_guard_decides_for_itself() -> None:
     assert call(app, "GET", "/items").status_code == 403
 
 
+def test_a_decision_serves_only_a_guard_that_decides_by_the_same() -> None:
+    """Over one verifier: another cost, other facts, another origin, or somebody who is told."""
+    shared = verifier(ledger=MemoryLedger())
+    seen: list[Any] = []
+    ran: list[Any] = []
+    others = [
+        Guard(shared, origin=ORIGIN, cost={"cents": 500}),
+        Guard(shared, origin=ORIGIN, env={"mfa": False}),
+        Guard(shared, origin=ORIGIN, observe=seen.append),
+        Guard(shared, origin="https://bank.example.com"),
+    ]
+    for other in others:
+
+        def items(granted: Annotated[Authorization, Depends(other)]) -> None:
+            ran.append(granted)
+
+        behind = FastAPI()
+        behind.get("/items")(items)
+        inside = FastAPI(dependencies=[Depends(Guard(shared, origin=ORIGIN))])
+        inside.get("/items")(items)
+        for app in (inside, DelegateMiddleware(behind, verifier=shared, origin=ORIGIN)):
+            assert call(app, "GET", "/items").status_code == 401
+        assert not ran
+    assert len(seen) == 2
+    same = FastAPI()
+
+    @same.get("/items")
+    def items_of_the_same(granted: Annotated[Authorization, Depends(Guard(shared, origin=ORIGIN))]) -> None: ...
+
+    assert call(DelegateMiddleware(same, verifier=shared, origin=ORIGIN), "GET", "/items").status_code == 200
+
+
+def test_a_shared_cache_keeps_no_answer_to_a_header_that_it_does_not_know() -> None:
+    """`Delegation` is none of those that HTTP keeps from shared caches."""
+    app, _, _ = shop()
+    made = ANY.prove(Request.http("GET", f"{ORIGIN}/items"), AUDIENCE).to_text()
+    answer = call(app, "GET", "/items", of=None, headers={"Delegation": made})
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "private")
+    assert "cache-control" not in call(app, "GET", "/items").headers
+
+
+def test_an_application_that_routes_by_host_is_asked_by_its_own() -> None:
+    """`Host` is no part of what is proven."""
+    guard = Guard(verifier(), origin=ORIGIN)
+    app, behind = FastAPI(), FastAPI()
+
+    @behind.get("/items")
+    def items(granted: Annotated[Authorization, Depends(guard)]) -> None: ...
+
+    for host in ("bank.example.com", "shop.example.com"):
+        app.host(host, behind)
+    statuses = [
+        call(app, "GET", "/items", headers={"Host": f"{host}.example.com"}).status_code for host in ("shop", "bank")
+    ]
+    assert statuses == [200, 400]
+
+
 def test_a_proof_serves_once() -> None:
     """The same header again is a replay."""
     app, _, ran = shop()
@@ -387,6 +494,56 @@ def test_what_did_not_run_costs_nothing() -> None:
     assert call(app, content=b'{"amount": 5}', headers=JSON, of=paid).status_code == 200
     assert call(app, content=b'{"amount": 5}', headers=JSON, of=paid).json()["reason"] == "budget_exhausted"
     assert len(ran) == 1
+
+
+def test_a_dependency_does_not_work_for_nothing() -> None:
+    """A body is refused before another dependency runs; behind other middleware the charge stands."""
+    guard = Guard(verifier(ledger=MemoryLedger()), origin=ORIGIN, cost={"cents": 1})
+    worked: list[int] = []
+
+    def work(granted: Annotated[Authorization, Depends(guard)]) -> None:
+        worked.append(1)
+
+    app = FastAPI()
+
+    @app.post("/pay")
+    def pay(_: Annotated[None, Depends(work)], payment: Annotated[Payment, Depends(guard.body(Payment))]) -> None: ...
+
+    of = holder("http.* https://**", budget={"cents": 1})
+    for _ in range(3):
+        assert call(app, content=b'{"amount": "5"}', headers=JSON, of=of).status_code == 422
+    assert not worked
+    assert call(app, content=b'{"amount": 5}', headers=JSON, of=of).status_code == 200
+    of = holder("http.* https://**", budget={"cents": 1})
+    behind = DelegateMiddleware(app, guard)
+    answers = [call(behind, content=b'{"amount": "5"}', headers=JSON, of=of) for _ in range(2)]
+    assert [each.status_code for each in answers] == [422, 403]
+    assert len(worked) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "application/+json"},
+        {"Content-Type": "application/json", "Content-Encoding": "br"},
+        {"Content-Type": "text/plain"},
+    ],
+)
+def test_json_cannot_be_hidden_from_a_condition(headers: dict[str, str]) -> None:
+    """By another media type, or by a coding that FastAPI does not look at."""
+    app, ran = FastAPI(), []
+    guard = Guard(verifier(), origin=ORIGIN)
+
+    @app.post("/pay")
+    def pay(payment: Annotated[Any, Body()], granted: Annotated[Authorization, Depends(guard)]) -> None:
+        ran.append(payment)
+
+    limited = holder("http.post https://**", caveats=["!has(args.body) || args.body.amount < 10"])
+    asked = Request.http("POST", f"{ORIGIN}/pay", {"content_sha256": hashlib.sha256(b'{"amount": 50}').digest()})
+    for proven in (asked, Request.http("POST", f"{ORIGIN}/pay", {"body": {"amount": 50}})):
+        answer = call(app, content=b'{"amount": 50}', headers=headers, of=limited, proven=proven)
+        assert answer.status_code in {400, 401, 403, 422}
+    assert not ran
 
 
 def test_a_form_is_refused_without_the_middleware_and_bound_with_it() -> None:

@@ -208,6 +208,22 @@ def test_the_client_cannot_speak_for_the_proxy(place: Place) -> None:
             assert values != ["mallory"]
 
 
+def test_the_client_cannot_take_away_what_the_proxy_tells(place: Place) -> None:
+    """A header that `Connection` names is for one hop alone, and proxies drop it."""
+    names = ("Originator", "Holder", "Expires", "Proof")
+    told = [f"X-Delegate-{name}" for name in names]
+    for connection in (", ".join(["close", *told]), ", ".join([*told, "X-Delegate-Body", "close"])):
+        value = f"Authorization: {header(place.origin, 'GET', '/items')}"
+        assert raw(place, "GET /items", value, f"Connection: {connection}") == 200
+        assert all(len(SEEN[-1]["headers"][name.lower()]) == 1 for name in told)
+    for connection in ("X-Delegate-Body, close", "X-Forwarded-Uri, X-Delegate-Target, close", "Upgrade, close"):
+        value = f"Authorization: {header(place.origin, 'GET', '/items')}"
+        assert raw(place, "GET /secret", value, f"Connection: {connection}", "X-Forwarded-Uri: /items") == 401
+        posted = raw(place, "POST /items", value, f"Connection: {connection}, Content-Length", body=b"x")
+        assert posted in {400, 401, 403}
+    assert len(SEEN) == 2
+
+
 def test_requests_with_two_meanings_do_not_reach_the_backend(place: Place) -> None:
     """Two presentations, a rewritten path, a second slash, a dot segment, a whole URL."""
     proven = header(place.origin, "GET", "/items")

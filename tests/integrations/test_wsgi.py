@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,7 +17,8 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, JsonResponse
 from django.test import RequestFactory, override_settings
-from django.urls import path
+from django.urls import include, path, re_path, register_converter
+from django.urls.converters import IntConverter, get_converters
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
@@ -26,6 +28,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from delegate import Request
 from delegate.integrations import django as with_django
 from delegate.integrations import flask as with_flask
+from delegate.integrations import http
 from delegate.integrations.httpx import DelegateAuth
 from tests.integrations.serving import exchange, serving
 from tests.integrations.world import AUDIENCE, async_verifier, holder, verifier
@@ -179,6 +182,8 @@ def test_a_view_runs_with_what_was_decided(origin: str) -> None:
         assert client.get(f"{origin}/items/gesch%C3%A4ft%20b").status_code == 200
         assert client.get(f"{origin}/open").status_code == 200
     assert len(RAN) == 4
+    beside = httpx.get(f"{origin}/items/1", headers={"Delegation": header(origin, "GET", "/items/1").split()[1]})
+    assert (beside.status_code, beside.headers["cache-control"]) == (200, "private")
 
 
 def test_what_is_refused_does_not_run(origin: str) -> None:
@@ -286,6 +291,194 @@ def test_an_awaited_view_of_django_is_guarded() -> None:
         assert httpx.get(f"{origin}/items").status_code == 401
         assert client.post(f"{origin}/items", json={"a": 1}).json()["args"] == {"body": {"a": 1}}
     assert RAN == ["POST"]
+
+
+def test_a_decision_ends_with_its_request() -> None:
+    """Where somebody pushed an application context early, Flask's `g` outlives the request; a decision does not."""
+    app = flask.Flask("shop")
+    guard = with_flask.Guard(verifier(), origin="https://shop.example.com")
+    app.before_request(guard.check)
+
+    @app.get("/secret")
+    def secret() -> str:
+        return guard.granted.originator
+
+    of = holder("http.get https://shop.example.com/**")
+    made = of.prove(Request.http("GET", "https://shop.example.com/secret"), AUDIENCE)
+    with app.app_context():
+        client = app.test_client()
+        assert client.get("/secret", headers={"Authorization": f"Delegate {made.to_text()}"}).status_code == 200
+        assert client.get("/secret").status_code == 401
+
+
+def test_a_decision_serves_the_request_that_it_was_made_for() -> None:
+    """What is changed on the way to the view is not what was decided."""
+    app = flask.Flask("shop")
+    guard = with_flask.Guard(verifier(), origin="https://shop.example.com")
+    app.before_request(guard.check)
+
+    @app.before_request
+    def change() -> None:
+        flask.request.environ["QUERY_STRING"] = "all=yes"
+
+    @app.get("/secret")
+    def secret() -> str:
+        with pytest.raises(LookupError):
+            _ = guard.granted
+        refused = guard.check()
+        assert refused is not None
+        return str(refused.status_code)
+
+    of = holder("http.get https://shop.example.com/**")
+    made = of.prove(Request.http("GET", "https://shop.example.com/secret"), AUDIENCE)
+    answer = app.test_client().get("/secret", headers={"Authorization": f"Delegate {made.to_text()}"})
+    assert answer.text == "401"
+
+
+def ask_django(urls: Any, target: str, kind: str = "") -> int:
+    """Send one proven request to a Django application, with a content type of its own; give the status."""
+    made = holder("http.get https://**").prove(Request.http("GET", f"https://shop.example.com{target}"), AUDIENCE)
+    place, _, query = target.partition("?")
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": place,
+        "QUERY_STRING": query,
+        "RAW_URI": target,
+        "CONTENT_TYPE": kind,
+        "HTTP_AUTHORIZATION": f"Delegate {made.to_text()}",
+        "wsgi.input": io.BytesIO(),
+        "SERVER_NAME": "x",
+        "SERVER_PORT": "80",
+        "wsgi.url_scheme": "http",
+    }
+    statuses: list[str] = []
+    _configure()
+    b"".join(_django(WSGIHandler, urls, [])(environ, lambda status, _: statuses.append(status)))
+    return int(statuses[0][:3])
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "status"),
+    [
+        ("/f?file=public&x=+ACY-file+AD0-secret", "text/plain; charset*=utf-8''utf-7", 400),
+        ("/f?file=public", "text/plain; charset=latin-1", 400),
+        ("/f?file=%C3%A9", "text/plain; charset=utf-8", 200),
+        ("/f?file=%C3%A9&a&a=", "text/plain; charset=no-such", 200),
+        ("/pay/666", "", 200),
+        ("/pay/0666", "", 422),
+        ("/in/ann/7/pay/0666", "", 422),
+        ("/in/ann/07/pay/666", "", 422),
+        ("/in/ann/7/pay/666", "", 200),
+        ("/odd/5", "", 422),
+    ],
+)
+def test_what_django_reads_is_what_came(target: str, kind: str, status: int) -> None:
+    """Neither a charset nor a converter makes another query or path of it."""
+    guard = with_django.Guard(verifier(), origin="https://shop.example.com")
+
+    class Odd(IntConverter):  # type: ignore[misc]
+        def to_url(self, value: object) -> str:
+            raise ValueError(value)
+
+    if "odd" not in get_converters():
+        register_converter(Odd, "odd")
+
+    @guard
+    def view(request: HttpRequest, **_: object) -> JsonResponse:
+        RAN.append(request.GET)
+        return JsonResponse({})
+
+    inner = [path("nothing", view), path("<int:number>/pay/<int:amount>", view)]
+    urls = (
+        path("f", view),
+        path("pay/<int:amount>", view),
+        re_path("^in/(?P<who>[a-z]+)/", include(inner)),
+        path("odd/<odd:amount>", view),
+    )
+    assert ask_django(urls, target, kind) == status
+    assert len(RAN) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/pay/666", 200),
+        ("/pay/0666", 422),
+        ("/pay/%D9%A6%D9%A6%D9%A6", 422),
+        ("/in/de/666/gesch%C3%A4ft%20b", 200),
+        ("/in/de/0666/b", 422),
+        ("/float/1.5", 200),
+        ("/float/1.50", 422),
+        ("/id/123E4567-e89b-12d3-a456-426614174000", 422),
+    ],
+)
+def test_a_path_is_the_one_that_flask_hands_on(target: str, status: int) -> None:
+    """A converter that writes its value otherwise is found out, also where values are taken out of `view_args`."""
+    app = flask.Flask("shop")
+    guard = with_flask.Guard(verifier(), origin="https://shop.example.com")
+
+    def note(**values: object) -> str:
+        RAN.append(values)
+        return "ran"
+
+    for rule in ("/pay/<int:n>", "/in/<lang>/<int:n>/<path:rest>", "/float/<float:n>", "/id/<uuid:n>"):
+        app.add_url_rule(rule, rule, guard(note))
+
+    @app.url_value_preprocessor
+    def take(_: str | None, values: dict[str, Any] | None) -> None:
+        (values or {}).pop("lang", None)
+
+    made = holder("http.get https://**").prove(Request.http("GET", f"https://shop.example.com{target}"), AUDIENCE)
+    answer = app.test_client().get(target, headers={"Authorization": f"Delegate {made.to_text()}"})
+    assert answer.status_code == status
+    assert len(RAN) == (status == 200)
+
+
+def test_an_application_of_flask_that_routes_by_host_is_asked_by_its_own() -> None:
+    """`Host` is no part of what is proven."""
+    app = flask.Flask("shop", host_matching=True, static_host="x")
+    guard = with_flask.Guard(verifier(), origin="https://shop.example.com")
+    app.add_url_rule("/data", "a", guard(lambda: "shop"), host="shop.example.com")
+    app.add_url_rule("/data", "b", guard(lambda: "bank"), host="bank.example.com")
+    of, statuses = holder("http.get https://**"), []
+    for host in ("shop", "bank"):
+        made = of.prove(Request.http("GET", "https://shop.example.com/data"), AUDIENCE)
+        headers = {"Authorization": f"Delegate {made.to_text()}"}
+        answer = app.test_client().get("/data", base_url=f"https://{host}.example.com", headers=headers)
+        statuses.append(answer.status_code)
+    assert statuses == [200, 400]
+
+
+def test_django_is_asked_by_its_own_host_where_that_is_wanted() -> None:
+    """`any_host=False`: it is not seen whether an application of Django routes by `Host`."""
+    _configure()
+    for any_host, status in ((None, 200), (False, 400)):
+        guard = with_django.Guard(verifier(), origin="https://shop.example.com", any_host=any_host)
+        made = holder("http.get https://**").prove(Request.http("GET", "https://shop.example.com/"), AUDIENCE)
+        headers = {"Authorization": f"Delegate {made.to_text()}", "Host": "bank.example.com"}
+        assert guard(lambda _: JsonResponse({}))(RequestFactory().get("/", headers=headers)).status_code == status
+
+
+def test_a_handshake_is_no_reading_of_a_page() -> None:
+    """A view of Flask that opens a WebSocket: what `Upgrade` asks for is an argument of the request."""
+    app = flask.Flask("shop")
+    guard = with_flask.Guard(verifier(), origin="https://shop.example.com")
+
+    @app.route("/ws", websocket=True)
+    @guard
+    def ws() -> str:
+        return str(guard.granted.request.args["upgrade"])
+
+    of = holder("http.get https://**")
+    asks = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    answers = []
+    for upgrade in (None, "websocket"):
+        asked = http.client_request("GET", "https://shop.example.com/ws", upgrade=upgrade)
+        headers = {"Authorization": f"Delegate {of.prove(asked, AUDIENCE).to_text()}", **asks}
+        answers.append(app.test_client().get("/ws", base_url="ws://localhost", headers=headers))
+    assert [each.status_code for each in answers] == [401, 200]
+    assert answers[1].text == "websocket"
 
 
 def test_flask_is_not_awaited() -> None:

@@ -21,9 +21,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from delegate.core.chain.printable import shown
 from delegate.errors import DelegateError, Reason
 from delegate.integrations import http
-from delegate.integrations.guard import NOTHING, Guard, Outcome
+from delegate.integrations.guard import NOTHING, ConvertedError, Guard, Outcome
 
 if TYPE_CHECKING:
     from delegate.verifier.decision import Authorization
@@ -36,6 +37,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 KEY: Final = "delegate"
+_LAYERS: Final = 64
 _POLICY_VIOLATION: Final = 1008  # RFC 6455 §7.4.1
 
 
@@ -103,25 +105,28 @@ class DelegateMiddleware:
         if scope["path"] in self._unguarded and scope["method"] in {"GET", "HEAD"}:
             await self.app(scope, receive, send)
             return
-        guard, body = self.guard, b""
+        guard, body, is_beside = self.guard, b"", False
         try:
             head = http.read_head(scope["headers"])
             if head.presentation is None:
                 outcome = NOTHING
             else:
+                is_beside = head.is_beside
                 guard.check_size(head.declared_bytes)
                 whole = await read_body(guard, receive)
                 if whole is None:
                     return  # the client went away before its request was whole
                 body = whole
                 request = guard.request(scope["method"], target(scope), head, body)
+                guard.check_host(scope["headers"], is_routed=check_path(scope, self.app))
                 outcome = await guard.adecide(head.presentation, request, context=scope)
         except DelegateError as error:
             outcome = Outcome(error=error)
         if outcome.authorization is None:
             await send_answer(send, guard.answer(outcome))
             return
-        await self.app({**scope, KEY: (guard, outcome.authorization)}, replaying(body, receive), send)
+        kept = _privately(send) if is_beside else send
+        await self.app({**scope, KEY: (guard, outcome.authorization)}, replaying(body, receive), kept)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         guard = self.guard
@@ -133,6 +138,7 @@ class DelegateMiddleware:
                 outcome = NOTHING
             else:
                 request = guard.request("GET", target(scope), head, upgrade="websocket")
+                guard.check_host(scope["headers"], is_routed=check_path(scope, self.app))
                 outcome = await guard.adecide(head.presentation, request, context=scope)
         except DelegateError as error:
             outcome = Outcome(error=error)
@@ -174,6 +180,68 @@ def target(scope: Scope) -> bytes:
     )
 
 
+def check_path(scope: Scope, app: object) -> bool:
+    """Refuse a path whose values Starlette's converters would write otherwise: `0666` is 666 to `{amount:int}`.
+
+    The routes are those of the application, where it is Starlette's. No other framework's are compared.
+
+    Returns:
+        Whether it is seen to route by `Host`.
+
+    Raises:
+        ConvertedError: they would.
+    """
+    routes = _routes_of(app) or getattr(scope.get("app"), "routes", None)
+    here: Scope = {**scope}
+    is_routed = False
+    while isinstance(routes, (list, tuple)):
+        inner = None
+        is_routed = is_routed or routes_by_host(routes)
+        for route in routes:
+            if not callable(getattr(route, "matches", None)):
+                return is_routed
+            match, child = route.matches(here)
+            if getattr(match, "name", "") == "FULL":
+                _check_route(route, here)
+                here.update(child)
+                inner = getattr(route, "routes", None)
+                break
+        routes = inner
+    return is_routed
+
+
+def _routes_of(app: object) -> object:
+    """The routes of an application below other middleware, which keeps it as `app`; `None` where they are not found."""
+    for _ in range(_LAYERS):
+        routes = getattr(app, "routes", None)
+        if routes is not None or app is None:
+            return routes
+        app = getattr(app, "app", None)
+    return None
+
+
+def routes_by_host(routes: Iterable[object]) -> bool:
+    """Whether one of some routes is Starlette's `Host`."""
+    return any(hasattr(route, "host_regex") for route in routes)
+
+
+def _check_route(route: Any, scope: Scope) -> None:  # noqa: ANN401 - of Starlette, which is not imported here
+    path, root = scope["path"], scope.get("root_path", "")
+    if root and (path == root or path.startswith(f"{root}/")):
+        path = path[len(root) :]
+    expression, converters = getattr(route, "path_regex", None), getattr(route, "param_convertors", None)
+    found = expression.match(path) if expression is not None and converters else None
+    if found is None or converters is None:
+        return
+    for name, text in found.groupdict().items():
+        try:
+            again = converters[name].to_string(converters[name].convert(text))
+        except (AssertionError, ValueError, TypeError, KeyError) as error:
+            raise ConvertedError(Reason.MALFORMED, f"the path cannot be compared: {error}") from None
+        if again != text:
+            raise ConvertedError(Reason.MALFORMED, f"`{shown(text)}` in the path would be read as `{shown(again)}`")
+
+
 async def read_body(guard: Guard, receive: Receive) -> bytes | None:
     """Read a whole body; `None` where it is cut off.
 
@@ -206,6 +274,21 @@ def replaying(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replay
+
+
+def _privately(send: Send) -> Send:
+    """Keep shared caches from keeping an answer to a header that they know nothing of."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
+            said = b", ".join(value for name, value in headers if name.lower() == b"cache-control").decode("latin-1")
+            others = [each for each in headers if each[0].lower() != b"cache-control"]
+            kept = (b"cache-control", http.privately(said or None).encode("latin-1"))
+            message = {**message, "headers": [*others, kept]}
+        await send(message)
+
+    return sent
 
 
 async def send_answer(send: Send, answer: http.Answer, prefix: str = "http.response") -> None:

@@ -30,7 +30,7 @@ from delegate.regular import regular
 Audiences: TypeAlias = Mapping[str, str] | str | None
 Discharges: TypeAlias = Callable[[Request], Iterable[Discharge]] | None
 
-_PROBLEM_BYTES: Final = 1 << 20
+PROBLEM_BYTES: Final = 1 << 20
 _ASKS: Final = 16
 # One challenge of ours, first in its header (RFC 9110 §11.6.1); a server with several sends a header for each.
 _CHALLENGE: Final = regular(r'[ \t]*delegate[ ]+audience="((?:[^"\\]|\\.)*)"[ \t]*(?:,.*)?')
@@ -77,7 +77,7 @@ class Problem:
     @classmethod
     def read(cls, content_type: str | None, body: bytes) -> Problem | None:
         """Read a problem; `None` where a body is none. Raises nothing for what a server sends."""
-        if (content_type or "").partition(";")[0].strip().lower() != PROBLEM or len(body) > _PROBLEM_BYTES:
+        if (content_type or "").partition(";")[0].strip().lower() != PROBLEM or len(body) > PROBLEM_BYTES:
             return None
         try:
             said = json.loads(body)

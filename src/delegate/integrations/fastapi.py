@@ -2,9 +2,11 @@
 
 The rules of this file:
 
-- A request is decided once, however many dependencies ask for it.
+- A request is decided once, however many dependencies ask the same guard for it. What one guard decided, another takes
+  over only where both decide by the same: verifier, origin, `env`, `cost`, `observe`.
 - What FastAPI makes of a request for an endpoint (its body, its query and path parameters) is compared with what was
-  decided: what means something else is refused with 422, and gives back what it was charged.
+  decided: what means something else is refused with 422. What that was charged is given back on the spot, or never:
+  once a dependency could have done its work, the charge stands.
 - What was parsed before anybody could decide it (a form) is refused here; `DelegateMiddleware` decides it.
 - Headers and cookies are no part of a request that is proven: an endpoint that acts on one acts on its own.
 
@@ -31,9 +33,10 @@ try:
     from fastapi.dependencies.utils import request_params_to_args
     from fastapi.exceptions import RequestValidationError
     from fastapi.openapi.models import HTTPBase
+    from fastapi.params import Form
     from fastapi.security.base import SecurityBase
-    from pydantic import BaseModel, ValidationError
-    from pydantic_core import core_schema
+    from pydantic import AliasChoices, AliasPath, BaseModel, ValidationError
+    from pydantic_core import core_schema, to_jsonable_python
     from starlette._utils import get_route_path
     from starlette.requests import ClientDisconnect, Request
     from starlette.responses import Response
@@ -48,6 +51,7 @@ from delegate.core.chain.request import describe, normalise
 from delegate.errors import DelegateError, Reason, StateError
 from delegate.integrations import guard as core
 from delegate.integrations import http
+from delegate.integrations.asgi import routes_by_host
 from delegate.verifier.decision import Authorization, Decision
 from delegate.verifier.verifier import AsyncVerifier, Verifier
 
@@ -89,21 +93,32 @@ class Guard(core.Guard, SecurityBase):
         cost: core.Costs = None,
         observe: Callable[[Decision], object] | None = None,
         max_body_bytes: int = http.BODY_BYTES,
+        any_host: bool | None = None,
     ) -> None:
         """Set up a guard; see `guard.Guard`. For `env` and `cost`, `call.context` is the request."""
-        super().__init__(verifier, origin=origin, env=env, cost=cost, observe=observe, max_body_bytes=max_body_bytes)
+        super().__init__(
+            verifier,
+            origin=origin,
+            env=env,
+            cost=cost,
+            observe=observe,
+            max_body_bytes=max_body_bytes,
+            any_host=any_host,
+        )
         self.model = HTTPBase(scheme=http.SCHEME, description=DESCRIPTION)
         self.scheme_name = http.SCHEME
 
-    async def __call__(self, request: Request) -> Authorization:
-        """Decide this request; the dependency.
+    async def __call__(self, request: Request, response: Response = None) -> Authorization:  # type: ignore[assignment]
+        """Decide this request; the dependency. `response` is FastAPI's, for the headers of an answer that it makes.
 
         Raises:
             RefusedError: it may not run. FastAPI answers with a problem (RFC 9457).
             RuntimeError: the endpoint takes a form, which FastAPI has read before anybody could decide it.
         """
+        if response is not None and "delegation" in request.headers:
+            response.headers["Cache-Control"] = http.privately(response.headers.get("Cache-Control"))
         by, found, *checked = request.scope.get(KEY, (None, None))
-        here = by is not None and by.verifier is self.verifier
+        here = by is not None and self.serves_as(by)
         granted: Authorization = found if here else await self._decided(request)
         line = _line(request)
         if here and checked:
@@ -113,10 +128,13 @@ class Guard(core.Guard, SecurityBase):
         try:
             if here:  # by DelegateMiddleware: what reaches the endpoint must still be that
                 await self._check_unchanged(request, granted)
-            _check_parameters(request, granted.request)
-        except core.ConvertedError as error:
-            await self._give_back(granted)
-            raise self._refused(request, core.Outcome(error=error)) from None
+            self._check_parameters(request, granted.request)
+        except (core.ConvertedError, RequestValidationError) as error:
+            if not here:  # else other middleware has run on it
+                await self._give_back(granted)
+            if isinstance(error, core.ConvertedError):
+                raise self._refused(request, core.Outcome(error=error)) from None
+            raise
         request.scope[KEY] = (self, granted, line)
         return granted
 
@@ -137,20 +155,10 @@ class Guard(core.Guard, SecurityBase):
             raise TypeError(wrong)
 
         async def read(request: Request, granted: Authorization, **_: object) -> M:
-            asked = granted.request
             try:
-                if "body" not in asked.values:
-                    error = {"type": "missing", "loc": ("body",), "msg": "A JSON body is required", "input": None}
-                    raise RequestValidationError([error])
-                made = _made(model, deepcopy(asked.values["body"]))
-                core.check_runs(asked, {**asked.values, "body": _dumped(made)})
-            except core.ConvertedError as error:
-                await self._give_back(granted)
+                return _read(model, granted.request)
+            except core.ConvertedError as error:  # of a model that reads the same body in two ways
                 raise self._refused(request, core.Outcome(error=error)) from None
-            except RequestValidationError:
-                await self._give_back(granted)
-                raise
-            return made
 
         keyword = Parameter.KEYWORD_ONLY
         read.__signature__ = Signature(  # type: ignore[attr-defined]
@@ -160,7 +168,19 @@ class Guard(core.Guard, SecurityBase):
                 Parameter("described", keyword, annotation=_body_of(model), default=None),
             ]
         )
+        read.delegate = (self, model)  # type: ignore[attr-defined]
         return read
+
+    def _check_parameters(self, request: Request, asked: Asked) -> None:
+        """Check what the endpoint would be given before any other dependency runs; see `_check_parameters`.
+
+        Raises:
+            core.ConvertedError, RequestValidationError: the endpoint would be given something else, or nothing.
+        """
+        for each in _check_parameters(request, asked):
+            by, model = getattr(each.call, "delegate", (None, None))
+            if by is not None and model is not None and by.serves_as(self):
+                _read(model, asked)
 
     async def _decided(self, request: Request) -> Authorization:
         try:
@@ -169,6 +189,8 @@ class Guard(core.Guard, SecurityBase):
                 outcome = core.NOTHING
             else:
                 self.check_size(head.declared_bytes)
+                routes = getattr(request.scope.get("router"), "routes", ())  # of the outermost application
+                self.check_host(request.scope["headers"], is_routed=routes_by_host(routes))
                 asked = self.request(request.method, _target(request), head, await self._body(request))
                 outcome = await self.adecide(head.presentation, asked, context=request)
         except DelegateError as error:
@@ -280,8 +302,21 @@ def _dumped(made: BaseModel) -> object:
         raise core.ConvertedError(Reason.MALFORMED, f"the body cannot be compared: {error}") from None
 
 
-def _check_parameters(request: Request, asked: Asked) -> None:
+def _read(model: type[M], asked: Asked) -> M:
+    if "body" not in asked.values:
+        raise RequestValidationError(
+            [{"type": "missing", "loc": ("body",), "msg": "A JSON body is required", "input": None}]
+        )
+    made = _made(model, deepcopy(asked.values["body"]))
+    core.check_runs(asked, {**asked.values, "body": _dumped(made)})
+    return made
+
+
+def _check_parameters(request: Request, asked: Asked) -> list[Dependant]:
     """Compare what FastAPI will hand to the endpoint, and to its dependencies, with what was decided.
+
+    Returns:
+        The endpoint, its dependencies and theirs.
 
     Raises:
         core.ConvertedError: something else.
@@ -294,6 +329,8 @@ def _check_parameters(request: Request, asked: Asked) -> None:
         unknown = "this guard is for endpoints of FastAPI: use DelegateMiddleware"
         raise RuntimeError(unknown)  # noqa: TRY004 - no argument is of the wrong type: it stands in the wrong place
     field = getattr(route, "body_field", None)
+    if field is not None and "content_sha256" in asked.values and not isinstance(field.field_info, Form):
+        raise core.ConvertedError(Reason.MALFORMED, "a body that is not bound as JSON, for an endpoint that takes one")
     if field is not None and "body" in asked.values and not _is_described(field):
         value, errors = field.validate(deepcopy(asked.values["body"]), {}, loc=("body",))
         if not errors:  # else the endpoint does not run: FastAPI answers with what is wrong
@@ -308,9 +345,11 @@ def _check_parameters(request: Request, asked: Asked) -> None:
         if again != get_route_path(request.scope):
             raise core.ConvertedError(Reason.MALFORMED, f"the path would be read as `{shown(again)}`")
     query = request.query_params
-    for each in _all(dependant):
+    everything = list(_all(dependant))
+    for each in everything:
         _check_texts(each.query_params, query, query.getlist)
         _check_texts(each.path_params, path, lambda name: [str(path[name])])
+    return everything
 
 
 def _all(dependant: Dependant) -> Iterable[Dependant]:
@@ -328,15 +367,55 @@ def _check_texts(fields: list[Any], received: Mapping[str, Any], texts_of: Calla
         return  # the endpoint does not run
     for field in fields:
         value = values.get(field.name)
-        dumped = field.serialize(value, mode="json", by_alias=True, exclude_unset=True)
-        several = dumped.items() if isinstance(value, BaseModel) else [(None, dumped)]
-        for alias, one in several:
-            names = {alias} if alias is not None else {field.alias, field.validation_alias, field.name}
-            came = [text for name in sorted(filter(None, names)) if name in received for text in texts_of(name)]
-            if came and came != _as_texts(one):
-                said = ", ".join(f"`{shown(text)}`" for text in came)
-                words = f"{said} would be read as {shown(describe(_normal(one)))}"
-                raise core.ConvertedError(Reason.MALFORMED, f"the parameter {alias or field.name}: {words}")
+        if isinstance(value, BaseModel):
+            _check_model(value, received, texts_of)
+            continue
+        read = _names(field.name, field.field_info)
+        if not read.isdisjoint(received):
+            dumped = field.serialize(value, mode="json", by_alias=True, exclude_unset=True)
+            _check_found(read, dumped, received, texts_of)
+
+
+def _check_model(made: BaseModel, received: Mapping[str, Any], texts_of: Callable[[str], list[str]]) -> None:
+    """Compare a model that was made of parameters: each name that it could read is found again in its field."""
+    unread = set(received)
+    for name, info in type(made).model_fields.items():
+        read = _names(name, info)
+        unread -= read
+        if read.isdisjoint(received):
+            continue
+        try:
+            dumped = made.model_dump(mode="json", include={name})
+            # What is left out of a dump runs all the same.
+            one = dumped[name] if name in dumped else to_jsonable_python(getattr(made, name))
+        except (ValueError, TypeError) as error:
+            raise core.ConvertedError(Reason.MALFORMED, f"a parameter cannot be compared: {error}") from None
+        _check_found(read, one, received, texts_of)
+    more = made.model_extra or {}
+    for name in unread & more.keys():
+        _check_found({name}, more[name], received, texts_of)
+
+
+def _names(name: str, info: Any) -> set[str]:  # noqa: ANN401 - what Pydantic knows of a field
+    """Give all names that a field may be read by, its own among them."""
+    found = {name}
+    for alias in (info.alias, info.validation_alias):
+        for choice in alias.choices if isinstance(alias, AliasChoices) else (alias,):
+            first = choice.path[0] if isinstance(choice, AliasPath) else choice
+            if isinstance(first, str):
+                found.add(first)
+    return found
+
+
+def _check_found(
+    names: set[str], runs: object, received: Mapping[str, Any], texts_of: Callable[[str], list[str]]
+) -> None:
+    for name in sorted(names & received.keys()):
+        came = texts_of(name)
+        if came != _as_texts(runs):
+            said = ", ".join(f"`{shown(text)}`" for text in came)
+            words = f"{said} would be read as {shown(describe(_normal(runs)))}"
+            raise core.ConvertedError(Reason.MALFORMED, f"the parameter {shown(name)}: {words}")
 
 
 def _as_texts(value: object) -> list[str]:

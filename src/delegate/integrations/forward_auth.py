@@ -117,6 +117,8 @@ HOST {
         # Nothing that the client sends stands in for what is told here, in any spelling.
         request_header -X-Delegate*
         request_header -X_Delegate*
+        # Nor does it take away what is told: a proxy drops each header that `Connection` names.
+        request_header -Connection
         request_body {
             max_size 64KB
         }
@@ -219,8 +221,10 @@ class ForwardAuth:
             head = http.read_head(kept)
             if head.presentation is None:
                 return NOTHING
-            if body != b"none":
-                raise DelegateError(Reason.MALFORMED, "a request with a body is not decided by a proxy")
+            if body != b"none" or head.upgrade is not None:
+                raise DelegateError(
+                    Reason.MALFORMED, "a request with a body, or for another protocol, is not for a proxy"
+                )
             asked = Request.from_target(self._guard.origin, method, target)
         except DelegateError as error:
             return Outcome(error=error)

@@ -311,6 +311,7 @@ class Guard(CallGuard):
         cost: Costs = None,
         observe: Callable[[Decision], object] | None = None,
         max_body_bytes: int = http.BODY_BYTES,
+        any_host: bool | None = None,
     ) -> None:
         """Set up a guard.
 
@@ -323,6 +324,10 @@ class Guard(CallGuard):
             observe: as for `CallGuard`.
             max_body_bytes: the largest body that is read, and held in memory until it is decided; a larger one is
                 answered with 413. A JSON body is bounded by the size of a request too, 64 KiB (SPEC §8).
+            any_host: whether requests may name another `Host` than the origin's, which is no part of what is proven.
+                `None`: not where the application is seen to route by it (`Host` of Starlette, `host_matching` and
+                `subdomain_matching` of Flask). `False`: nowhere. `True`: everywhere, such as behind a proxy that
+                writes its own.
 
         Raises:
             ValueError: `origin` is none, or a body may have less than no bytes. TypeError: as for `CallGuard`.
@@ -337,6 +342,7 @@ class Guard(CallGuard):
         super().__init__(verifier, env=env, cost=cost, observe=observe)
         self.origin = origin
         self.max_body_bytes = max_body_bytes
+        self.any_host = any_host
 
     def request(
         self, method: str, target: str | bytes, head: http.Head, body: bytes = b"", *, upgrade: str | None = None
@@ -353,6 +359,30 @@ class Guard(CallGuard):
         self.check_size(len(body))
         return http.service_request(self.origin, method, target, head, body, upgrade=upgrade)
 
+    def serves_as(self, other: CallGuard) -> bool:
+        """Whether a decision of another guard is one of this guard's: all that either decides by is the other's."""
+        return isinstance(other, Guard) and (
+            self is other
+            or (
+                self.verifier is other.verifier
+                and self.origin == other.origin
+                and self.any_host == other.any_host
+                and _same(self._env, other._env)  # noqa: SLF001 - of this very class
+                and _same(self._cost, other._cost)  # noqa: SLF001 - the same
+                and _same(self._observe, other._observe)  # noqa: SLF001 - the same
+            )
+        )
+
+    def check_host(self, headers: http.Headers, *, is_routed: bool = False) -> None:
+        """Refuse another `Host` than the origin's, where that counts; raises DelegateError as `http.check_host`.
+
+        Args:
+            headers: of the request.
+            is_routed: whether the application is seen to route by it.
+        """
+        if self.any_host is False or (self.any_host is None and is_routed):
+            http.check_host(self.origin, headers)
+
     def check_size(self, size: int | None) -> None:
         """Refuse a body of so many bytes, as declared or read so far: `http.TooLargeError`."""
         if size is not None and size > self.max_body_bytes:
@@ -368,26 +398,39 @@ class Guard(CallGuard):
         Where nothing is presented that is the answer, whatever else is wrong.
         """
         try:
+            headers = tuple(headers)
             head = http.read_head(headers)
-            request = None if head.presentation is None else self.request(method, target, head, body)
+            if head.presentation is None:
+                return NOTHING
+            self.check_host(headers)
+            request = self.request(method, target, head, body)
         except DelegateError as error:
             return Outcome(error=error)
-        return NOTHING if request is None else self.decide(head.presentation, request, context=context)
+        return self.decide(head.presentation, request, context=context)
 
     async def adecide_http(
         self, method: str, target: str | bytes, headers: http.Headers, body: bytes = b"", *, context: object = None
     ) -> Outcome:
         """Decide an HTTP request as it came; see `decide_http`."""
         try:
+            headers = tuple(headers)
             head = http.read_head(headers)
-            request = None if head.presentation is None else self.request(method, target, head, body)
+            if head.presentation is None:
+                return NOTHING
+            self.check_host(headers)
+            request = self.request(method, target, head, body)
         except DelegateError as error:
             return Outcome(error=error)
-        return NOTHING if request is None else await self.adecide(head.presentation, request, context=context)
+        return await self.adecide(head.presentation, request, context=context)
 
     def answer(self, outcome: Outcome) -> http.Answer:
         """Give the HTTP answer to a request that may not run (SPEC §11); raises ValueError where it may."""
         return http.answer(outcome.http_status, outcome.told().to_json(), self.audience)
+
+
+def _same(one: object, other: object) -> bool:
+    # A method is made anew each time that it is asked for. Maps that are equal may mean different things: True and 1.
+    return one is other or (callable(one) and one == other)
 
 
 def tool_request(name: object, arguments: object = None) -> Request:

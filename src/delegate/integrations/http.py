@@ -35,8 +35,9 @@ PROBLEM: Final = "application/problem+json"
 _REMEMBERED_CHARACTERS: Final = 512
 _IN_PATHS: Final = "/!$&'()*+,;=:@"
 _MEDIA_TYPE: Final = regular(r"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*(?:;.*)?")
+_PROTOCOL: Final = regular(r"[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+(?:/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?)[ \t]*")
 _CHARSET: Final = regular(r""";[ \t]*charset[ \t]*=[ \t]*["']?([^"'; \t]*)""")
-_JSON: Final = regular(r"application/(?:json|.+\+json)")
+_JSON: Final = regular(r"application/.*json")
 # What some server behind may take for the method or the path of a request, whatever its line says.
 _OVERRIDES: Final = frozenset(
     {
@@ -46,9 +47,10 @@ _OVERRIDES: Final = frozenset(
 _ONCE: Final = frozenset(
     {
         *(b"authorization", b"delegation", b"content-type", b"content-encoding", b"content-length"),
-        b"transfer-encoding",
+        *(b"transfer-encoding", b"upgrade"),
     }
 )
+_OF_CLIENTS: Final = frozenset({"content-type", "content-encoding", "upgrade"})
 _READ: Final = _ONCE | _OVERRIDES
 
 
@@ -64,9 +66,11 @@ class Head(NamedTuple):
     Attributes:
         presentation: chain and proof as text; `None` where none came.
         content_type: media type in lower case; `None` where none is said.
-        is_json: whether a body is JSON: by its media type, in no content coding.
+        is_json: whether a body is JSON: `application/…` with `json` at its end.
         declared_bytes: what `Content-Length` says; `None` where it says nothing.
         may_have_body: whether a body follows, as far as the headers say.
+        upgrade: the protocol that the connection is asked to change to, in lower case; `None` where it is not.
+        is_beside: whether the presentation came in `Delegation`, of which a cache knows nothing (SPEC §11).
     """
 
     presentation: str | None
@@ -74,6 +78,8 @@ class Head(NamedTuple):
     is_json: bool
     declared_bytes: int | None
     may_have_body: bool
+    upgrade: str | None = None
+    is_beside: bool = False
 
 
 class Answer(NamedTuple):
@@ -90,7 +96,8 @@ def read_head(headers: Headers) -> Head:
     Raises:
         TokenError: MALFORMED: two presentations.
         DelegateError: MALFORMED: another header twice, one that names another method or path than the request's own,
-            a media type or a length that is none, or JSON in another charset than UTF-8.
+            a media type, a length or a protocol that is none, JSON in another charset than UTF-8 or in a content
+            coding.
     """
     found: dict[bytes, bytes] = {}
     for name, value in headers:
@@ -109,13 +116,30 @@ def read_head(headers: Headers) -> Head:
     media, is_json = None, False
     if (said := found.get(b"content-type")) is not None:
         media, is_json = _media_type(said.decode("latin-1"))
-    if found.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
-        is_json = False
+    if is_json and found.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
+        raise DelegateError(Reason.MALFORMED, "JSON in a content coding, which some servers read and some do not")
     length = found.get(b"content-length")
     if length is not None and not (length.isdigit() and len(length) < 20):
         raise DelegateError(Reason.MALFORMED, "content-length is not a number")
     declared = None if length is None else int(length)
-    return Head(_presentation(found), media, is_json, declared, bool(declared) or b"transfer-encoding" in found)
+    return Head(
+        _presentation(found),
+        media,
+        is_json,
+        declared,
+        bool(declared) or b"transfer-encoding" in found,
+        _protocol(found.get(b"upgrade")),
+        b"delegation" in found,
+    )
+
+
+def _protocol(said: bytes | None) -> str | None:
+    if said is None:
+        return None
+    match = _PROTOCOL.fullmatch(said.decode("latin-1"))
+    if match is None:
+        raise DelegateError(Reason.MALFORMED, "upgrade is not the name of one protocol")
+    return match[1].lower()
 
 
 def _presentation(found: Mapping[bytes, bytes]) -> str | None:
@@ -171,11 +195,13 @@ def service_request(
         target: of the request line, undecoded.
         head: what `read_head` gives.
         body: all of it.
-        upgrade: the protocol that the connection changes to, in lower case, such as `websocket`.
+        upgrade: the protocol that the connection changes to, in lower case, such as `websocket`, where that is not by
+            the header `Upgrade`.
 
     Raises:
-        DelegateError: as `Request.from_target` and `body_arguments`.
+        DelegateError: as `Request.from_target` and `body_arguments`; MALFORMED for two protocols.
     """
+    upgrade = _one_protocol(upgrade, head)
     url = _url(origin, target)
     if not body and upgrade is None and len(url) <= _REMEMBERED_CHARACTERS:
         return _remembered(method, url)
@@ -183,6 +209,14 @@ def service_request(
     if upgrade is not None:
         args["upgrade"] = upgrade
     return Request.http(method, url, args)
+
+
+def _one_protocol(upgrade: str | None, head: Head) -> str | None:
+    if upgrade is not None and head.upgrade not in {None, upgrade}:
+        raise DelegateError(
+            Reason.MALFORMED, f"upgrade names `{shown(head.upgrade)}`, and the connection is `{upgrade}`"
+        )
+    return head.upgrade if upgrade is None else upgrade
 
 
 @lru_cache(256)  # saves 30 µs for a URL that was asked for before; a request cannot be changed
@@ -211,15 +245,16 @@ def client_request(
     Args:
         method: of the request.
         url: absolute; what is sent.
-        headers: of the request; `Content-Type` and `Content-Encoding` are what counts.
+        headers: of the request; `Content-Type`, `Content-Encoding` and `Upgrade` are what counts.
         body: all of it.
         upgrade: as for `service_request`.
 
     Raises:
         DelegateError: as `Request.http` and `body_arguments`.
     """
-    kept = [(name, value) for name, value in headers if _lower(name) in {"content-type", "content-encoding"}]
-    args = body_arguments(read_head(kept), body)
+    kept = [(name, value) for name, value in headers if _lower(name) in _OF_CLIENTS]
+    head = read_head(kept)
+    args, upgrade = body_arguments(head, body), _one_protocol(upgrade, head)
     if upgrade is not None:
         args["upgrade"] = upgrade
     return Request.http(method, url, args)
@@ -248,15 +283,47 @@ def target_of(path: str, raw_path: bytes | None, query: bytes, root: str = "") -
             raise DelegateError(Reason.MALFORMED, "the path that came is not the one that is routed by")
     elif raw_path.decode() != path:
         raise DelegateError(Reason.MALFORMED, "the path that came is not the one that is routed by")
-    if root and not path.startswith(root):
+    if root and path != root and not path.startswith(root if root.endswith("/") else f"{root}/"):
         raw_path = quote(root.encode("utf-8", "surrogateescape"), _IN_PATHS).encode() + raw_path
     return raw_path + b"?" + query if query else raw_path
+
+
+def check_host(origin: str, headers: Headers) -> None:
+    """Refuse a request whose `Host` is not that of an origin.
+
+    Raises:
+        DelegateError: MALFORMED: another host, two, or none.
+    """
+    said = [value for name, value in headers if _lower(name) == "host"]
+    host = said[0] if len(said) == 1 else b""
+    text = host.decode("latin-1") if isinstance(host, bytes) else host
+    try:
+        same = "/" not in text and _base(f"{origin.partition('://')[0]}://{text.strip(' ')}") == _base(origin)
+    except (DelegateError, ValueError):
+        same = False
+    if not same:
+        raise DelegateError(Reason.MALFORMED, f"host is `{shown(text)}`, which is not where clients reach this service")
 
 
 def challenge(audience: str, error: str | None = None) -> str:
     """Give the value of `WWW-Authenticate` (SPEC §11): which scheme, and for whom a proof must be made."""
     quoted = audience.replace("\\", "\\\\").replace('"', '\\"')
     return f'{SCHEME} audience="{quoted}"' + (f', error="{error}"' if error else "")
+
+
+def privately(said: str | None) -> str:
+    """Give the `Cache-Control` of an answer to a request that was proven in `Delegation`.
+
+    A shared cache keeps nothing that was asked for with `Authorization` (RFC 9111 §3.5), and knows nothing of this.
+
+    Args:
+        said: what the service says; `None` where it says nothing.
+    """
+    directives = [each.strip() for each in (said or "").split(",")]
+    kept = [
+        each for each in directives if each and each.lower().partition("=")[0] not in {"public", "s-maxage", "private"}
+    ]
+    return ", ".join(kept if any(each.lower() == "no-store" for each in kept) else ["private", *kept])
 
 
 def answer(status: int, told: Mapping[str, object], audience: str) -> Answer:

@@ -25,7 +25,14 @@ except ImportError as error:  # pragma: no cover - the tests have it
 from delegate.holder import Holder
 from delegate.integrations import clients
 from delegate.integrations.clients import Problem, WrongRequestError
-from delegate.integrations.httpx_like import AuthFlow, Signing, problem_of
+from delegate.integrations.httpx_like import (
+    AuthFlow,
+    Signing,
+    aread_problem,
+    problem_of,
+    read_problem,
+    refuse_wrong_request,
+)
 
 __all__ = ["AsyncDelegateTransport", "DelegateAuth", "DelegateTransport", "Problem", "WrongRequestError", "problem_of"]
 
@@ -71,8 +78,8 @@ class DelegateTransport(httpx.BaseTransport):
         signed, asked = self._signing.signed(request)
         response = self._inner.handle_request(signed)
         if asked is not None and response.status_code == httpx.codes.UNAUTHORIZED:
-            response.read()
-            clients.refuse_wrong_request(asked, problem_of(response))
+            read_problem(response)
+            refuse_wrong_request(asked, response)
         return response
 
     def close(self) -> None:
@@ -101,8 +108,8 @@ class AsyncDelegateTransport(httpx.AsyncBaseTransport):
         signed, asked = self._signing.signed(request)
         response = await self._inner.handle_async_request(signed)
         if asked is not None and response.status_code == httpx.codes.UNAUTHORIZED:
-            await response.aread()
-            clients.refuse_wrong_request(asked, problem_of(response))
+            await aread_problem(response)
+            refuse_wrong_request(asked, response)
         return response
 
     async def aclose(self) -> None:

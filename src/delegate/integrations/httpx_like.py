@@ -4,12 +4,14 @@ The rules of this file:
 
 - A request is proven as it will be sent, not as it was written.
 - A redirect to another origin is none of ours: no proof goes there, new or old.
+- Of a refusal at most so much is read as a problem may have. The rest is the caller's, who may read it or not.
 """
 
 # ruff: noqa: ANN401 - a request and a response of either library, which share no type
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping
+import sys
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from typing import Any, Final
 
 from delegate.core.chain.request import Request
@@ -17,6 +19,7 @@ from delegate.holder import Holder
 from delegate.integrations import clients
 
 _UNAUTHORIZED: Final = 401
+_GZIP_BYTES: Final = 1 << 10  # not more than 1 MiB when it is unpacked
 
 
 class AuthFlow:
@@ -53,12 +56,15 @@ class AuthFlow:
         while True:
             response = yield following
             if response.status_code == _UNAUTHORIZED:
-                response.read()
+                read_problem(response)
                 response.request.read()
             try:
                 following = flow.send(response)
             except StopIteration:
                 return
+            if not response.is_stream_consumed:  # else the client would now read it, all of it
+                response.stream.close()
+                response.stream = _library(response).ByteStream(b"")
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """Send a request, proven; see `sync_auth_flow`."""
@@ -68,12 +74,15 @@ class AuthFlow:
         while True:
             response = yield following
             if response.status_code == _UNAUTHORIZED:
-                await response.aread()
+                await aread_problem(response)
                 await response.request.aread()
             try:
                 following = flow.send(response)
             except StopIteration:
                 return
+            if not response.is_stream_consumed:
+                await response.stream.aclose()
+                response.stream = _library(response).ByteStream(b"")
 
     def _flow(self, request: Any) -> Generator[Any, Any, None]:
         names = self._signer.names
@@ -98,7 +107,7 @@ class AuthFlow:
             request.headers["Authorization"] = self._signer.proof(asked, name)
             response = yield request
         if response.status_code == _UNAUTHORIZED:
-            clients.refuse_wrong_request(asked, problem_of(response))
+            refuse_wrong_request(asked, response)
 
 
 class Signing:
@@ -136,6 +145,77 @@ def problem_of(response: Any) -> clients.Problem | None:
         response: whose body has been read.
     """
     return clients.Problem.read(response.headers.get("Content-Type"), response.content)
+
+
+def refuse_wrong_request(asked: Request, response: Any) -> None:
+    """Raise as `clients.refuse_wrong_request`, where enough was read to say so."""
+    if response.is_stream_consumed:
+        clients.refuse_wrong_request(asked, problem_of(response))
+
+
+def read_problem(response: Any) -> None:
+    """Read a refusal, where it is no larger than a problem may be; else leave all of it to the caller."""
+    if response.is_stream_consumed:
+        return
+    stream, begun, size = response.stream, [], 0
+    rest = iter(stream)
+    for chunk in rest:
+        begun.append(chunk)
+        size += len(chunk)
+        if size > clients.PROBLEM_BYTES:
+            break
+
+    class Again(_library(response).SyncByteStream):  # type: ignore[misc]
+        """What was read, and then what was not."""
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield from begun
+            yield from rest
+
+        def close(self) -> None:
+            stream.close()
+
+    response.stream = Again()
+    if _is_problem(response, size):
+        response.read()
+
+
+async def aread_problem(response: Any) -> None:
+    """Read a refusal; see `read_problem`."""
+    if response.is_stream_consumed:
+        return
+    stream, begun, size = response.stream, [], 0
+    rest = aiter(stream)
+    async for chunk in rest:
+        begun.append(chunk)
+        size += len(chunk)
+        if size > clients.PROBLEM_BYTES:
+            break
+
+    class Again(_library(response).AsyncByteStream):  # type: ignore[misc]
+        """What was read, and then what was not."""
+
+        async def __aiter__(self) -> AsyncGenerator[bytes]:
+            for chunk in begun:
+                yield chunk
+            async for chunk in rest:
+                yield chunk
+
+        async def aclose(self) -> None:
+            await stream.aclose()
+
+    response.stream = Again()
+    if _is_problem(response, size):
+        await response.aread()
+
+
+def _is_problem(response: Any, size: int) -> bool:
+    coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    return size <= clients.PROBLEM_BYTES if coding == "identity" else coding == "gzip" and size <= _GZIP_BYTES
+
+
+def _library(response: Any) -> Any:
+    return sys.modules[type(response).__module__.partition(".")[0]]
 
 
 def _url(request: Any) -> str:

@@ -72,7 +72,9 @@ class DelegateAdapter(HTTPAdapter):
         asked, origin = clients.asked_of(request.method or "", url, headers.items(), body)
         self._signer.sign(headers, asked, self._signer.names.of(origin) or "", taken=taken)
         response = super().send(signed, *args, **more)
-        if response.status_code == requests.codes.unauthorized:
+        if response.status_code == requests.codes.unauthorized and (
+            not (args or more.get("stream")) or _is_short(response)
+        ):
             clients.refuse_wrong_request(asked, problem_of(response))
         return response
 
@@ -87,6 +89,15 @@ class DelegateAdapter(HTTPAdapter):
     def __reduce__(self) -> tuple[object, ...]:
         """Refuse to be pickled: a key would travel with it."""
         return self._signer.__reduce__()
+
+
+def _is_short(response: requests.Response) -> bool:
+    """Whether a refusal says that it is no larger than a problem may be: of a stream only such a one is read here."""
+    length, coding = response.headers.get("Content-Length", ""), response.headers.get("Content-Encoding")
+    fits = (
+        length.isdecimal() and len(length) <= len(str(clients.PROBLEM_BYTES)) and int(length) <= clients.PROBLEM_BYTES
+    )
+    return fits and not coding
 
 
 def problem_of(response: requests.Response) -> Problem | None:

@@ -28,12 +28,13 @@ const CHARSET = /;[ \t]*charset[ \t]*=[ \t]*["']?([^"'; \t]*)/g;
 export function bodyArguments(contentType, contentEncoding, body) {
   if (contentType === null) return body.length ? wrong("a body without a media type") : new Map();
   const [, written, parameters = ""] = MEDIA_TYPE.exec(contentType) ?? wrong("no media type");
-  const isJson = /^application\/(json|.+\+json)$/.test(written.toLowerCase());
+  const isJson = /^application\/.*json$/.test(written.toLowerCase());
   for (const [, charset] of isJson ? parameters.toLowerCase().matchAll(CHARSET) : [])
     if (!["utf-8", "utf8", "us-ascii"].includes(charset)) wrong("JSON in another charset");
-  if (!body.length) return new Map();
   const isPlainCoding = ["", "identity"].includes((contentEncoding ?? "").trim().toLowerCase());
-  if (!isJson || !isPlainCoding) return new Map([["content_sha256", sha256(body)]]);
+  if (isJson && !isPlainCoding) wrong("JSON in a content coding");
+  if (!body.length) return new Map();
+  if (!isJson) return new Map([["content_sha256", sha256(body)]]);
   return new Map([["body", parseJson(textOf(body) ?? wrong("JSON that is not UTF-8"))]]);
 }
 
