@@ -288,7 +288,7 @@ def test_a_card_with_an_address_that_nobody_knows_gets_no_chain() -> None:
         listed = card()
         del listed.supported_interfaces[:]
         listed.supported_interfaces.extend(AgentInterface(url=each, protocol_binding="JSONRPC") for each in urls)
-        with pytest.raises(VerificationError, match="evil.example"):
+        with pytest.raises(VerificationError, match=r"evil\.example"):
             by._principal(listed)
 
 

@@ -281,7 +281,7 @@ def test_a_notification_reaches_no_handler_of_the_services_own() -> None:
 
     async def story(client: Client) -> None:
         await client.session.send_notification(_Pay(params=_Note(amount=50)))  # type: ignore[arg-type]
-        own = ProgressNotificationParams(progress_token="1", progress=0.5)  # noqa: S106 - no secret
+        own = ProgressNotificationParams(progress_token="1", progress=0.5)
         await client.session.send_notification(ProgressNotification(params=own))
         await arrived.wait()
 
@@ -304,7 +304,7 @@ def test_what_was_decided_for_one_caller_is_in_no_shared_cache(as_dict: bool) ->
 
     async def story(client: Client) -> None:
         proof = agent.prove(Request("mcp:resources/read", "shop://prices", {}), world.AUDIENCE)
-        result = await client.session.read_resource("shop://prices", meta=presentation_meta(proof))  # type: ignore[arg-type]
+        result = await client.session.read_resource("shop://prices", meta=presentation_meta(proof))  # type: ignore[call-overload]
         assert isinstance(result, ReadResourceResult)
         assert (result.cache_scope, result.ttl_ms) == ("private", 60_000)
 

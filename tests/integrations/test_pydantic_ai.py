@@ -264,7 +264,7 @@ def test_outputs_that_run_nothing_are_no_way_around() -> None:
     tools = DelegateToolset(FunctionToolset([pay]), holder("pay"))
     for output in (str, [str, Money], ToolOutput(Money)):
         rounds = [[call("pay", amount=5)], [call("final_result", 2, amount=6)]]
-        result = asyncio.run(Agent(model(*rounds), toolsets=[tools], output_type=output).run("pay"))  # type: ignore[call-overload]
+        result = asyncio.run(Agent(model(*rounds), toolsets=[tools], output_type=output).run("pay"))
         assert answers(result.all_messages())[0] == "paid 5"
 
 
@@ -275,7 +275,7 @@ def test_tools_that_run_elsewhere_are_not_guarded_here() -> None:
         toolsets=[DelegateToolset(EXTERNAL, holder("**"))],
         output_type=[str, DeferredToolRequests],
     )
-    with pytest.raises(ValueError, match="do not run here.*around"):
+    with pytest.raises(ValueError, match=r"do not run here.*around"):
         run(agent)
 
 

@@ -7,8 +7,8 @@ The rules of this file:
 - The command dies with us, where the system can promise that (Linux); elsewhere the keeper ends it.
 - The command has the terminal, the process group and the signals that it would have without us. A signal from the
   terminal reaches it by itself; one that was sent to us is passed on. We stop when it stops, and die as it dies.
-- What only the keeper could say, it says to us; if we are gone, on stderr. Its one word of success counts, and nothing else:
-  where it is silent, because the command ended or stopped it, we do at once what it should have done.
+- What only the keeper could say, it says to us; if we are gone, on stderr. Its one word of success counts, and nothing
+  else: where it is silent, because the command ended or stopped it, we do what it should have done.
 - Neither our memory nor our environment nor our descriptors are there for the command to read, where the system lets us
   say so (Linux): we hold a key that it must not have.
 """
@@ -163,7 +163,10 @@ def _problem(at_the_end: Callable[[], None]) -> str:
 
 
 def _last_word(ours: socket.socket, keeper: int) -> bytes:
-    """Wait for what the keeper says at the end, and for its own; nothing where it was ended, stopped or kept waiting."""
+    """Wait for what the keeper says at the end, and for its own end.
+
+    Gives nothing where it was ended or stopped, or does not answer in time: it is then ended, if it was not yet.
+    """
     said = b""
     end = time.monotonic() + _PATIENCE_S
     ours.settimeout(_LOOK_S)

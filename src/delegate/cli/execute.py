@@ -112,8 +112,8 @@ def execute(
 
     The command finds both in a pipe that DELEGATE_FD names and that is read once: in Python, Holder.from_env() does so.
     Of our environment it gets PATH, HOME, TERM, the language and the like, and what --pass-env names; no other
-    variable, so no secret of ours; and of our open files its three streams and what --pass-fd names. With --state, what was handed to it is taken back there when it ends, however it
-    ends, and it does not outlive us.
+    variable, so no secret of ours. Of our open files it gets the three streams, and what --pass-fd names. With --state,
+    what was handed to it is taken back there when it ends, however it ends, and it does not outlive us.
     """
     out = Output("exec", as_json=False)
     if narrowing["ttl"] is not None and narrowing["until"] is not None:
@@ -201,7 +201,7 @@ def _keep_fds(passed: tuple[int, ...]) -> None:
     if _IS_WINDOWS:
         return
     own = os.environ.pop(FD_VARIABLE, "")
-    if own.isascii() and own.isdigit() and 2 < int(own) < 1 << 20:  # noqa: PLR2004 - the three streams
+    if own.isascii() and own.isdigit() and 2 < int(own) < 1 << 20:
         with suppress(OSError):
             os.close(int(own))
     try:
@@ -209,7 +209,7 @@ def _keep_fds(passed: tuple[int, ...]) -> None:
     except (OSError, ValueError):
         there = list(range(3, min(os.sysconf("SC_OPEN_MAX"), 1 << 20)))
     for each in there:
-        if each > 2:  # noqa: PLR2004 - as above
+        if each > 2:
             with suppress(OSError):  # the one with which the folder was listed
                 os.set_inheritable(each, each in passed)
 

@@ -11,8 +11,8 @@ The rules of this file:
   receiver act on words of theirs.
 - The receiver takes a chain once, and only one that was handed to its own key. What it does then is decided by whoever
   it asks: it holds the chain, and proves each request.
-- It names what stands around the message as well, where something does: tenant, metadata and configuration of the request,
-  with the URL to which the results go.
+- It names what stands around the message as well, where something does: tenant, metadata and configuration of the
+  request, with the URL to which the results go.
 - A key is for an address. The client, and not the sender, picks one of those in a card, so each of them must be known.
 - Ids that the server puts in itself are no part of what was signed; a message that was signed without a task's id
   cannot join a task that is there.

@@ -8,9 +8,9 @@ The rules of this file:
   schema or state did to the call before.
 - The middleware is the last of the list, the innermost: it sees the call that really runs. Anywhere else it refuses
   every call, because what stands behind it could still change or swap the tool.
-- What the framework puts into a call itself (state, store, runtime, callbacks) is not the model's, and is no part of the
-  request: it is known by what it is, or because it overwrites what came. Whatever else the function gets is decided,
-  under whichever name.
+- What the framework puts into a call itself (state, store, runtime, callbacks) is not the model's, and is no part of
+  the request: it is known by what it is, or because it overwrites what came. Whatever else the function gets is
+  decided, under whichever name.
 - An interrupt before the tool is done gives back what was charged; the resumed run is decided anew.
 """
 

@@ -6,8 +6,9 @@ The rules of this file:
 
 - The gate is innermost: it is put around each toolset that runs functions, below whatever renames, filters or rewrites.
   What is decided is what the function gets, validated and converted.
-- Whatever else a run offers its model goes around the gate, wherever it comes from (the agent, the run, a capability, an
-  override, a function that makes the output, the provider): such a run does not start. So do tools that run elsewhere.
+- Whatever else a run offers its model goes around the gate, wherever it comes from (the agent, the run, a capability,
+  an override, a function that makes the output, the provider), and so do tools that run elsewhere: such a run does not
+  start.
 - A call that was allowed and then put off (an approval, a deferred call, a retry) gives back what it was charged.
 """
 
@@ -146,7 +147,7 @@ def _beside(ctx: RunContext[Any]) -> set[str]:
     if ctx.root_capability is not None:
         for native in ctx.root_capability.get_native_tools():
             if not isinstance(native, ToolSearchTool):  # which finds tools, and runs none
-                raw.add(getattr(native, "kind", None) or getattr(native, "__name__", type(native).__name__))
+                raw.add(str(getattr(native, "kind", None) or getattr(native, "__name__", type(native).__name__)))
     return raw
 
 

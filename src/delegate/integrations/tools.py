@@ -13,7 +13,7 @@ The rules of this file:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from datetime import date, time, timedelta
@@ -21,7 +21,7 @@ from decimal import Decimal
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from pathlib import PurePath
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 from uuid import UUID
 
 from delegate.core.chain.links import Link
@@ -43,6 +43,12 @@ _GRANTING: Final = frozenset({Reason.CAPABILITY_MISSING, Reason.CAVEAT_FAILED, R
 _AS_TEXT: Final = (
     *(date, time, timedelta, Decimal, UUID, PurePath, bytes),
     *(IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network),
+)
+# Without whatever a subclass makes of itself.
+_SCALARS: Final[tuple[tuple[type, Callable[[Any], object]], ...]] = (
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
 )
 
 
@@ -127,7 +133,8 @@ class Gate:
             return Outcome(decision)
         depends = decision.holder_detail.removeprefix(ALLOWED).removeprefix("; ")
         said = [depends] if depends else []
-        said += [f"`{claim}` at hop {hop}, which nobody checks here" for claim, hop in _unchecked(self._holder.token.link)]
+        for claim, hop in _unchecked(self._holder.token.link):
+            said.append(f"`{claim}` at hop {hop}, which nobody checks here")
         if said:
             return Outcome(decision, CaveatError(f"only a service could judge this: {'; '.join(said)}"))
         return Outcome(decision)
@@ -233,10 +240,13 @@ class _LossyError(Exception):
 
 def _plain(value: object) -> object:
     """Give one value as JSON's, with all that it holds."""
-    if value is None or isinstance(value, (bool, int, float, str)) and not isinstance(value, Enum):
-        return _bare(value)
     if isinstance(value, Enum):
         return _plain(value.value)
+    if value is None or isinstance(value, bool):
+        return value
+    for kind, bare in _SCALARS:
+        if isinstance(value, kind):
+            return bare(value)
     if isinstance(value, Mapping):
         return _object(value.items())
     if isinstance(value, (list, tuple, set, frozenset, deque)):
@@ -248,14 +258,6 @@ def _plain(value: object) -> object:
     return _held(value)
 
 
-def _bare(value: object) -> object:
-    """Take a scalar without whatever a subclass makes of it."""
-    for kind in (str, float):
-        if isinstance(value, kind):
-            return kind.__str__(value) if kind is str else float.__float__(value)  # type: ignore[arg-type]
-    return value if value is None or isinstance(value, bool) else int.__int__(value)  # type: ignore[arg-type]
-
-
 def _held(value: object) -> object:
     """Give the fields of a model or a dataclass, those that its own dump leaves out among them."""
     from pydantic import BaseModel, RootModel
@@ -265,7 +267,8 @@ def _held(value: object) -> object:
         return _plain(value.root)
     if isinstance(value, BaseModel):
         fields = type(value).model_fields
-        named = [(each.serialization_alias or each.alias or name, getattr(value, name)) for name, each in fields.items()]
+        names = {name: each.serialization_alias or each.alias or name for name, each in fields.items()}
+        named = [(written, getattr(value, name)) for name, written in names.items()]
         return _object([*named, *(value.model_extra or {}).items()])
     if is_dataclass(value) and not isinstance(value, type):
         return _object((each.name, getattr(value, each.name)) for each in dataclass_fields(value))
