@@ -250,7 +250,8 @@ def _put_in(tool: BaseTool, function: Callable[..., Any]) -> Hidden:
         if name in tool._injected_args_keys or name in graph.all_injected_keys:  # noqa: SLF001 - LangChain's own list
             # LangGraph strips it of what the model sends. What came all the same, with a call of somebody's own, is
             # decided; the default that the tool itself has did not come.
-            return name in overwritten or (name in fields and value is fields[name].default)
+            default = fields[name].default if name in fields else None
+            return name in overwritten or (type(value) is type(default) and value == default)
         return name == config or name in overwritten
 
     return hidden
