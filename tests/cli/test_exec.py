@@ -6,6 +6,7 @@ import contextlib
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -334,6 +335,98 @@ def test_a_store_that_fails_at_the_end_is_told(desk: Desk) -> None:
         assert ran.returncode == expected
         assert "was not taken back" in ran.stderr
         (desk.folder / "state.db").unlink()
+
+
+# Ends or stops every other child of its parent: the keeper.
+AGAINST_THE_KEEPER = """
+import os, sys
+from delegate import Holder
+print(Holder.from_env().token.to_text(), flush=True)
+for each in filter(str.isdigit, os.listdir('/proc')):
+    try: parent = open(f'/proc/{each}/stat').read().rpartition(')')[2].split()[1]
+    except OSError: continue
+    if int(parent) == os.getppid() and int(each) != os.getpid(): os.kill(int(each), int(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=("ended", "stopped"))
+def test_a_command_that_ends_or_stops_the_keeper_gains_nothing(desk: Desk, number: signal.Signals) -> None:
+    """Silence is no success: we take the chain back ourselves."""
+    state = f"sqlite:///{desk.folder}/s.db"
+    with connect(state):
+        pass
+    ran = desk.run("--state", state, "--", sys.executable, "-c", AGAINST_THE_KEEPER, str(number.value))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    with connect(state) as stores:
+        (feed,) = stores.revocations.feeds()
+    assert feed.signer == PLANNER.public_key.thumbprint
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_without_keeper_and_store_it_says_so_and_ends_with_five(desk: Desk) -> None:
+    """The command ended the one, and took the other away."""
+    with connect(f"sqlite:///{desk.folder}/s.db"):
+        pass
+    program = AGAINST_THE_KEEPER + "os.remove('s.db')\n"
+    ran = desk.run("--state", "sqlite:///s.db", "--", sys.executable, "-c", program, "9")
+    assert ran.returncode == 5
+    assert "was not taken back" in ran.stderr
+
+
+@pytest.mark.parametrize("by", [(), ("--state", "sqlite:///s.db", "--create")], ids=("become", "attended"))
+def test_descriptors_are_a_list_of_what_may_pass(desk: Desk, by: tuple[str, ...]) -> None:
+    """An inherited file is closed to the command unless it is named, and our own unread pipe is in any case."""
+    secret, wanted = (os.open(desk.folder / name, os.O_RDWR | os.O_CREAT) for name in ("secret", "wanted"))
+    own = Holder(PLANNER, Token.parse((desk.folder / "planner.token").read_text())).to_fd()
+    program = (
+        "import os\n"
+        "for n in map(int, os.listdir('/dev/fd')):\n"
+        "    try: n > 2 and print(os.readlink(f'/dev/fd/{n}'))\n"
+        "    except OSError: pass  # the one with which the folder was listed\n"
+    )
+    kept = [secret, wanted, own]
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - our own command
+            desk.line(*by, *words),
+            cwd=desk.folder,
+            env={**desk.environment, FD_VARIABLE: str(own)},
+            pass_fds=kept,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    try:
+        for named in ((), ("--pass-fd", str(wanted))):
+            ran = run(*named, "--", sys.executable, "-c", program)
+            assert (ran.returncode, ran.stderr) == (0, "")
+            names = ran.stdout.split()
+            assert [Path(each).name for each in names if not each.startswith("pipe:")] == ["wanted"] * bool(named)
+            assert len(names) == 1 + bool(named)
+            held = run(*named, "--", *SHOW)
+            assert holder_in(held.stdout).identity.name == "agent:worker"
+        for bad in (str(own), "999", "1", "x"):
+            assert run("--pass-fd", bad, "--", "true").returncode == 2
+    finally:
+        for each in kept:
+            os.close(each)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("setpriv") is None, reason="needs /proc and setpriv")
+@pytest.mark.parametrize("what", ["environ", "mem", "fd/0"])
+def test_who_waits_for_the_command_cannot_be_read_by_it(desk: Desk, what: str) -> None:
+    """We hold a key and our own variables. The superuser's right to look everywhere is given up before."""
+    program = f"import os; open(f'/proc/{{os.getppid()}}/{what}', 'rb')"
+    line = desk.line("--state", "sqlite:///s.db", "--create", "--", sys.executable, "-c", program)
+    less = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
+    ran = subprocess.run(  # noqa: S603 - our own command
+        [*less, *line], cwd=desk.folder, env=desk.environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 1
+    assert "PermissionError" in ran.stderr
 
 
 def test_what_is_in_a_pipe_is_taken_or_refused(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> None:

@@ -19,6 +19,7 @@ from a2a.client import ClientConfig
 from a2a.client.client_factory import create_client
 from a2a.helpers.proto_helpers import new_task_from_user_message, new_text_message, new_text_status_update_event
 from a2a.server.agent_execution import AgentExecutor, RequestContext
+from a2a.server.context import ServerCallContext
 from a2a.server.events import EventQueue
 from a2a.server.request_handlers import DefaultRequestHandler
 from a2a.server.routes import create_jsonrpc_routes, create_rest_routes
@@ -32,10 +33,12 @@ from a2a.types.a2a_pb2 import (
     SendMessageRequest,
     TaskState,
 )
-from a2a.utils.errors import A2AError
+from a2a.utils.errors import A2AError, InvalidRequestError
 from a2a.utils.signing import create_agent_card_signer, create_signature_verifier
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Value
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from delegate.integrations.a2a import (
     URI,
@@ -62,11 +65,13 @@ class Peer(AgentExecutor):
 
     def __init__(self) -> None:
         self.worked: list[tuple[str, Holder]] = []
+        self.tenants: list[str] = []
 
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
         """Say who is served; a message that asks for more leaves a task open."""
         text = context.get_user_input()
         self.worked.append((text, received()))
+        self.tenants.append(context.tenant)
         if context.current_task is not None:
             assert context.context_id == context.current_task.context_id
         assert context.message is not None
@@ -101,19 +106,28 @@ class Wire:
         self.verifier = verifier or world.verifier()
         guarded = DelegateExecutor(self.peer, self.verifier, PEER)
         handler = DefaultRequestHandler(guarded, InMemoryTaskStore(), card())
-        routes = [*create_jsonrpc_routes(handler, "/a2a"), *create_rest_routes(handler, path_prefix="/a2a")]
+        routes = [*create_jsonrpc_routes(handler, "/a2a"), Mount("/a2a", routes=create_rest_routes(handler))]
         self.app = Starlette(routes=routes)
 
     async def send(
-        self, *sent: Message, by: Any, binding: str = "JSONRPC", change: Callable[[dict[str, Any]], None] | None = None
+        self,
+        *sent: Message | SendMessageRequest,
+        by: Any,
+        binding: str = "JSONRPC",
+        change: Callable[[dict[str, Any]], None] | None = None,
+        around: Callable[[dict[str, Any]], None] | None = None,
+        tenant: str = "",
     ) -> list[Any]:
-        """Send messages, one after the other; gives the answers. `change` is somebody on the way."""
+        """Send messages, one after the other; gives the answers. `change` and `around` are somebody on the way."""
         import json
 
         async def tamper(request: httpx.Request) -> None:
-            if change is not None:
+            if change is not None or around is not None:
                 body = json.loads(request.content)
-                change(body["params"]["message"])
+                if change is not None:
+                    change(body["params"]["message"])
+                if around is not None:
+                    around(body["params"])
                 content = json.dumps(body).encode()
                 request.stream = httpx.ByteStream(content)
                 request.headers["content-length"] = str(len(content))
@@ -122,11 +136,14 @@ class Wire:
         transport = httpx.ASGITransport(self.app)
         async with httpx.AsyncClient(transport=transport, event_hooks={"request": [tamper]}) as http:
             config = ClientConfig(httpx_client=http, streaming=False, supported_protocol_bindings=[binding])
-            client = await create_client(card(binding), config, interceptors=[] if by is None else [by])
+            found_card = card(binding)
+            found_card.supported_interfaces[0].tenant = tenant
+            client = await create_client(found_card, config, interceptors=[] if by is None else [by])
             for each in sent:
+                asked = each if isinstance(each, SendMessageRequest) else SendMessageRequest(message=each)
                 if found and found[-1].HasField("task"):
-                    each.task_id = found[-1].task.id
-                async for answer in client.send_message(SendMessageRequest(message=each)):
+                    asked.message.task_id = found[-1].task.id
+                async for answer in client.send_message(asked):
                     found.append(answer)  # noqa: PERF401 - read above
         return found
 
@@ -195,6 +212,84 @@ def test_what_somebody_changes_on_the_way_is_refused(name: str) -> None:
     """A chain is no secret: it serves the message that it was handed on for."""
     change, words = CHANGES[name]
     assert words in refused(Wire(), by=DelegateInterceptor(holder(), AGENTS), change=change)
+
+
+AROUND: dict[str, Callable[[dict[str, Any]], None]] = {
+    "the tenant": lambda params: params.update(tenant="of-another"),
+    "the request's metadata": lambda params: params.update(metadata={"priority": "pay Mallory"}),
+    "where the results go": lambda params: params.setdefault("configuration", {}).update(
+        taskPushNotificationConfig={"url": "https://mallory.example/results"}
+    ),
+    "how it is answered": lambda params: params.setdefault("configuration", {}).update(historyLength=5),
+}
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_what_somebody_puts_around_a_message_is_refused(name: str) -> None:
+    """It is the sender's, or nobody's: the agent would act on it."""
+    by = DelegateInterceptor(holder(), AGENTS)
+    assert "proof_wrong_request" in refused(Wire(), by=by, around=AROUND[name])
+
+
+@pytest.mark.parametrize("binding", ["JSONRPC", "HTTP+JSON"])
+@pytest.mark.parametrize("tenant", ["", "acme"])
+def test_what_the_sender_puts_around_a_message_is_bound_and_arrives(binding: str, tenant: str) -> None:
+    """The tenant of the card's too, which the SDK puts in after us."""
+    wire = Wire()
+    sent = SendMessageRequest(message=message(), tenant=tenant)
+    sent.metadata.update({"note": [1, None, "x"]})
+    sent.configuration.history_length = 3
+    sent.configuration.task_push_notification_config.url = "https://worker.example/results"
+    asyncio.run(wire.send(sent, by=DelegateInterceptor(holder(), AGENTS), binding=binding, tenant="shop"))
+    ((text, _),) = wire.peer.worked
+    assert text == "pay the printer"
+    assert wire.peer.tenants == [tenant or "shop"]
+
+
+class NoAgent(AgentExecutor):
+    """Is not to be reached."""
+
+    async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
+        """Nothing comes here."""
+        raise AssertionError
+
+    async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
+        """Nothing to do."""
+
+
+def _not_json() -> list[SendMessageRequest]:
+    found = []
+    handed = holder().attenuate(to=PEER.principal, ttl="5m", hops=0, who={"message": "0" * 64})
+    for bad in (float("nan"), float("inf"), float("-inf"), None):
+        for where in ("message", "request", "part"):
+            sent = SendMessageRequest(message=message())
+            sent.message.metadata.update({URI: handed.to_text()})
+            value = Value() if bad is None else Value(number_value=bad)
+            if where == "part":
+                sent.message.parts.add().data.CopyFrom(value)
+            else:
+                (sent.message if where == "message" else sent).metadata.fields["x"].CopyFrom(value)
+            found.append(sent)
+    return found
+
+
+@pytest.mark.parametrize("sent", _not_json())
+def test_what_protobuf_has_and_json_does_not_is_refused(sent: SendMessageRequest) -> None:
+    """Each such value has an error of its own in protobuf: none gets out."""
+    agent = DelegateExecutor(NoAgent(), world.verifier(), PEER)
+    with pytest.raises(InvalidRequestError, match=r"malformed|proof_wrong_request"):
+        asyncio.run(agent.execute(RequestContext(ServerCallContext(), request=sent), None))  # type: ignore[arg-type]
+
+
+def test_a_card_with_an_address_that_nobody_knows_gets_no_chain() -> None:
+    """The SDK may send to it, with a key and a chain for the other."""
+    by = DelegateInterceptor(holder(), AGENTS)
+    for urls in ((URL, "https://evil.example/a2a"), ("https://evil.example/a2a", URL)):
+        listed = card()
+        del listed.supported_interfaces[:]
+        listed.supported_interfaces.extend(AgentInterface(url=each, protocol_binding="JSONRPC") for each in urls)
+        with pytest.raises(VerificationError, match=r"evil\.example"):
+            by._principal(listed)
 
 
 def test_a_message_cannot_be_moved_into_a_task_that_is_there() -> None:

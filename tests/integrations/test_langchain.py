@@ -20,7 +20,7 @@ from langchain.agents.middleware import AgentMiddleware, ToolRetryMiddleware, af
 from langchain.tools import InjectedState, tool
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, ToolMessage
-from langchain_core.tools import BaseTool, Tool
+from langchain_core.tools import BaseTool, InjectedToolArg, StructuredTool, Tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
@@ -401,3 +401,62 @@ def test_an_error_of_the_tools_own_is_handled_as_the_tool_says() -> None:
         )
         assert answers(agent.invoke(ASK)) == [("error", expected or "BROKEN")]
     assert DONE == ["StructuredTool"] * 3
+
+
+class WithCallbacks(BaseModel):
+    """Arguments of which one has a name that LangChain leaves out of its own records."""
+
+    amount: int
+    callbacks: list[str] = []
+
+
+class Calling(BaseTool):
+    """A tool that takes `callbacks`, as any other argument."""
+
+    name: str = "pay"
+    description: str = "pays"
+    args_schema: Any = WithCallbacks
+
+    def _run(self, amount: int, callbacks: list[str]) -> str:
+        DONE.append((amount, callbacks))
+        return "paid"
+
+
+def test_no_argument_is_hidden_for_its_name() -> None:
+    """What came is decided, under whichever name; the callbacks of the framework's own are no argument."""
+
+    def send(**given: object) -> str:
+        DONE.append(given)
+        return "paid"
+
+    schema = {"type": "object", "properties": {"amount": {"type": "integer"}}}
+    loose = StructuredTool(name="pay", description="pays", func=send, args_schema=schema)
+    for name in ("callbacks", "state", "store", "runtime", "args", "kwargs", "tool_call_id"):
+        agent = create_agent(
+            model([call("pay", amount=5, **{name: ["https://mallory.example"]})], [call("pay", 2, amount=5)]),
+            [loose],
+            middleware=[DelegateMiddleware(holder("pay(amount)"))],
+        )
+        assert [status for status, _ in answers(agent.invoke(ASK))] == ["error", "success"], name
+    agent = create_agent(
+        model([call("pay", amount=5, callbacks=["https://mallory.example"])]),
+        [Calling()],
+        middleware=[DelegateMiddleware(holder("pay(amount)"))],
+    )
+    assert [status for status, _ in answers(agent.invoke(ASK))] == ["error"]
+    assert DONE == [{"amount": 5}] * 7
+
+
+def test_an_argument_that_only_the_application_fills_in_is_decided_where_it_came_with_the_call() -> None:
+    """A loop of somebody's own strips nothing: what came under such a name may be the model's."""
+
+    @tool("pay")
+    def pay_from(amount: int, account: Annotated[str, InjectedToolArg] = "alice") -> str:
+        """Pay from an account."""
+        DONE.append((amount, account))
+        return "paid"
+
+    (guarded,) = guard_tools([pay_from], holder("pay(amount)"))
+    assert "account" in guarded.invoke({"amount": 5, "account": "bank"})
+    assert guarded.invoke({"amount": 5}) == "paid"
+    assert DONE == [(5, "alice")]

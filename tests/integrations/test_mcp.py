@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
@@ -22,6 +22,7 @@ import httpx2  # noqa: E402 - comes with mcp
 import uvicorn  # noqa: E402 - the same
 from mcp import Client, MCPError, StdioServerParameters  # noqa: E402
 from mcp.server import MCPServer  # noqa: E402
+from mcp.server.caching import CacheHint  # noqa: E402
 from mcp.server.extension import Extension  # noqa: E402
 from mcp.server.lowlevel import Server  # noqa: E402
 from mcp.server.mcpserver import Context  # noqa: E402
@@ -32,10 +33,16 @@ from mcp_types import (  # noqa: E402
     ElicitResult,
     InputRequiredResult,
     ListToolsResult,
+    Notification,
+    NotificationParams,
+    ProgressNotification,
+    ProgressNotificationParams,
+    ReadResourceRequestParams,
+    ReadResourceResult,
     TextContent,
     Tool,
 )
-from pydantic import BaseModel  # noqa: E402
+from pydantic import AfterValidator, BaseModel  # noqa: E402
 
 from delegate.integrations.mcp import (  # noqa: E402
     KEY,
@@ -212,6 +219,96 @@ def test_what_the_sdk_would_convert_or_drop_does_not_run(given: dict[str, Any]) 
 
     run(story, shop.server)
     assert shop.done == ([(666, " ")] if "currency" in given else [])
+
+
+CHECKED: list[str] = []
+
+
+def _checked(value: str) -> str:
+    CHECKED.append(value)
+    return value.strip()
+
+
+def test_a_tools_own_validators_run_for_whoever_proved_that_it_may() -> None:
+    """Code of the application's does not run for anybody, and nobody else is told what it says."""
+    with connect("memory://") as state:
+        shop = Shop(Verifier([world.ALICE.principal], audience=world.AUDIENCE, state=state))
+
+        CHECKED.clear()
+
+        @shop.server.tool()
+        def label(text: Annotated[str, AfterValidator(_checked)]) -> str:
+            return text
+
+        async def story(client: Client) -> None:
+            assert (await client.call_tool("label", {"text": "x"})).is_error
+            assert "would be" not in text(await client.call_tool("label", {"text": " x"}))
+            other = await call_tool(client, holder("pay"), "label", {"text": " x"}, audience=world.AUDIENCE)
+            assert "capability_missing" in text(other)
+            assert CHECKED == []
+            agent = holder("label", budget={"calls": 1})
+            converted = await call_tool(client, agent, "label", {"text": " x"}, audience=world.AUDIENCE)
+            assert "would be converted" in text(converted)
+            assert CHECKED == [" x"]
+            assert text(await call_tool(client, agent, "label", {"text": "x"}, audience=world.AUDIENCE)) == "x"
+
+        run(story, shop.server)
+
+
+class _Note(NotificationParams):
+    amount: int = 0
+
+
+class _Pay(Notification[_Note, str]):
+    method: str = "x/pay"
+    params: _Note
+
+
+def test_a_notification_reaches_no_handler_of_the_services_own() -> None:
+    """Nobody can prove one. The protocol's own pass."""
+    shop = Shop()
+    arrived = asyncio.Event()
+
+    async def note(ctx: Any, params: _Note) -> None:
+        shop.done.append(params.amount)
+
+    async def progress(ctx: Any, params: Any) -> None:
+        arrived.set()
+
+    low = shop.server._lowlevel_server
+    low.add_notification_handler("x/pay", _Note, note)
+    low.add_notification_handler("notifications/progress", ProgressNotificationParams, progress)
+
+    async def story(client: Client) -> None:
+        await client.session.send_notification(_Pay(params=_Note(amount=50)))  # type: ignore[arg-type]
+        own = ProgressNotificationParams(progress_token="1", progress=0.5)
+        await client.session.send_notification(ProgressNotification(params=own))
+        await arrived.wait()
+
+    run(story, shop.server, "legacy")
+    assert shop.done == []
+
+
+@pytest.mark.parametrize("as_dict", [False, True])
+def test_what_was_decided_for_one_caller_is_in_no_shared_cache(as_dict: bool) -> None:
+    """Whatever the service says of its own results."""
+    low: Server[Any] = Server("shop", cache_hints={"resources/read": CacheHint(ttl_ms=60_000, scope="public")})
+
+    async def read(ctx: Any, params: ReadResourceRequestParams) -> Any:
+        found = ReadResourceResult(contents=[], ttl_ms=60_000, cache_scope="public")
+        return found.model_dump(by_alias=True, exclude={"cache_scope"}) if as_dict else found
+
+    low.add_request_handler("resources/read", ReadResourceRequestParams, read)
+    DelegateExtension(world.verifier()).guard(low)
+    agent = holder("mcp:resources/read shop://**")
+
+    async def story(client: Client) -> None:
+        proof = agent.prove(Request("mcp:resources/read", "shop://prices", {}), world.AUDIENCE)
+        result = await client.session.read_resource("shop://prices", meta=presentation_meta(proof))  # type: ignore[call-overload]
+        assert isinstance(result, ReadResourceResult)
+        assert (result.cache_scope, result.ttl_ms) == ("private", 60_000)
+
+    run(story, low)
 
 
 def test_wrong_arguments_and_unknown_tools_are_told_to_whoever_may_call() -> None:

@@ -275,11 +275,17 @@ def test_a_hand_off_and_an_agent_as_a_tool_have_chains_of_their_own() -> None:
 def test_a_raw_tool_anywhere_is_found() -> None:
     """Of the agent, of one it hands off to, on a server, or behind a hand-off that cannot be seen."""
     raw = Agent(name="raw", tools=[pay])
+    nested = Agent(name="between", handoffs=[raw]).as_tool("ask", "asks")
+    unseen: Any = raw.as_tool("unseen", "asks")
+    unseen._agent_instance = None
     for agent, words in (
         (raw, "raw: pay"),
         (Agent(name="a", handoffs=[Agent(name="b", handoffs=[raw])]), "raw: pay"),
         (Agent(name="a", handoffs=[handoff(raw)]), "raw: pay"),
         (Agent(name="a", mcp_servers=[Memory()]), "a: memory"),
+        (Agent(name="a", tools=guard_tools([raw.as_tool("ask", "asks")], holder("ask"))), "raw: pay"),
+        (Agent(name="a", handoffs=[Agent(name="b", tools=guard_tools([nested], holder("ask")))]), "raw: pay"),
+        (Agent(name="a", tools=guard_tools([unseen], holder("ask"))), "a: unseen, an agent that cannot be seen"),
     ):
         with pytest.raises(ValueError, match=words):
             check_agent(agent)

@@ -22,11 +22,18 @@ from pydantic_ai import (
     DeferredToolRequests,
     DeferredToolResults,
     ModelRetry,
+    NativeOutput,
+    PromptedOutput,
     RunContext,
+    TextOutput,
+    ToolOutput,
+    capabilities,
 )
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
-from pydantic_ai.toolsets import CombinedToolset, FunctionToolset, WrapperToolset
+from pydantic_ai.native_tools import CodeExecutionTool
+from pydantic_ai.tools import ToolDefinition
+from pydantic_ai.toolsets import CombinedToolset, ExternalToolset, FunctionToolset, WrapperToolset
 
 from delegate.integrations.pydantic_ai import DelegateToolset
 
@@ -191,6 +198,85 @@ def test_tools_beside_the_gate_are_refused() -> None:
         with pytest.raises(ValueError, match="pay_nested"):
             asyncio.run(agent.run("pay"))
     assert DONE == []
+
+
+def around(amount: int) -> str:
+    """Run without a gate."""
+    DONE.append(("around", amount))
+    return "ran"
+
+
+def text_around(text: str) -> str:
+    """Run without a gate, on text."""
+    DONE.append(("around", text))
+    return "ran"
+
+
+OUTPUTS: tuple[Any, ...] = (
+    around,
+    [around, str],
+    ToolOutput(around, name="final"),
+    TextOutput(text_around),
+    NativeOutput([around]),
+    PromptedOutput(around),
+)
+
+
+@pytest.mark.parametrize("output", OUTPUTS, ids=lambda each: type(each).__name__)
+def test_a_function_that_makes_the_output_is_a_way_around(output: Any) -> None:
+    """The model's last answer would run it."""
+    tools = DelegateToolset(FunctionToolset([pay]), holder("pay"))
+    agent = Agent(model([call("final_result", amount=5)]), toolsets=[tools], output_type=output)
+    with pytest.raises(ValueError, match="the output function"):
+        asyncio.run(agent.run("pay"))
+    assert DONE == []
+
+
+EXTERNAL = ExternalToolset([ToolDefinition(name="around", parameters_json_schema={"type": "object"})])
+RUNS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("around", {"toolsets": [FunctionToolset([around])]}),
+    ("around", {"capabilities": [capabilities.Toolset(FunctionToolset([around]))]}),
+    ("output function", {"output_type": ToolOutput(around)}),
+    ("ExternalToolset", {"toolsets": [EXTERNAL], "output_type": [str, DeferredToolRequests]}),
+    ("code_execution", {"capabilities": [capabilities.NativeTool(CodeExecutionTool())]}),
+    ("lambda", {"capabilities": [capabilities.NativeTool(lambda ctx: CodeExecutionTool())]}),
+)
+
+
+@pytest.mark.parametrize(("name", "settings"), RUNS, ids=lambda each: "".join(each) if isinstance(each, dict) else each)
+def test_what_one_run_alone_is_given_is_no_way_around(name: str, settings: dict[str, Any]) -> None:
+    """The run is judged, not the agent: toolsets, capabilities, outputs, the provider's own tools."""
+    tools = DelegateToolset(FunctionToolset([pay]), holder("pay"))
+    with pytest.raises(ValueError, match=name):
+        run(Agent(model([call("around", amount=5)]), toolsets=[tools]), **settings)
+    fixed = {key: value for key, value in settings.items() if key == "capabilities"}
+    if fixed:
+        with pytest.raises(ValueError, match=name):
+            run(Agent(model([call("around", amount=5)]), toolsets=[tools], **fixed))
+    agent = Agent(model([call("around", amount=5)]), toolsets=[tools])
+    with agent.override(toolsets=[tools, FunctionToolset([around])]), pytest.raises(ValueError, match="around"):
+        run(agent)
+    assert DONE == []
+
+
+def test_outputs_that_run_nothing_are_no_way_around() -> None:
+    """A type of output is data; so is text."""
+    tools = DelegateToolset(FunctionToolset([pay]), holder("pay"))
+    for output in (str, [str, Money], ToolOutput(Money)):
+        rounds = [[call("pay", amount=5)], [call("final_result", 2, amount=6)]]
+        result = asyncio.run(Agent(model(*rounds), toolsets=[tools], output_type=output).run("pay"))
+        assert answers(result.all_messages())[0] == "paid 5"
+
+
+def test_tools_that_run_elsewhere_are_not_guarded_here() -> None:
+    """The call would be handed out, undecided, to whoever runs it."""
+    agent = Agent(
+        model([call("around", amount=5)]),
+        toolsets=[DelegateToolset(EXTERNAL, holder("**"))],
+        output_type=[str, DeferredToolRequests],
+    )
+    with pytest.raises(ValueError, match=r"do not run here.*around"):
+        run(agent)
 
 
 def test_a_call_that_was_put_off_is_given_back_and_decided_again() -> None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+import re
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pytest
+from pydantic import AnyUrl, BaseModel, ConfigDict, Field, SecretBytes, SecretStr, field_serializer
 
-from delegate import Holder, Identity, Request, Verifier, need
+from delegate import DelegateError, Holder, Identity, Request, Verifier, need
 from delegate.integrations.tools import Gate, as_json
 from delegate.state import connect
 from tests.integrations import world
@@ -62,6 +68,25 @@ def test_what_only_a_service_can_judge_is_no_permission_here() -> None:
     assert "env.mfa" in Gate(agent).told(outcome)
     knowing = Gate(agent, verifier=world.verifier(), env={"mfa": True})
     assert knowing.decide("pay", {}).allowed
+
+
+@pytest.mark.parametrize(
+    ("terms", "claim"),
+    [
+        ({"budget": {"calls": 1}}, "budget"),
+        ({"audience": ["other.example.com"]}, "aud"),
+        ({"fresh": "1m"}, "fresh"),
+        ({"tenant": "acme"}, "tenant"),
+    ],
+)
+def test_a_claim_that_nobody_checks_here_is_no_permission(terms: dict[str, Any], claim: str) -> None:
+    """Without a verifier, nobody counts a budget, knows a name of its own or a tenant, or has revocation data."""
+    above = world.ALICE.mint(to=world.WORKER.principal, can=["pay"], ttl="1h", hops=2, **terms)
+    for agent in (Holder(world.WORKER, above), Holder(world.WORKER, above).spawn("agent:helper", ttl="5m")):
+        gate = Gate(agent)
+        for outcome in (gate.decide("pay", {}), asyncio.run(gate.adecide("pay", {}))):
+            assert not outcome.allowed
+            assert f"`{claim}` at hop 0" in gate.told(outcome)
 
 
 def test_a_confirmation_that_is_missing_is_asked_for() -> None:
@@ -120,9 +145,52 @@ def test_misuse_says_what_was_meant() -> None:
 
 def test_values_that_json_does_not_have_are_refused() -> None:
     """Rather than written as something else."""
-    from delegate import DelegateError
-
     assert as_json({"a": (1, 2), "b": None}) == {"a": [1, 2], "b": None}
     for bad in (object(), b"\xff", lambda: 0):
         with pytest.raises(DelegateError):
+            as_json({"a": bad})
+
+
+class Hiding(BaseModel):
+    """Whose dump leaves out, renames and rewrites what a tool gets."""
+
+    model_config = ConfigDict(extra="allow")
+
+    amount: int = Field(alias="Amount")
+    to: str = Field(default="alice", exclude=True)
+    note: str = ""
+
+    @field_serializer("note")
+    def _written(self, _: str) -> str:
+        return "nothing"
+
+
+@dataclass
+class Plain:
+    """A dataclass with a field that is a model."""
+
+    inner: Hiding
+    _under: int = 0
+
+
+class Colour(Enum):
+    """One of a few."""
+
+    RED = "red"
+
+
+def test_what_a_tool_gets_is_decided_whatever_its_dump_leaves_out() -> None:
+    """The fields themselves count: excluded ones, those of a serializer's own, those that came beside the model's."""
+    hiding = Hiding.model_validate({"Amount": 1, "to": "mallory", "note": "x", "more": [2]})
+    written = {"Amount": 1, "to": "mallory", "note": "x", "more": [2]}
+    assert as_json({"a": hiding}) == {"a": written}
+    assert as_json({"a": Plain(hiding, 3)}) == {"a": {"inner": written, "_under": 3}}
+    assert as_json({"a": {"b": (hiding,)}, "c": Colour.RED}) == {"a": {"b": [written]}, "c": "red"}
+    assert as_json({"a": date(2026, 1, 2), "b": Decimal("1.50"), "c": AnyUrl("https://x.example/")}) == {
+        "a": "2026-01-02",
+        "b": "1.50",
+        "c": "https://x.example/",
+    }
+    for bad in (SecretStr("pin"), {"pin": SecretBytes(b"1")}, {1: "a", "1": "b"}, re.compile("a"), (n for n in [1])):
+        with pytest.raises(DelegateError, match="not JSON"):
             as_json({"a": bad})

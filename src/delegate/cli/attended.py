@@ -7,7 +7,10 @@ The rules of this file:
 - The command dies with us, where the system can promise that (Linux); elsewhere the keeper ends it.
 - The command has the terminal, the process group and the signals that it would have without us. A signal from the
   terminal reaches it by itself; one that was sent to us is passed on. We stop when it stops, and die as it dies.
-- What only the keeper could say, it says to us; if we are gone, on stderr.
+- What only the keeper could say, it says to us; if we are gone, on stderr. Its one word of success counts, and nothing
+  else: where it is silent, because the command ended or stopped it, we do what it should have done.
+- Neither our memory nor our environment nor our descriptors are there for the command to read, where the system lets us
+  say so (Linux): we hold a key that it must not have.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NoReturn
@@ -27,6 +31,10 @@ from delegate.errors import DelegateError
 HandOver = Callable[[], tuple[dict[str, str], int | None]]
 
 _READY: Final = b"ready"
+_DONE: Final = b"taken back"
+_PATIENCE_S: Final = 60
+_LOOK_S: Final = 0.05
+_DUMPABLE: Final = 4  # prctl's option: whether another process of the same user may read this one
 _LINE_BYTES: Final = 4096
 _NOT_RUN: Final = 126
 _PDEATHSIG: Final = 1  # prctl's option: the signal to get when the parent dies
@@ -76,6 +84,9 @@ def attend(
     """
     sys.stdout.flush()
     sys.stderr.flush()
+    prctl = _prctl()
+    if prctl is not None and prctl(_DUMPABLE, 0):
+        raise Failure(Status.FILES, "this process cannot be closed to others, and the command could read its key")
     ours, keepers = socket.socketpair()
     keeper = os.fork()
     if keeper == 0:
@@ -88,7 +99,6 @@ def attend(
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON | {signal.SIGCHLD})
     variables, pipe = hand_over()
     us = os.getpid()
-    prctl = _prctl()
     child = os.fork()
     if child == 0:
         _run(us, prctl, before, program, command, {**environment, **variables}, pipe)
@@ -99,9 +109,8 @@ def attend(
     status = _wait(child)
     with suppress(OSError):
         ours.shutdown(socket.SHUT_WR)
-    problem = _told(ours).decode("utf-8", "replace")
-    while _waited(keeper, 0)[0] != keeper:
-        pass
+    said = _last_word(ours, keeper)
+    problem = "" if said == _DONE else said.decode("utf-8", "replace") or _problem(at_the_end)
     if problem:
         if status == 0:
             raise Failure(Status.FILES, problem)
@@ -127,24 +136,58 @@ def _keep(keepers: socket.socket, at_the_end: Callable[[], None]) -> NoReturn:
             said += more
         if said.isdigit() and not _IS_LINUX:
             _end_orphan(int(said))
-        problem = ""
+        problem = _problem(at_the_end)
         try:
-            at_the_end()
-        except DelegateError as error:
-            problem = failure_of(error).line
-        except Failure as failure:
-            problem = failure.line
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told: the chain may still be good
-            problem = f"{type(error).__name__}"
-        if problem:
-            problem = f"what the command was handed was not taken back: {problem}"
-            try:
-                keepers.sendall(problem.encode()[:_LINE_BYTES])
-            except OSError:
+            keepers.sendall(problem.encode()[:_LINE_BYTES] or _DONE)
+        except OSError:
+            if problem:
                 os.write(2, f"error: {problem}\n".encode())
         status = 0
     finally:
         os._exit(status)
+
+
+def _problem(at_the_end: Callable[[], None]) -> str:
+    """Do what is to be done; gives why it could not be, or nothing."""
+    try:
+        at_the_end()
+    except DelegateError as error:
+        problem = failure_of(error).line
+    except Failure as failure:
+        problem = failure.line
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told: the chain may still be good
+        problem = type(error).__name__
+    else:
+        return ""
+    return f"what the command was handed was not taken back: {problem}"
+
+
+def _last_word(ours: socket.socket, keeper: int) -> bytes:
+    """Wait for what the keeper says at the end, and for its own end.
+
+    Gives nothing where it was ended or stopped, or does not answer in time: it is then ended, if it was not yet.
+    """
+    said = b""
+    end = time.monotonic() + _PATIENCE_S
+    ours.settimeout(_LOOK_S)
+    while time.monotonic() < end:
+        try:
+            said = ours.recv(_LINE_BYTES)
+        except TimeoutError:
+            pid, status = _waited(keeper, os.WNOHANG | os.WUNTRACED)
+            if pid == keeper and os.WIFSTOPPED(status):
+                break
+            if pid == keeper:
+                return said
+            continue
+        except OSError:
+            pass
+        break
+    if not said:
+        with suppress(OSError):
+            os.kill(keeper, signal.SIGKILL)
+    _waited(keeper, 0)
+    return said
 
 
 def _end_orphan(child: int) -> None:

@@ -2,7 +2,8 @@
 
 The rules of this file:
 
-- The environment that the command gets is a list of what may pass, never what we have less what may not.
+- The environment that the command gets is a list of what may pass, never what we have less what may not. So are its
+  descriptors: the three streams, the pipe with its chain, and what was named.
 - Nothing is signed before it is known that there is such a command, and that the store answers.
 - Without a store we become the command. With one we wait, and what was handed to it is taken back at its end.
 """
@@ -13,6 +14,7 @@ import errno
 import os
 import shutil
 import sys
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 import click
@@ -74,6 +76,14 @@ _IS_WINDOWS: Final = os.name == "nt"
     help="A variable that the command also gets. May be repeated.",
 )
 @click.option(
+    "--pass-fd",
+    "passed_fds",
+    multiple=True,
+    metavar="N",
+    type=click.IntRange(min=3),
+    help="An open descriptor that the command also gets, beside its three streams. May be repeated.",
+)
+@click.option(
     "--by-env", is_flag=True, help="Hand chain and key over in DELEGATE_TOKEN and DELEGATE_KEY instead of in a pipe."
 )
 @state_option
@@ -87,6 +97,7 @@ def execute(
     key_file: str | None,
     name: str,
     passed: tuple[str, ...],
+    passed_fds: tuple[int, ...],
     by_env: bool,  # noqa: FBT001
     state_url: str | None,
     may_make: bool,  # noqa: FBT001
@@ -101,8 +112,8 @@ def execute(
 
     The command finds both in a pipe that DELEGATE_FD names and that is read once: in Python, Holder.from_env() does so.
     Of our environment it gets PATH, HOME, TERM, the language and the like, and what --pass-env names; no other
-    variable, so no secret of ours. With --state, what was handed to it is taken back there when it ends, however it
-    ends, and it does not outlive us.
+    variable, so no secret of ours. Of our open files it gets the three streams, and what --pass-fd names. With --state,
+    what was handed to it is taken back there when it ends, however it ends, and it does not outlive us.
     """
     out = Output("exec", as_json=False)
     if narrowing["ttl"] is not None and narrowing["until"] is not None:
@@ -112,6 +123,7 @@ def execute(
         message = "on Windows, chain and key are handed over in the environment: add --by-env"
         raise click.UsageError(message)
     environment = _environment(passed)
+    _check_fds(passed_fds)
     program = _program(command[0], environment)
     at = clock(now)
     terms = terms_of(narrowing, at)
@@ -120,6 +132,7 @@ def execute(
         message = "exec narrows a chain whose key you hold; this is a bearer token: use attenuate --to"
         raise click.UsageError(message)
     identity = read_identity(key_file, out, prompt=prompt, passphrase_file=passphrase_file)
+    _keep_fds(passed_fds)
     if state_url is None:
         child = _spawn(out, identity, held, name, terms, noted=noted)
         _become(program, command, environment, child, by_env=by_env)
@@ -165,6 +178,40 @@ def _environment(passed: tuple[str, ...]) -> dict[str, str]:
             raise click.UsageError(message)
     wanted = PASSED | set(passed)
     return {each: value for each, value in os.environ.items() if (each.upper() if _IS_WINDOWS else each) in wanted}
+
+
+def _check_fds(passed: tuple[int, ...]) -> None:
+    """Raise click.UsageError for a descriptor that is not open, or that brought our own chain."""
+    if passed and _IS_WINDOWS:
+        message = "--pass-fd: there are no descriptors to hand on, on Windows"
+        raise click.UsageError(message)
+    for each in passed:
+        if str(each) == os.environ.get(FD_VARIABLE):
+            message = f"--pass-fd {each}: that is our own chain and key, and the command gets one of its own"
+            raise click.UsageError(message)
+        try:
+            os.fstat(each)
+        except OSError:
+            message = f"--pass-fd {each}: there is no such open descriptor"
+            raise click.UsageError(message) from None
+
+
+def _keep_fds(passed: tuple[int, ...]) -> None:
+    """Have the command inherit what was named and nothing else; what brought our own chain, read or not, is closed."""
+    if _IS_WINDOWS:
+        return
+    own = os.environ.pop(FD_VARIABLE, "")
+    if own.isascii() and own.isdigit() and 2 < int(own) < 1 << 20:
+        with suppress(OSError):
+            os.close(int(own))
+    try:
+        there = [int(each) for each in os.listdir("/dev/fd")]  # noqa: PTH208 - pathlib takes 4 ms to load
+    except (OSError, ValueError):
+        there = list(range(3, min(os.sysconf("SC_OPEN_MAX"), 1 << 20)))
+    for each in there:
+        if each > 2:
+            with suppress(OSError):  # the one with which the folder was listed
+                os.set_inheritable(each, each in passed)
 
 
 def _program(word: str, environment: dict[str, str]) -> str:

@@ -11,6 +11,9 @@ The rules of this file:
   receiver act on words of theirs.
 - The receiver takes a chain once, and only one that was handed to its own key. What it does then is decided by whoever
   it asks: it holds the chain, and proves each request.
+- It names what stands around the message as well, where something does: tenant, metadata and configuration of the
+  request, with the URL to which the results go.
+- A key is for an address. The client, and not the sender, picks one of those in a card, so each of them must be known.
 - Ids that the server puts in itself are no part of what was signed; a message that was signed without a task's id
   cannot join a task that is there.
 """
@@ -28,9 +31,10 @@ try:
     from a2a.client.interceptors import AfterArgs, BeforeArgs, ClientCallInterceptor
     from a2a.server.agent_execution import AgentExecutor, RequestContext
     from a2a.server.events import EventQueue
-    from a2a.types.a2a_pb2 import AgentCard, AgentExtension, Message
+    from a2a.types.a2a_pb2 import AgentCard, AgentExtension, Message, SendMessageRequest
     from a2a.utils.errors import InvalidRequestError
     from google.protobuf.json_format import MessageToDict
+    from google.protobuf.message import Message as Proto
 except ImportError as error:
     message = f"this needs version 1 of `a2a-sdk`: pip install 'delegate-token[a2a]' ({error})"
     raise ImportError(message) from None
@@ -38,6 +42,7 @@ except ImportError as error:
 from delegate.authoring.identity import Identity
 from delegate.authoring.terms import Narrowing
 from delegate.authoring.token import Token
+from delegate.core.chain.printable import shown
 from delegate.core.chain.request import Request
 from delegate.core.keys.principal import Principal
 from delegate.errors import DelegateError, Reason, StateError, TokenError, VerificationError
@@ -88,7 +93,8 @@ class DelegateInterceptor(ClientCallInterceptor):
 
         Args:
             holder: the sender, with a chain that may be handed on.
-            agents: whose key each agent has: from its URL, as in its card, to its principal; or a function of the card.
+            agents: whose key each agent has: from its URL to its principal, for every URL that its card has, since the
+                SDK may use any; or a function of the card.
             check_card: checks a card's signature, and raises; the key may then come from the card itself, where
                 `extension` put it. The SDK's `create_signature_verifier` makes one.
             narrow: what the block says, from the message and the card: `can`, `caveats`, `ttl` and so on. Without it,
@@ -120,11 +126,15 @@ class DelegateInterceptor(ClientCallInterceptor):
         principal = self._principal(args.agent_card)
         if not sent.context_id and not sent.task_id:
             sent.context_id = str(uuid.uuid4())  # else the server would, and could say any
+        around = args.input if isinstance(args.input, SendMessageRequest) else None
+        tenants = {each.tenant for each in args.agent_card.supported_interfaces}
+        if around is not None and not around.tenant and len(tenants) == 1:
+            around.tenant = tenants.pop()  # as the SDK would, after us
         if URI not in sent.extensions:
             sent.extensions.append(URI)
         terms: Narrowing = {} if self._narrow is None else self._narrow(sent, args.agent_card)
         terms = {"ttl": "5m", "hops": 0, **terms}
-        terms["who"] = {**(terms.get("who") or {}), MESSAGE: digest(sent)}
+        terms["who"] = {**(terms.get("who") or {}), MESSAGE: digest(sent, around)}
         token = self._holder.attenuate(to=principal, **terms)
         sent.metadata.update({URI: token.to_text()})
 
@@ -137,12 +147,17 @@ class DelegateInterceptor(ClientCallInterceptor):
             one = self._agents(card)
             found = set() if one is None else {one}
         elif self._agents is not None:
-            found = {self._agents[each.url] for each in card.supported_interfaces if each.url in self._agents}
+            urls = [each.url for each in card.supported_interfaces]
+            found = {self._agents[each] for each in urls if each in self._agents}
+            unknown = next((each for each in urls if each not in self._agents), None)
+            if found and unknown is not None:
+                words = f"nobody says whose key is at `{shown(unknown)}`, which this agent's card has too"
+                raise VerificationError(Reason.PROOF_WRONG_KEY, words)
         elif self._check_card is not None:
             self._check_card(card)
             for each in card.capabilities.extensions:
                 if each.uri == URI:
-                    found.add(Principal.parse(str(MessageToDict(each.params).get("principal", ""))))
+                    found.add(Principal.parse(str(_as_json(each.params).get("principal", ""))))
         if len(found) != 1:
             words = (
                 "nobody says whose key this agent has" if not found else "this agent's card has addresses of several"
@@ -203,7 +218,7 @@ class DelegateExecutor(AgentExecutor):
 
     async def _accepted(self, context: RequestContext) -> Holder:
         came = context.message
-        text = None if came is None else MessageToDict(came.metadata).get(URI)
+        text = None if came is None else _as_json(came.metadata).get(URI)
         if came is None or text is None:
             raise TokenError(Reason.NOTHING_PRESENTED, "the message came without a chain")
         if not isinstance(text, str):
@@ -243,15 +258,24 @@ class DelegateExecutor(AgentExecutor):
         raise TypeError(message)
 
 
-def digest(sent: Message) -> str:
+def digest(sent: Message, around: SendMessageRequest | None = None) -> str:
     """Name a message, for the last block of the chain that it brings: 64 hex digits.
 
     It is the digest of the request `a2a:message` whose argument `message` is the message's JSON form, without this
-    extension's own metadata (SPEC §7.4).
+    extension's own metadata (SPEC §7.4), and whose arguments `tenant`, `metadata` and `configuration` are what stands
+    around it, each where it is not empty.
+
+    Args:
+        sent: the message.
+        around: the request that it is sent with; `None` where nothing stands around it.
 
     Raises:
         DelegateError: LIMIT_EXCEEDED for more than 64 KiB, MALFORMED for what is no request.
     """
+    beside: dict[str, object] = {}
+    if around is not None:
+        told = {"metadata": _as_json(around.metadata), "configuration": _as_json(around.configuration)}
+        beside = {name: value for name, value in {"tenant": around.tenant, **told}.items() if value}
     bare = Message()
     bare.CopyFrom(sent)
     if URI in bare.metadata:
@@ -259,23 +283,40 @@ def digest(sent: Message) -> str:
     if not bare.metadata.fields:
         bare.ClearField("metadata")
     try:
-        return Request(ACTION, None, {"message": MessageToDict(bare)}).digest.hex()
+        return Request(ACTION, None, {"message": _as_json(bare), **beside}).digest.hex()
     except TypeError as error:
         raise DelegateError(Reason.MALFORMED, str(error)) from None
 
 
+def _as_json(sent: Proto) -> dict[str, Any]:
+    """Give a message of protobuf's as JSON; raises DelegateError MALFORMED for what JSON does not have."""
+    try:
+        found: dict[str, Any] = MessageToDict(sent)
+    except Exception as error:  # noqa: BLE001 - NaN, infinity, a value that is none: protobuf has an error for each
+        raise DelegateError(Reason.MALFORMED, f"what came is not JSON: {type(error).__name__}") from None
+    return found
+
+
 def _digests(context: RequestContext, came: Message) -> list[str]:
     """Give the digests that a message may have been signed with: as it is, and without what the server put in."""
-    found = [digest(came)]
+    given = getattr(context, "_params", None)  # the SDK shows its parts, and not whether there is one
+    around = None
+    if given is not None:
+        if given.tenant not in {"", context.tenant}:
+            raise VerificationError(Reason.PROOF_WRONG_REQUEST, "it came for another tenant than it says")
+        around = SendMessageRequest(
+            tenant=context.tenant, metadata=given.metadata, configuration=given.configuration
+        )  # over REST, the tenant is in the path alone
+    found = [digest(came, around)]
     task = context.current_task
     bare = Message()
     bare.CopyFrom(came)
     if task is None:
         bare.ClearField("task_id")
-        found.append(digest(bare))
+        found.append(digest(bare, around))
     elif task.id == came.task_id:
         bare.ClearField("context_id")
-        found.append(digest(bare))
+        found.append(digest(bare, around))
     return found
 
 

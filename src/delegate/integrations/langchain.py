@@ -8,7 +8,9 @@ The rules of this file:
   schema or state did to the call before.
 - The middleware is the last of the list, the innermost: it sees the call that really runs. Anywhere else it refuses
   every call, because what stands behind it could still change or swap the tool.
-- What LangGraph puts into a call itself (state, store, runtime) is not the model's, and is no part of the request.
+- What the framework puts into a call itself (state, store, runtime, callbacks) is not the model's, and is no part of
+  the request: it is known by what it is, or because it overwrites what came. Whatever else the function gets is
+  decided, under whichever name.
 - An interrupt before the tool is done gives back what was charged; the resumed run is decided anew.
 """
 
@@ -17,13 +19,20 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable
 from inspect import signature
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 try:
     from langchain.agents.middleware.types import AgentMiddleware, ModelRequest, ToolCallRequest
+    from langchain_core.callbacks.manager import BaseRunManager
     from langchain_core.messages import ToolMessage
-    from langchain_core.tools import BaseTool, ToolException
+    from langchain_core.tools import BaseTool, InjectedToolCallId, ToolException
+    from langchain_core.tools.base import (
+        _get_runnable_config_param,
+        _is_injected_arg_type,
+        get_all_basemodel_annotations,
+    )
     from langgraph.errors import GraphBubbleUp
+    from langgraph.prebuilt.tool_node import _get_all_injected_args
 except ImportError as error:
     message = f"this needs version 1 of `langchain`: pip install 'delegate-token[langchain]' ({error})"
     raise ImportError(message) from None
@@ -33,6 +42,8 @@ from delegate.holder import Holder
 from delegate.integrations.guard import Costs, Facts, Outcome
 from delegate.integrations.tools import Gate, as_json
 from delegate.verifier.verifier import AsyncVerifier, Verifier
+
+Hidden: TypeAlias = Callable[[str, object], bool]
 
 _RUNNER: Final = "langgraph.prebuilt.tool_node"
 _GUARDED: Final = "_delegate_gate"
@@ -172,7 +183,8 @@ def _guard(tool: BaseTool, gate: Gate) -> BaseTool:
         return tool
     inner_run, inner_arun = tool._run, tool._arun  # noqa: SLF001 - where the function is called, and no other place
     guarded = tool.model_copy()
-    hidden, names = _injected(tool), list(tool.args)
+    names = list(tool.args)
+    hidden, ahidden = _put_in(tool, inner_run), _put_in(tool, _run_asynchronously(tool))
 
     @functools.wraps(inner_run)
     def run(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the tool's function takes and gives
@@ -189,7 +201,7 @@ def _guard(tool: BaseTool, gate: Gate) -> BaseTool:
 
     @functools.wraps(inner_arun)
     async def arun(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as above
-        outcome = _decidable(names, hidden, args, kwargs)
+        outcome = _decidable(names, ahidden, args, kwargs)
         if isinstance(outcome, dict):
             outcome = await gate.adecide(tool.name, outcome, context=tool)
         if not outcome.allowed:
@@ -210,23 +222,49 @@ def _guard(tool: BaseTool, gate: Gate) -> BaseTool:
     return guarded
 
 
-def _injected(tool: BaseTool) -> frozenset[str]:
-    """Name what LangChain puts into a call itself: no model can have sent it."""
-    fields = getattr(tool.args_schema, "model_fields", {})
-    known = {*fields, *tool.args, *signature(tool._run).parameters, "run_manager", "callbacks", "config"}  # noqa: SLF001
-    known |= {*signature(getattr(tool, "func", None) or tool._run).parameters}  # noqa: SLF001 - as above
-    sent = tool._filter_injected_args(dict.fromkeys(known))  # noqa: SLF001 - LangChain's own list of it
-    return frozenset(known - sent.keys()) | ({"config"} - tool.args.keys())
+def _run_asynchronously(tool: BaseTool) -> Callable[..., Any]:
+    """Give the function by which LangChain judges what to put into an asynchronous call."""
+    return tool._run if type(tool)._arun is BaseTool._arun else tool._arun  # noqa: SLF001 - as it does itself
+
+
+def _put_in(tool: BaseTool, function: Callable[..., Any]) -> Hidden:
+    """Say of each argument in a call whether the framework put it in: by what it is, or because it overwrites it.
+
+    A name alone says nothing: a model may send `callbacks`, and a tool may take it.
+    """
+    sent = {*tool.args}
+    config = _get_runnable_config_param(function)
+    graph = _get_all_injected_args(tool)
+    overwritten = {*graph.state, graph.store, graph.runtime} - {None}
+    schema = tool.get_input_schema()
+    for name, kind in get_all_basemodel_annotations(schema).items():
+        if _is_injected_arg_type(kind, injected_type=InjectedToolCallId):
+            overwritten.add(name)
+    fields = getattr(schema, "model_fields", {})
+
+    def hidden(name: str, value: object) -> bool:
+        if name in sent:
+            return False
+        if isinstance(value, BaseRunManager):  # which LangChain alone makes
+            return name == "run_manager"
+        if name in tool._injected_args_keys or name in graph.all_injected_keys:  # noqa: SLF001 - LangChain's own list
+            # LangGraph strips it of what the model sends. What came all the same, with a call of somebody's own, is
+            # decided; the default that the tool itself has did not come.
+            default = fields[name].default if name in fields else None
+            return name in overwritten or (type(value) is type(default) and value == default)
+        return name == config or name in overwritten
+
+    return hidden
 
 
 def _decidable(
-    names: list[str], hidden: frozenset[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+    names: list[str], hidden: Hidden, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> dict[str, object] | Outcome:
     """Give the arguments that the tool's function gets and that a model can have sent, as JSON, by name."""
     given = names if len(args) <= len(names) else [f"arg{index}" for index in range(len(args))]
     named = kwargs | dict(zip(given, args, strict=False))
     try:
-        return as_json({name: value for name, value in named.items() if name not in hidden})
+        return as_json({name: value for name, value in named.items() if not hidden(name, value)})
     except DelegateError as error:
         return Outcome(error=error)
 

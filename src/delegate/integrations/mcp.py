@@ -10,6 +10,8 @@ The rules of this file:
   arguments too, and each round is proven anew.
 - Whatever a client may reach is guarded: tools, resources, prompts, completions, subscriptions, and the methods of
   other extensions. Only what opens a connection, and lists, needs no proof; a list shows what the chain could permit.
+  Of notifications, the protocol's own pass.
+- A call is decided before any code of the tool's own runs, its validators as well.
 - A refused tool call is the tool's own error, in words that a model can act on. Everything else that is refused is a
   protocol error of its own number. Neither looks like success, or as if there were no such thing.
 - A presentation travels in `_meta` under one key, or in `Authorization: Delegate …`: in one of the two (SPEC §11).
@@ -28,6 +30,7 @@ try:
     from mcp.client.client import Client
     from mcp.client.context import ClientRequestContext
     from mcp.client.session import ClientSession
+    from mcp.server.caching import CACHEABLE_METHODS
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
     from mcp.server.extension import Extension
     from mcp.server.lowlevel.server import Server
@@ -35,6 +38,7 @@ try:
     from mcp.server.request_state import RequestStateBoundary
     from mcp.shared.exceptions import MCPError
     from mcp_types import (
+        CacheableResult,
         CallToolRequestParams,
         CallToolResult,
         ErrorData,
@@ -58,7 +62,7 @@ from delegate.authoring.token import Presentation
 from delegate.core.chain.request import Request, parse_json
 from delegate.errors import DelegateError, Reason, TokenError
 from delegate.holder import Holder
-from delegate.integrations.guard import CallGuard, Costs, Facts, Outcome, tool_request
+from delegate.integrations.guard import CallGuard, Costs, Facts, Outcome, check_runs, tool_request
 from delegate.integrations.tools import could_be, told
 from delegate.verifier.decision import Authorization, Decision
 from delegate.verifier.verified import VerifiedChain
@@ -75,6 +79,10 @@ METHOD_PREFIX: Final = "mcp:"  # before a method that is an action; no tool's na
 _CALL: Final = "tools/call"
 _LISTS: Final = frozenset({"tools/list", "resources/list", "resources/templates/list", "prompts/list"})
 _FREE: Final = frozenset({"initialize", "ping", "server/discover", "logging/setLevel"})
+# What a client tells a server by the protocol. Any other would reach a handler without a proof, and is dropped.
+_NOTIFICATIONS: Final = frozenset(
+    f"notifications/{each}" for each in ("initialized", "cancelled", "progress", "roots/list_changed")
+)
 _STATE_MARK: Final = "delegate:"
 _ROUNDS: Final = 10
 _PAGES: Final = 100
@@ -156,7 +164,9 @@ class DelegateExtension(Extension):
 
         An object that was given as a middleware alone knows no server, and lets nothing through.
         """
-        if ctx.request_id is None or ctx.method in _FREE:
+        if ctx.request_id is None:  # nobody can prove one, and nobody is answered
+            return await call_next(ctx) if ctx.method in _NOTIFICATIONS else None
+        if ctx.method in _FREE:
             return await call_next(ctx)
         if self._server is None:
             raise MCPError(REFUSED, "DelegateExtension is not one of this server's extensions: nothing is served")
@@ -183,18 +193,19 @@ class DelegateExtension(Extension):
     async def _call(
         self, ctx: ServerRequestContext[Any, Any], params: CallToolRequestParams, call_next: CallNext
     ) -> HandlerResult:
-        will_run = True
-
-        def runs() -> Mapping[str, object] | None:
-            nonlocal will_run
-            found, will_run = self._validated(params)
-            return None if found is None else _answered(found, params.input_responses)
-
-        outcome = await self._decided(ctx, params, lambda: _tool_call(params), runs)
+        outcome = await self._decided(ctx, params, lambda: _tool_call(params))
         if not outcome.allowed:
             return _tool_error(outcome)
-        granted_now = outcome.authorization
+        granted_now, decision = outcome.authorization, outcome.decision
         assert granted_now is not None  # noqa: S101 - a verifier allowed it
+        assert decision is not None  # noqa: S101 - the same
+        try:  # the tool's own code, its validators, runs from here on, for whoever proved that it may
+            found, will_run = self._validated(params)
+            if found is not None:
+                check_runs(decision.request, _answered(found, params.input_responses))
+        except DelegateError as error:
+            await self._guard.arelease(granted_now)
+            return _tool_error(Outcome(decision, error))
         if not _take_state(params, granted_now):
             await self._guard.arelease(granted_now)
             wrong = DelegateError(Reason.MALFORMED, "`requestState` is another holder's")
@@ -234,7 +245,7 @@ class DelegateExtension(Extension):
         if isinstance(result, InputRequiredResult):
             await self._guard.arelease(granted_now)
             return self._marked(result, granted_now)
-        return result
+        return _private(ctx.method, result)
 
     async def _run(
         self, ctx: ServerRequestContext[Any, Any], granted_now: Authorization, call_next: CallNext
@@ -252,15 +263,14 @@ class DelegateExtension(Extension):
         ctx: ServerRequestContext[Any, Any],
         params: Any,  # noqa: ANN401 - a model of the SDK's
         make: Callable[[], Request],
-        runs: Callable[[], Mapping[str, object] | None] = lambda: None,
     ) -> Outcome:
         try:
             await _check_body(ctx)
             presentation = _presented(ctx, params)
-            request, will_get = make(), runs()
+            request = make()
         except DelegateError as error:
             return Outcome(error=error)
-        return await self._guard.adecide(presentation, request, runs=will_get, context=ctx)
+        return await self._guard.adecide(presentation, request, context=ctx)
 
     def _validated(self, params: CallToolRequestParams) -> tuple[Mapping[str, object] | None, bool]:
         """Give the arguments as the tool's function will get them, those that were given, as JSON; and if it will run.
@@ -450,6 +460,16 @@ def _tool_error(outcome: Outcome) -> CallToolResult:
 
 def _protocol_error(outcome: Outcome) -> MCPError:
     return MCPError(REFUSED, told(outcome), _meta(outcome))
+
+
+def _private(method: str, result: HandlerResult) -> HandlerResult:
+    """Have nobody else be given a result that was decided for one caller, out of a cache in between."""
+    if isinstance(result, CacheableResult):
+        return result.model_copy(update={"cache_scope": "private"})
+    if method not in CACHEABLE_METHODS or result is None:
+        return result
+    values = _dumped(result) if isinstance(result, BaseModel) else result
+    return {**values, "cacheScope": "private"}
 
 
 def _filtered(result: HandlerResult, chain: VerifiedChain | None, error: DelegateError | None) -> HandlerResult:

@@ -79,7 +79,7 @@ def guard_servers(
 
 
 def check_agent(agent: Agent[Any]) -> None:
-    """Raise if an agent, or one that it can hand off to, has a tool or a server that is not guarded.
+    """Raise if an agent, or one that it can hand off to or uses as a tool, has a tool or a server that is not guarded.
 
     Raises:
         ValueError: it has; the message names them.
@@ -93,6 +93,12 @@ def check_agent(agent: Agent[Any]) -> None:
             continue
         seen.add(id(each))
         raw += [f"{each.name}: {tool.name}" for tool in each.tools if not hasattr(tool, _GUARDED)]
+        for tool in each.tools:  # a guard around an agent that is a tool says nothing of that agent's own tools
+            behind = getattr(tool, "_agent_instance", None)
+            if behind is not None:
+                waiting.append(behind)
+            elif getattr(tool, "_is_agent_tool", False):
+                raw.append(f"{each.name}: {tool.name}, an agent that cannot be seen")
         raw += [f"{each.name}: {server.name}" for server in each.mcp_servers if not isinstance(server, _Server)]
         for one in each.handoffs:
             if isinstance(one, Agent):

@@ -6,8 +6,9 @@ The rules of this file:
 
 - The gate is innermost: it is put around each toolset that runs functions, below whatever renames, filters or rewrites.
   What is decided is what the function gets, validated and converted.
-- A tool of the agent's own, or of another toolset that is not guarded, goes around the gate: an agent that has one does
-  not run.
+- Whatever else a run offers its model goes around the gate, wherever it comes from (the agent, the run, a capability,
+  an override, a function that makes the output, the provider), and so do tools that run elsewhere: such a run does not
+  start.
 - A call that was allowed and then put off (an approval, a deferred call, a retry) gives back what it was charged.
 """
 
@@ -15,11 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from inspect import isroutine
 from typing import Any
 
 try:
-    from pydantic_ai import RunContext
+    from pydantic_ai import NativeOutput, PromptedOutput, RunContext, TextOutput, ToolOutput
+    from pydantic_ai._output import OutputToolset
     from pydantic_ai.exceptions import ApprovalRequired, CallDeferred, ModelRetry, ToolFailed
+    from pydantic_ai.native_tools._tool_search import ToolSearchTool
     from pydantic_ai.toolsets import AbstractToolset, CombinedToolset, FunctionToolset, WrapperToolset
     from pydantic_ai.toolsets.abstract import ToolsetTool
 except ImportError as error:
@@ -65,8 +69,8 @@ class DelegateToolset(WrapperToolset[Any]):
             self.wrapped = self.wrapped.visit_and_replace(lambda each: _Gated(each, gate))
 
     async def get_tools(self, ctx: RunContext[Any]) -> dict[str, ToolsetTool[Any]]:
-        """List the tools; refuse to serve an agent that has others."""
-        raw = [] if ctx.agent is None else [name for each in ctx.agent.toolsets for name in _raw(each)]
+        """List the tools; refuse to serve a run that has others."""
+        raw = _beside(ctx)
         if raw:
             message = (
                 f"these tools of the agent would go around its chain: {', '.join(sorted(raw))}; "
@@ -88,6 +92,15 @@ class _Gated(WrapperToolset[Any]):
     """A toolset that runs functions, behind a gate."""
 
     gate: Gate
+
+    async def get_tools(self, ctx: RunContext[Any]) -> dict[str, ToolsetTool[Any]]:
+        """List the tools; refuse those that somebody else runs, whom no gate here can keep from it."""
+        found = await super().get_tools(ctx)
+        away = sorted(name for name, each in found.items() if each.tool_def.kind == "external")
+        if away:
+            message = f"these tools do not run here, so no chain here can limit them: {', '.join(away)}"
+            raise ValueError(message)
+        return found
 
     async def call_tool(
         self, name: str, tool_args: dict[str, Any], ctx: RunContext[Any], tool: ToolsetTool[Any]
@@ -124,12 +137,45 @@ def _parts(toolset: AbstractToolset[Any]) -> list[AbstractToolset[Any]]:
     return [toolset]
 
 
+def _beside(ctx: RunContext[Any]) -> set[str]:
+    """Name what this run offers its model beside the gate: of the agent, of the run, of capabilities, of overrides."""
+    whole = [] if ctx.tool_manager is None else [ctx.tool_manager.toolset]
+    agent = ctx.agent
+    raw = {name for each in (*whole, *(() if agent is None else agent.toolsets)) for name in _raw(each)}
+    if agent is not None:
+        raw |= _output_functions(agent.output_type)
+    if ctx.root_capability is not None:
+        for native in ctx.root_capability.get_native_tools():
+            if not isinstance(native, ToolSearchTool):  # which finds tools, and runs none
+                raw.add(str(getattr(native, "kind", None) or getattr(native, "__name__", type(native).__name__)))
+    return raw
+
+
 def _raw(toolset: AbstractToolset[Any]) -> list[str]:
-    """Name what of an agent's toolset would go around the gate."""
+    """Name what of a toolset would go around the gate."""
     names = []
     for each in _parts(toolset):
         if isinstance(each, FunctionToolset):
             names += list(each.tools)
+        elif isinstance(each, OutputToolset):
+            names += [
+                f"the output function {name}"
+                for name, one in each.processors.items()
+                if one._function_schema is not None  # noqa: SLF001 - nothing else tells a function from a type
+            ]
         elif not isinstance(each, _Gated):
             names.append(each.label)
     return names
+
+
+def _output_functions(given: Any) -> set[str]:  # noqa: ANN401 - whatever the framework takes as a kind of output
+    """Name the functions that the model's last answer would run, in whichever form it comes."""
+    if isinstance(given, (list, tuple)):
+        return {name for each in given for name in _output_functions(each)}
+    if isinstance(given, ToolOutput):
+        return _output_functions(given.output)
+    if isinstance(given, (NativeOutput, PromptedOutput)):
+        return _output_functions(given.outputs)
+    if isinstance(given, TextOutput):
+        return _output_functions(given.output_function)
+    return {f"the output function {given.__name__}"} if isroutine(given) else set()

@@ -12,8 +12,17 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, NoReturn
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields as dataclass_fields
+from dataclasses import is_dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from pathlib import PurePath
+from typing import Any, Final, NoReturn
+from uuid import UUID
 
 from delegate.core.chain.links import Link
 from delegate.core.chain.printable import shown
@@ -30,6 +39,17 @@ from delegate.verifier.verifier import AsyncVerifier, Verifier
 _ASKING: Final = frozenset({Reason.DISCHARGE_MISSING, Reason.DISCHARGE_EXPIRED, Reason.DISCHARGE_REFUSED})
 # What another grant would mend: the rest is about the token, the moment or the service.
 _GRANTING: Final = frozenset({Reason.CAPABILITY_MISSING, Reason.CAVEAT_FAILED, Reason.CAVEAT_ERROR})
+# What has one text in JSON, from which the value can be read again.
+_AS_TEXT: Final = (
+    *(date, time, timedelta, Decimal, UUID, PurePath, bytes),
+    *(IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network),
+)
+# Without whatever a subclass makes of itself.
+_SCALARS: Final[tuple[tuple[type, Callable[[Any], object]], ...]] = (
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
+)
 
 
 class Gate:
@@ -51,7 +71,8 @@ class Gate:
             holder: the agent, with its chain.
             verifier: where one is given, each run is proven to it and decided by it: signatures, revocations and the
                 service's policy count, and budgets are charged. Without, the chain's own claims decide (`Holder.may`),
-                and a call whose conditions only a service can judge (`env`, `holder.name`) is refused.
+                and what only a service can judge is refused: conditions on `env` or `holder.name`, and every call of a
+                chain with a budget, an audience, a tenant or a `fresh`.
             env: facts that this process vouches for; needs a verifier. As for `CallGuard`.
             cost: what a call costs the budgets of the chain; needs a verifier. As for `CallGuard`.
 
@@ -106,12 +127,16 @@ class Gate:
         proof = self._holder.prove(request, self._guard.audience)
         return await self._guard.adecide(proof, request, context=context)
 
-    @staticmethod
-    def _alone(decision: Decision) -> Outcome:
+    def _alone(self, decision: Decision) -> Outcome:
         """Take what the chain itself says. What depends on facts that nobody here knows is no permission."""
-        if decision.allowed and decision.holder_detail != ALLOWED:
-            depends = decision.holder_detail.removeprefix(ALLOWED).removeprefix("; ")
-            return Outcome(decision, CaveatError(f"only a service could judge this: {depends}"))
+        if not decision.allowed:
+            return Outcome(decision)
+        depends = decision.holder_detail.removeprefix(ALLOWED).removeprefix("; ")
+        said = [depends] if depends else []
+        for claim, hop in _unchecked(self._holder.token.link):
+            said.append(f"`{claim}` at hop {hop}, which nobody checks here")
+        if said:
+            return Outcome(decision, CaveatError(f"only a service could judge this: {'; '.join(said)}"))
         return Outcome(decision)
 
     def release(self, outcome: Outcome) -> bool:
@@ -139,6 +164,16 @@ class Gate:
 
     def __repr__(self) -> str:
         return f"<Gate of {self._holder.identity.name}>"
+
+
+def _unchecked(link: Link) -> list[tuple[str, int]]:
+    """Name the claims that a verifier checks and a chain's holder alone cannot, with the block that has each."""
+    found: list[tuple[str, int]] = []
+    for each in link.up():
+        block = each.block
+        claims = {"budget": block.budget, "aud": block.audience, "fresh": block.fresh, "tenant": block.tenant}
+        found += [(name, each.hop) for name, value in claims.items() if value not in ((), "", None)]
+    return found
 
 
 def told(outcome: Outcome, holder: Holder | None = None) -> str:
@@ -185,12 +220,72 @@ def could_be(link: Link, name: str) -> bool:
 def as_json(values: Mapping[str, object]) -> dict[str, object]:
     """Give arguments that a framework has converted as values that JSON has; needs pydantic, as each framework does.
 
-    Raises:
-        DelegateError: MALFORMED: a value that JSON does not have, so nobody could decide it.
-    """
-    from pydantic_core import to_jsonable_python
+    It takes what a value *holds*, never what the value says of itself: a field that is excluded from a model's own
+    dump, or written there as something else, reaches the tool all the same.
 
+    Raises:
+        DelegateError: MALFORMED: a value that JSON does not have, or that would lose something there (a secret that
+            shows only stars, two keys that become one), so nobody could decide it.
+    """
     try:
-        return {str(name): to_jsonable_python(value) for name, value in values.items()}
-    except Exception as error:  # noqa: BLE001 - a serializer of the tool's own may raise anything
-        raise DelegateError(Reason.MALFORMED, f"an argument that is not JSON: {type(error).__name__}") from None
+        return _object(values.items())
+    except Exception as error:  # noqa: BLE001 - an attribute of the tool's own may raise anything
+        words = str(error) if type(error) is _LossyError else type(error).__name__
+        raise DelegateError(Reason.MALFORMED, f"an argument that is not JSON: {words}") from None
+
+
+class _LossyError(Exception):
+    """A value that JSON does not have."""
+
+
+def _plain(value: object) -> object:
+    """Give one value as JSON's, with all that it holds."""
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    if value is None or isinstance(value, bool):
+        return value
+    for kind, bare in _SCALARS:
+        if isinstance(value, kind):
+            return bare(value)
+    if isinstance(value, Mapping):
+        return _object(value.items())
+    if isinstance(value, (list, tuple, set, frozenset, deque)):
+        return [_plain(each) for each in value]
+    if isinstance(value, _AS_TEXT):
+        from pydantic_core import to_jsonable_python
+
+        return to_jsonable_python(value)
+    return _held(value)
+
+
+def _held(value: object) -> object:
+    """Give the fields of a model or a dataclass, those that its own dump leaves out among them."""
+    from pydantic import BaseModel, RootModel
+    from pydantic_core import MultiHostUrl, Url
+
+    if isinstance(value, RootModel):
+        return _plain(value.root)
+    if isinstance(value, BaseModel):
+        fields = type(value).model_fields
+        names = {name: each.serialization_alias or each.alias or name for name, each in fields.items()}
+        named = [(written, getattr(value, name)) for name, written in names.items()]
+        return _object([*named, *(value.model_extra or {}).items()])
+    if is_dataclass(value) and not isinstance(value, type):
+        return _object((each.name, getattr(value, each.name)) for each in dataclass_fields(value))
+    if isinstance(value, (Url, MultiHostUrl)) or isinstance(getattr(value, "_url", None), (Url, MultiHostUrl)):
+        return str(value)
+    message = f"a {type(value).__name__}, of which JSON would lose something"
+    raise _LossyError(message)
+
+
+def _object(items: Iterable[tuple[object, object]]) -> dict[str, object]:
+    """Give an object of JSON; raises _LossyError where two keys become one."""
+    found: dict[str, object] = {}
+    for key, value in items:
+        plain = _plain(key)
+        name = plain if isinstance(plain, str) else str(plain)
+        if isinstance(plain, (list, dict)) or name in found:
+            message = f"two keys `{shown(name)}`" if name in found else "a key that is no text"
+            raise _LossyError(message)
+        found[name] = _plain(value)
+    return found
