@@ -196,7 +196,7 @@ def check_path(scope: Scope, app: object) -> bool:
     is_routed = False
     while isinstance(routes, (list, tuple)):
         inner = None
-        is_routed = is_routed or routes_by_host(routes)
+        is_routed = is_routed or http.routes_by_host(routes)
         for route in routes:
             if not callable(getattr(route, "matches", None)):
                 return is_routed
@@ -218,11 +218,6 @@ def _routes_of(app: object) -> object:
             return routes
         app = getattr(app, "app", None)
     return None
-
-
-def routes_by_host(routes: Iterable[object]) -> bool:
-    """Whether one of some routes is Starlette's `Host`."""
-    return any(hasattr(route, "host_regex") for route in routes)
 
 
 def _check_route(route: Any, scope: Scope) -> None:  # noqa: ANN401 - of Starlette, which is not imported here

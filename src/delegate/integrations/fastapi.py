@@ -51,7 +51,6 @@ from delegate.core.chain.request import describe, normalise
 from delegate.errors import DelegateError, Reason, StateError
 from delegate.integrations import guard as core
 from delegate.integrations import http
-from delegate.integrations.asgi import routes_by_host
 from delegate.verifier.decision import Authorization, Decision
 from delegate.verifier.verifier import AsyncVerifier, Verifier
 
@@ -190,7 +189,7 @@ class Guard(core.Guard, SecurityBase):
             else:
                 self.check_size(head.declared_bytes)
                 routes = getattr(request.scope.get("router"), "routes", ())  # of the outermost application
-                self.check_host(request.scope["headers"], is_routed=routes_by_host(routes))
+                self.check_host(request.scope["headers"], is_routed=http.routes_by_host(routes))
                 asked = self.request(request.method, _target(request), head, await self._body(request))
                 outcome = await self.adecide(head.presentation, asked, context=request)
         except DelegateError as error:

@@ -341,3 +341,8 @@ def answer(status: int, told: Mapping[str, object], audience: str) -> Answer:
         bare = told["reason"] == Reason.NOTHING_PRESENTED
         headers.append(("WWW-Authenticate", challenge(audience, None if bare else "invalid_token")))
     return Answer(status, tuple(headers), body)
+
+
+def routes_by_host(routes: Iterable[object]) -> bool:
+    """Whether one of some routes is Starlette's `Host`."""
+    return any(hasattr(route, "host_regex") for route in routes)
