@@ -9,7 +9,7 @@ import pytest
 from delegate import Request
 from delegate.audit import Log, Recorder, keep_arguments
 from delegate.audit.advise import Advice, advise
-from delegate.audit.learning import Call, Judge
+from delegate.audit.learning import Call, Judge, learn
 from delegate.audit.narrowing import granted_by, is_within
 from delegate.audit.routes import route_of
 from delegate.errors import DelegateError
@@ -122,3 +122,65 @@ def test_conditions_on_what_the_log_does_not_have_stay(tmp_path: Path) -> None:
 def test_within(narrow: str, wide: str, is_so: bool) -> None:
     """Patterns by what they match, conditions by what they imply."""
     assert is_within(Capability.parse(narrow), Capability.parse(wide)) is is_so
+
+
+SECRET = "hunter2-S3cr3t"
+NAMED = (
+    "password", "passwords", "PASSWORD", "password1", "userpassword", "pwd", "pass", "api_keys", "apiKey",
+    "accesstoken", "tokens", "secrets", "cookies", "credentials", "pins", "otpcode", "bearer", "jwt", "privateKey", "oauth", "word",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("value", [SECRET, "4455667788", "AKIA1234567890XY", "correcthorse"])
+def test_no_value_is_kept_that_may_be_a_secret(name: str, value: str) -> None:
+    """By its name, in whatever number or compound; and of a name that says nothing, no value either."""
+    for args in ({name: value}, {name: [value, value]}, {name: {"a": value}}, {"to": "ann", name: value}):
+        for calls in ([Call("a.b", None, args)], [Call("a.b", None, args), Call("a.b", None, {"to": "ann"})]):
+            found = learn(calls)
+            assert value not in " ".join(map(str, found))
+            assert all(map(Judge(found).allows, calls))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://user:{SECRET}@host.example/x",
+        f"https://{SECRET}@host.example:8080/x?y",
+        f"https://host.example/x?token={SECRET}",
+        f"postgres://u:{SECRET}@db.example/d",
+        f"https://user:{SECRET}@@host.example/x",
+        f"https://user:{SECRET}@[::1]/x",
+        f"//user:{SECRET}@host.example",
+    ],
+)
+@pytest.mark.parametrize("name", ["url", "endpoint", "text"])
+def test_nobody_s_login_is_kept_of_an_address(name: str, url: str) -> None:
+    """Neither of one that reads as an address, nor of one that does not."""
+    calls = [Call("a.b", None, {name: url})]
+    found = learn(calls)
+    assert SECRET not in " ".join(map(str, found))
+    assert Judge(found).allows(calls[0])
+
+
+@pytest.mark.parametrize(
+    ("resource", "kept"),
+    [
+        (f"/x/{SECRET}/f", "/x/**"),
+        ("/hooks/T00/0123456789abcdef0123/f", "/hooks/T00/**"),
+        ("/tokens/abc/f", "/tokens/**"),
+        (f"https://u:{SECRET}@h.example/f", "**"),
+        ("/reports/2024-01-15/q3/f", "/reports/2024-01-15/q3/**"),
+    ],
+)
+def test_no_part_of_a_path_is_kept_that_looks_like_a_secret(resource: str, kept: str) -> None:
+    """Its folder is, and what is below."""
+    (found,) = learn([Call("a.b", resource, {})])
+    assert found.resource == kept
+
+
+def test_words_of_a_closed_set_are_kept() -> None:
+    """A few words, each often; one word alone is none."""
+    calls = [Call("a.b", None, {"unit": unit, "n": number}) for number in range(3) for unit in ("EUR", "USD")]
+    assert not Judge(learn(calls)).allows(Call("a.b", None, {"unit": "XYZ", "n": 1}))
+    assert "EUR" not in str(learn(calls[::2])[0])
