@@ -444,7 +444,7 @@ def test_an_event_reads_as_it_was_written(made: AuditEvent) -> None:
 def test_an_event_has_a_bound() -> None:
     """An entry bundle counts lengths in two bytes."""
     with pytest.raises(ValueError, match="bytes"):
-        event(0, resource="x" * 70_000).encode()
+        event(0, action="x" * 70_000).encode()
 
 
 def changed(place: int, value: object) -> bytes:
@@ -482,3 +482,37 @@ def test_a_salted_digest_hides_the_request() -> None:
     """Two events of one request have nothing in common by which somebody could tell."""
     assert salted(b"a" * 16, READ.digest) != salted(b"b" * 16, READ.digest)
     assert event(0).encode()[:4] == event(1).encode()[:4]
+
+
+LONG = "\U00010000"
+
+
+def test_every_decision_has_an_event_that_fits(tmp_path: Path) -> None:
+    """Arguments give way first; the request is allowed, and in the log."""
+    token = ALICE.mint(to=PLANNER.principal, can="files.read **", ttl="8h", now=NOW)
+    request = Request("files.read", "/" + LONG * 8_190, {"a": "x" * 32_710})
+    for required in (True, False):
+        log = Log(f"sqlite:///{tmp_path}/{required}.db", required=required)
+        recorder = Recorder(log, arguments=keep_arguments())
+        shown = PLANNER.prove(token, request, SERVICE, now=NOW + 10)
+        assert verifier(audit=recorder).authorize(shown, request)
+        log.flush()
+        found = log.event(0).event
+        assert (found.args, found.resource, found.is_of(request.digest)) == (None, request.resource, True)
+        assert (log.dropped, recorder.failures, log.verify().ok) == (0, 0, True)
+
+
+def test_texts_are_shortened_after_that() -> None:
+    """Whatever is long in it: it fits, and says where it was cut."""
+    long = event(
+        resource=LONG * 8_192, condition=LONG * 8_192, allowed=False, reason="caveat_failed", hop=0, args={"a": "b"},
+        approvers=tuple(f"{number}{LONG * 2_000}" for number in range(40)), traceparent=LONG * 9_000,
+        claimed=Claimed(LONG * 9_000, "x"), charges={f"{number:03}": 1 for number in range(5_000)},
+    )  # fmt: skip
+    data = long.encode()
+    assert len(data) < 65_535
+    found = read(data).event(ROUTE)
+    assert found == long.fitted()
+    assert (found.args, found.resource, found.digest) == (None, LONG * 512 + "…", long.digest)
+    assert (len(found.approvers), len(found.charges)) == (16, 16)
+    assert event().fitted() == event()

@@ -127,7 +127,8 @@ def test_within(narrow: str, wide: str, is_so: bool) -> None:
 SECRET = "hunter2-S3cr3t"
 NAMED = (
     "password", "passwords", "PASSWORD", "password1", "userpassword", "pwd", "pass", "api_keys", "apiKey",
-    "accesstoken", "tokens", "secrets", "cookies", "credentials", "pins", "otpcode", "bearer", "jwt", "privateKey", "oauth", "word",
+    "accesstoken", "tokens", "secrets", "cookies", "credentials", "pins", "otpcode", "bearer", "jwt", "privateKey",
+    "oauth", "word",
 )  # fmt: skip
 
 

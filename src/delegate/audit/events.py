@@ -5,6 +5,7 @@ The rules of this file:
 - An event has no token, no key and no signature in it, and no argument unless somebody asked for it.
 - Its salt is random: from the hash of an event that was dropped, nobody can guess what it said.
 - One event, one encoding: a deterministic CBOR list, whose SHA-256 leaf hash stands in the log.
+- Every decision has an event that fits: arguments give way first, and then the ends of texts. None is left out.
 - What a chain claims that nobody verified is marked as claimed, and stands in no field that says more.
 """
 
@@ -26,6 +27,8 @@ EVENT_BYTES: Final = 65_535  # as entry bundles of tlog-tiles count them
 SALT_BYTES: Final = 16
 ARGS_BYTES: Final = 32_768
 JSON_VERSION: Final = 1
+_TEXT_KEPT: Final = 512  # characters, where an event is too long
+_LISTED: Final = 16
 _FIELDS: Final = 21
 _REASONS: Final = frozenset(map(str, Reason))
 
@@ -146,25 +149,22 @@ class AuditEvent(NamedTuple):
         return salted(self.salt, request_digest) == self.digest
 
     def encode(self) -> bytes:
-        """Write the event: what is hashed, kept and proven.
+        """Write the event, as `fitted` gives it: what is hashed, kept and proven.
 
         Raises:
-            ValueError: it is longer than 65,535 bytes.
+            ValueError: it is longer than 65,535 bytes all the same: its action is, or its service, and no decision's.
         """
-        route = self.route
-        encode = cbor.encode_sorted if self.args is None else cbor.encode  # floats are in arguments alone
-        data = encode(
-            [
-                VERSION, int(self.kind), self.time, self.service, self.tenant, None if route is None else route.id,
-                self.action, self.resource, self.salt, self.digest, self.args, self.allowed, self.reason, self.hop,
-                self.condition, self.proof_id, dict(self.charges) if self.charges else None, self.approvers or None,
-                self.traceparent, self.claimed, self.omitted,
-            ]
-        )  # fmt: skip
+        data = _encode(self)
+        if len(data) > EVENT_BYTES:
+            data = _encode(_shortened(self))
         if len(data) > EVENT_BYTES:
             message = f"an event of {len(data)} bytes"
             raise ValueError(message)
         return data
+
+    def fitted(self) -> AuditEvent:
+        """Give the event as a log has it: where it is too long, without its arguments, and then with shorter texts."""
+        return self if len(_encode(self)) <= EVENT_BYTES else _shortened(self)
 
     def to_json(self) -> dict[str, object]:
         """Give the event as JSON values, in a versioned shape."""
@@ -277,6 +277,37 @@ def read(data: bytes) -> Encoded:
 def salted(salt: bytes, request_digest: bytes) -> bytes:
     """Hide the digest of a request from whoever does not have the salt."""
     return sha256(salt + request_digest).digest()
+
+
+def _encode(event: AuditEvent) -> bytes:
+    route = event.route
+    encode = cbor.encode_sorted if event.args is None else cbor.encode  # floats are in arguments alone
+    return encode(
+        [
+            VERSION, int(event.kind), event.time, event.service, event.tenant, None if route is None else route.id,
+            event.action, event.resource, event.salt, event.digest, event.args, event.allowed, event.reason, event.hop,
+            event.condition, event.proof_id, dict(event.charges) if event.charges else None, event.approvers or None,
+            event.traceparent, event.claimed, event.omitted,
+        ]
+    )  # fmt: skip
+
+
+def _shortened(event: AuditEvent) -> AuditEvent:
+    bare = event._replace(args=None)
+    if len(_encode(bare)) <= EVENT_BYTES:
+        return bare
+    return bare._replace(
+        resource=None if bare.resource is None else _cut(bare.resource),
+        condition=_cut(bare.condition) if isinstance(bare.condition, str) else bare.condition,
+        charges=dict(list(bare.charges.items())[:_LISTED]),
+        approvers=tuple(map(_cut, bare.approvers[:_LISTED])),
+        traceparent=None if bare.traceparent is None else _cut(bare.traceparent),
+        claimed=None if bare.claimed is None else Claimed(*map(_cut, bare.claimed)),
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT_KEPT else f"{text[:_TEXT_KEPT]}…"
 
 
 def _is_place(given: list[Any]) -> bool:

@@ -21,7 +21,6 @@ from delegate.errors import Reason, TokenError
 
 VERSION: Final = 1
 ID_BYTES: Final = 32
-ROUTE_BYTES: Final = 65_535
 BY_ROOT: Final = "root"
 BY_VERIFIER: Final = "verifier"
 _TEXT: Final = (str,)
