@@ -516,3 +516,18 @@ def test_texts_are_shortened_after_that() -> None:
     assert (found.args, found.resource, found.digest) == (None, LONG * 512 + "…", long.digest)
     assert (len(found.approvers), len(found.charges)) == (16, 16)
     assert event().fitted() == event()
+
+
+def test_strangers_of_one_tenant_are_no_other_tenant_s(kept: Kept) -> None:
+    """One recorder, several tenants' verifiers: limits and counts are each one's own."""
+    recorder = Recorder(kept, unverified_per_minute=2)
+    clock = [NOW]
+    first, second = (verifier(audit=recorder, tenant=name, clock=lambda: clock[0]) for name in ("a", "b"))
+    for _ in range(10):
+        first.decide("dlgt_AAAA", READ)
+    second.decide("dlgt_AAAA", READ)
+    clock[0] += 60
+    second.decide("dlgt_AAAA", READ)
+    first.decide("dlgt_AAAA", READ)
+    assert [(each.tenant, each.omitted) for each in kept.events] == [*[("a", 0)] * 2, *[("b", 0)] * 2, ("a", 8)]
+    assert recorder.omitted == 8

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from delegate.audit.committer import Committer
-from delegate.audit.engine import BATCH_MAX, Engine, Entry, Label, Sought
+from delegate.audit.engine import BATCH_MAX, Engine, Entry, Label, Sought, indexed, is_of_decisions
 from delegate.audit.events import AuditEvent, Encoded, read
 from delegate.audit.routes import Route
 from delegate.audit.tree.checkpoints import Checkpoint, InclusionProof
@@ -95,7 +95,7 @@ class Log:
         Raises:
             StateError: where the log is required: it may not be there.
         """
-        entry = Entry(event.encode(), event.route, event.time, event.action, event.reason or "")
+        entry = _entry(event)
         if self.required:
             self._committer.write(event.tenant, (entry,))
         else:
@@ -111,7 +111,7 @@ class Log:
         if len({each.tenant for each in given}) != 1:
             message = "append takes one event or more, all of one tenant"
             raise ValueError(message)
-        entries = [Entry(each.encode(), each.route, each.time, each.action, each.reason or "") for each in given]
+        entries = list(map(_entry, given))
         firsts = [
             self._committer.write(given[0].tenant, entries[start : start + BATCH_MAX])
             for start in range(0, len(entries), BATCH_MAX)
@@ -231,7 +231,8 @@ class Log:
         found: dict[bytes, int] = {}
         for key in thumbprints:
             routes = self._engine.labelled(self._of, Label("key", key.hex()))
-            times = [row.until for row in self._engine.tallies(self._of, Sought(routes=routes, refused=False))]
+            rows = self._engine.tallies(self._of, Sought(routes=routes, refused=False)) if routes else ()
+            times = [row.until for row in rows if is_of_decisions(row)]
             if routes and times:
                 found[key] = max(times)
         return found
@@ -336,6 +337,10 @@ def connect(url: str, *, required: bool = False, tenant: str | None = None, dead
 def entry_hash(event: AuditEvent) -> bytes:
     """Give the leaf hash of an event, 32 bytes."""
     return leaf_hash(event.encode())
+
+
+def _entry(event: AuditEvent) -> Entry:
+    return Entry(event.encode(), event.route, event.time, indexed(event.kind, event.action), event.reason or "")
 
 
 def _check_begins_with(tiles: Tiles, before: Checkpoint) -> None:

@@ -28,6 +28,7 @@ _TEXT_OR_NONE: Final = (str, type(None))
 _BYTES: Final = (bytes,)
 _BYTES_OR_NONE: Final = (bytes, type(None))
 _NUMBER_OR_NONE: Final = (int, type(None))
+_VOUCHED: Final = 4  # and behind it sponsor and owner, which a directory knows of whom it vouches for
 # signer, holder, thumbprint, block id, vouched, sponsor, owner, who, why, can, if, issued, expires
 _HOP: Final = (
     *(_TEXT, _TEXT, _BYTES, _BYTES, _TEXT_OR_NONE, _TEXT_OR_NONE, _TEXT_OR_NONE, (dict,), _TEXT_OR_NONE),
@@ -183,9 +184,8 @@ def route_of(
 ) -> Route:
     """Write down the route of a verified chain; `names` are those that the verifier vouches for, by thumbprint."""
     root = chain.root.principal
-    return route_of_link(
-        chain.link, root.name, root.public_key.thumbprint, chain.originator, names=names, look_up=look_up
-    )
+    key = root.public_key.thumbprint
+    return route_of_link(chain.link, root.name, key, chain.originator, names=names, look_up=look_up, is_verified=True)
 
 
 def route_of_link(
@@ -196,9 +196,15 @@ def route_of_link(
     *,
     names: Mapping[bytes, str] | None = None,
     look_up: Callable[[bytes], Known | None] | None = None,
+    is_verified: bool = False,
 ) -> Route:
-    """Write down the route that a chain claims; of one that was verified, `route_of` does."""
+    """Write down the route that a chain claims; of one that was verified, `route_of` does.
+
+    What nobody verified vouches for nobody: its names are its signers' words alone.
+    """
     rows = [_row(each, root_key, root_name, names or {}, look_up) for each in link.up()]
+    if not is_verified:
+        rows = [[*row[:_VOUCHED], None, None, None, *row[_VOUCHED + 3 :]] for row in rows]
     return Route(cbor.encode_sorted([VERSION, originator, root_name, root_key, rows]))
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from delegate.audit.engine import Batch, Label, Tally, labels_of
+from delegate.audit.engine import Batch, Label, Tally, indexed, labels_of
 from delegate.audit.events import read
 from delegate.audit.routes import Route
 from delegate.audit.tree.checkpoints import Checkpoint
@@ -160,7 +160,7 @@ def _count(at: int, data: bytes, known: set[bytes], counted: dict[_Key, list[int
     route_id, time = found.route_id, found.time
     if route_id is not None and route_id not in known:
         faults.add(at, "the route that it names is not there, or is another")
-    key = (route_id, found.action, found.reason or "")
+    key = (route_id, indexed(found.kind, found.action), found.reason or "")
     row = counted.get(key)
     if row is None:
         counted[key] = [1, time, time]
