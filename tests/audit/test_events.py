@@ -367,6 +367,23 @@ def test_json_lines_refuse_what_cannot_be_written(tmp_path: Path) -> None:
         JsonLines(tmp_path / "link")
 
 
+def test_half_a_line_spoils_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk was full for a moment: what was acknowledged before and after stands in lines of its own."""
+    path = tmp_path / "audit.jsonl"
+    sink = JsonLines(path, required=True)
+    sink.take(event(1))
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: whole(handle, data[:40]))
+    with pytest.raises(OSError, match="in part"):
+        sink.take(event(2))
+    monkeypatch.undo()
+    for number in (3, 4):
+        sink.take(event(number))
+    lines = path.read_text().splitlines()
+    assert [json.loads(lines[at])["time"] - NOW for at in (0, 2, 3)] == [1, 3, 4]
+    assert len(lines) == 4
+
+
 def test_logging_gets_a_line_and_the_whole(caplog: pytest.LogCaptureFixture) -> None:
     """Allowed as information, refused as a warning."""
     caplog.set_level(logging.INFO)
