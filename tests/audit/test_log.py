@@ -20,9 +20,10 @@ import pytest
 from delegate.audit import Log
 from delegate.audit.committer import Committer, _Job, _leave
 from delegate.audit.engine import Batch, Engine, Entry
-from delegate.audit.tree.checkpoints import Checkpoint
+from delegate.audit.memory import WitnessFile
+from delegate.audit.tree.checkpoints import Checkpoint, open_checkpoint
 from delegate.audit.tree.merkle import check_consistency, leaf_hash, root_of
-from delegate.audit.tree.notes import NoteSigner, Use
+from delegate.audit.tree.notes import Note, NoteSigner, Use
 from delegate.audit.tree.witness import Request
 from delegate.audit.verifying import Report
 from delegate.errors import Reason, StateError, VerificationError
@@ -654,3 +655,30 @@ def test_arguments_out_of_their_bounds(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"deadline|tenant"):
             Log(f"sqlite:///{tmp_path}/audit.db", **options)
     assert event(0).time == NOW
+
+
+def test_a_key_remembers_what_it_signed(place: Place, tmp_path: Path) -> None:
+    """A tree of another, and one that was written anew, get no signature; what follows does."""
+    memory = WitnessFile(tmp_path / "log.key.signed", deadline=20.0)
+    log = place.open(required=True)
+    log.append([event(1), event(2)])
+    first = log.checkpoint(SIGNER, memory=memory)
+    assert log.checkpoint(SIGNER, memory=memory) == first
+    other = place.open(required=True, tenant="acme")
+    other.append([event(number, tenant="acme") for number in range(5)])
+    with pytest.raises(VerificationError):
+        other.checkpoint(SIGNER, memory=memory)
+    assert other.checkpoints() == ()
+    log.append([event(3)])
+    assert Checkpoint.parse(log.checkpoint(SIGNER, memory=memory).text).size == 3
+    assert memory.latest(SIGNER.key.name) == Checkpoint.parse(log.checkpoints()[-1].text)
+    memory.close()
+
+
+def test_a_checkpoint_in_the_log_that_nobody_signed_is_signed_anew(place: Place) -> None:
+    """The log's own file says what it likes."""
+    log = place.open(required=True)
+    log.append([event(1)])
+    made = log.checkpoint(SIGNER)
+    log.keep_checkpoint(Note(made.text, (made.signatures[0]._replace(signature=b"z" * 64),)))
+    assert open_checkpoint(log.checkpoint(SIGNER), (SIGNER.key,))
