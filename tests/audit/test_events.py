@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import logging
@@ -31,6 +32,7 @@ from delegate.audit import (
     traced,
 )
 from delegate.audit.events import Claimed, Kind, read, salted
+from delegate.audit.narrowing import granted_by
 from delegate.audit.routes import Route
 from delegate.core.wire import cbor
 from delegate.errors import DelegateError, Reason, TokenError
@@ -548,3 +550,38 @@ def test_strangers_of_one_tenant_are_no_other_tenant_s(kept: Kept) -> None:
     first.decide("dlgt_AAAA", READ)
     assert [(each.tenant, each.omitted) for each in kept.events] == [*[("a", 0)] * 2, *[("b", 0)] * 2, ("a", 8)]
     assert recorder.omitted == 8
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (2, -1), (2, 2**63 - 1), (10, {1: 2}), (10, {"a": {1: b"x"}}), (10, {"a": [{5: 5}]}), (13, -1), (14, [99, 0]),
+        (14, [2, -7]), (16, {}), (16, {1: 5}), (16, {"calls": -1}), (16, {"calls": True}),
+    ],
+)  # fmt: skip
+def test_an_event_is_read_as_it_is_written_down(place: int, value: object) -> None:
+    """Every type and range of it: what is read can be shown."""
+    row = cbor.decode(refused(0).encode())
+    assert isinstance(row, list)
+    with pytest.raises(TokenError):
+        read(cbor.encode([*row[:place], value, *row[place + 1 :]]))
+
+
+@pytest.mark.parametrize(
+    "claim", [b"\x80", b"\x81\x00", b"\xff", b"\x81\x82\x00\x01", cbor.encode([["a", None, 1]]), b"\x00"]
+)
+def test_a_route_s_claims_are_shown_or_refused(claim: bytes) -> None:
+    """Whoever wrote them: a text, or an error of this library."""
+    row = cbor.decode(ROUTE.encoded)
+    assert isinstance(row, list)
+    for place in (9, 10):
+        hops = [[*row[4][0][:place], claim, *row[4][0][place + 1 :]]]
+        hostile = Route(cbor.encode([*row[:4], hops]))
+        found = refused(0, hop=0, condition=(2, 0), route=hostile)
+        granted_by(hostile)
+        for tried in (found.to_json, found.condition_text):
+            with contextlib.suppress(DelegateError):
+                tried()
+    hops = [[*row[4][0][:11], -1, *row[4][0][12:]]]
+    with pytest.raises(TokenError):
+        assert Route(cbor.encode([*row[:4], hops])).hops

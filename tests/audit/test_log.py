@@ -21,12 +21,13 @@ from delegate.audit import Log
 from delegate.audit.committer import Committer, _Job, _leave
 from delegate.audit.engine import Batch, Engine, Entry
 from delegate.audit.memory import WitnessFile
+from delegate.audit.trace import Question, trace
 from delegate.audit.tree.checkpoints import Checkpoint, open_checkpoint
 from delegate.audit.tree.merkle import check_consistency, leaf_hash, root_of
 from delegate.audit.tree.notes import Note, NoteSigner, Use
 from delegate.audit.tree.witness import Request
 from delegate.audit.verifying import Report
-from delegate.errors import Reason, StateError, VerificationError
+from delegate.errors import DelegateError, Reason, StateError, VerificationError
 from tests.audit.conftest import NOW, Place, event, refused
 
 SIGNER = NoteSigner("example.com/log", Use.LOG, b"l" * 32)
@@ -682,3 +683,30 @@ def test_a_checkpoint_in_the_log_that_nobody_signed_is_signed_anew(place: Place)
     made = log.checkpoint(SIGNER)
     log.keep_checkpoint(Note(made.text, (made.signatures[0]._replace(signature=b"z" * 64),)))
     assert open_checkpoint(log.checkpoint(SIGNER), (SIGNER.key,))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update trees set size = 1 << 40", "update trees set size = -1", "update trees set kept = -5",
+        "update trees set kept = 9", "update tallies set action = x'ff'", "update tallies set reason = x'ff'",
+        "insert into checkpoints values (1, 1, x'ff')", "delete from tiles",
+        "update labels set value = x'ff' where kind = x'6f726967696e61746f72'",
+        "update batches set count = 1 << 62", "update batches set count = -3", "update routes set body = x'ff'",
+    ],
+)  # fmt: skip
+def test_a_hostile_file_ends_in_a_report_or_an_error(tmp_path: Path, statement: str) -> None:
+    """Whatever it says of itself: nothing counts up to what it says."""
+    with Log(f"sqlite:///{tmp_path}/audit.db", required=True) as log:
+        log.append(mixed(3))
+    with contextlib.closing(sqlite3.connect(tmp_path / "audit.db")) as file, file:
+        file.execute("pragma foreign_keys = off")
+        file.execute(statement)
+    with Log(f"sqlite:///{tmp_path}/audit.db", required=True) as log:
+        with contextlib.suppress(DelegateError):
+            assert not log.verify().ok
+        for tried in (log.checkpoints, log.root, lambda: list(log.events()), lambda: trace(log, Question())):
+            with contextlib.suppress(DelegateError):
+                tried()
+        with contextlib.suppress(DelegateError):
+            log.append([event(9)])

@@ -272,7 +272,7 @@ def _blocks(route: Route) -> list[tuple[Capability, ...]]:
     """Give what each block permits by itself; none where the log has something else."""
     try:
         return [decode_capabilities(hop.can) for hop in route.hops if hop.can]
-    except (DelegateError, ValueError, TypeError, LookupError):
+    except (DelegateError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return []
 
 

@@ -14,6 +14,8 @@ from typing import Final, NamedTuple, Protocol
 
 from delegate.audit.events import Kind
 from delegate.audit.routes import Route
+from delegate.audit.tree.merkle import SIZE_MAX
+from delegate.state.common import unavailable
 
 NO_ROUTE: Final = 0
 BATCH_MAX: Final = 4_096
@@ -180,6 +182,14 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Close every file and connection."""
+
+
+def tree_of(size: int, kept: int) -> Tree:
+    """Give what is known of a tree; raises StateError where there can be none such."""
+    if not 0 <= kept <= size <= SIZE_MAX:
+        message = "the log says of a tree what none can have"
+        raise unavailable(message)
+    return Tree(size, kept)
 
 
 def indexed(kind: int, action: str) -> str:

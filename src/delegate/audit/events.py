@@ -16,11 +16,12 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from delegate.audit.routes import ID_BYTES, Route, RouteHop
+from delegate.audit.routes import ID_BYTES, Route, RouteHop, texts_of
 from delegate.core.chain.request import to_jsonable
 from delegate.core.decide.evidence import NO_PLACE, Where
 from delegate.core.wire import cbor
 from delegate.errors import Reason, TokenError
+from delegate.limits import TIME_MAX
 
 VERSION: Final = 1
 EVENT_BYTES: Final = 65_535  # as entry bundles of tlog-tiles count them
@@ -141,8 +142,8 @@ class AuditEvent(NamedTuple):
             return None
         from delegate.language.capability import caveat_texts
 
-        texts = caveat_texts(self.hops[self.hop].conditions or b"")
-        return texts[place] if place < len(texts) else None
+        texts = texts_of(caveat_texts, self.hops[self.hop].conditions)
+        return texts[place] if 0 <= place < len(texts) else None
 
     def is_of(self, request_digest: bytes) -> bool:
         """Say whether this is the event of the request with this digest."""
@@ -265,10 +266,13 @@ def read(data: bytes) -> Encoded:
         or found.allowed is not (found.reason is None)
         or (found.reason is not None and found.reason not in _REASONS)
         or found.omitted < 0
+        or not 0 <= found.time <= TIME_MAX
+        or (found.hop is not None and found.hop < 0)
+        or (found.args is not None and not _is_value(found.args))
         or (isinstance(found.condition, list) and not _is_place(found.condition))
         or (found.approvers is not None and not _are_texts(found.approvers))
         or (found.claimed is not None and not (len(found.claimed) == 2 and _are_texts(found.claimed)))
-        or (found.charges is not None and not all(type(each) is int for each in found.charges.values()))
+        or (found.charges is not None and not _are_charges(found.charges))
     ):
         raise _malformed()
     return found
@@ -311,7 +315,34 @@ def _cut(text: str) -> str:
 
 
 def _is_place(given: list[Any]) -> bool:
-    return len(given) == 2 and all(type(each) is int for each in given)
+    return (
+        len(given) == 2
+        and all(type(each) is int for each in given)
+        and 0 <= given[0] <= max(Where)
+        and given[1] >= NO_PLACE
+    )
+
+
+def _are_charges(given: dict[Any, Any]) -> bool:
+    return bool(given) and all(
+        type(unit) is str and type(amount) is int and amount >= 0 for unit, amount in given.items()
+    )
+
+
+def _is_value(given: object) -> bool:
+    """Say whether this can be of a request: what the names in it stand for is text."""
+    left = [given]
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            if not all(type(key) is str for key in each):
+                return False
+            left.extend(each.values())
+        elif isinstance(each, list):
+            left.extend(each)
+        elif not (each is None or isinstance(each, (bool, int, float, str, bytes))):
+            return False
+    return True
 
 
 def _are_texts(given: list[Any]) -> bool:

@@ -487,7 +487,7 @@ def _resource(resources: Sequence[str | None]) -> Any:  # noqa: ANN401 - as `can
 def _common_folder(paths: Sequence[str]) -> str:
     """Give the folder that all are in; empty where there is none but the root of all."""
     parts = [path.split("/")[:-1] for path in paths]
-    common = []
+    common: list[str] = []
     for column in zip(*parts, strict=False):
         if len(set(column)) != 1 or looks_secret(column[0]) or (common and is_secret(common[-1])):
             break

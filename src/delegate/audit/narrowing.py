@@ -39,7 +39,7 @@ def granted_by(route: Route) -> tuple[Capability, ...]:
         for hop in route.hops:
             can, caveats = decode_capabilities(hop.can or b""), decode_caveats(hop.conditions or b"")
             total = add(total, can, caveats, comparing)
-    except (DelegateError, ValueError, TypeError, LookupError):
+    except (DelegateError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return ()
     if not total.exact or comparing.work.left < 0:
         return ()

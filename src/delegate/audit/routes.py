@@ -9,7 +9,7 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -100,8 +100,8 @@ class RouteHop(NamedTuple):
             "owner": self.owner,
             "who": dict(self.who),
             "why": self.why,
-            "can": list(capability_texts(self.can or b"")),
-            "if": list(caveat_texts(self.conditions or b"")),
+            "can": list(texts_of(capability_texts, self.can)),
+            "if": list(texts_of(caveat_texts, self.conditions)),
             "issued": self.issued,
             "expires": self.expires,
         }
@@ -239,11 +239,20 @@ def _hop(row: Any) -> RouteHop:  # noqa: ANN401 - whatever was decoded
         raise _malformed()
     if not all(type(value) in kinds for value, kinds in zip(row, _HOP, strict=True)):
         raise _malformed()
-    if len(row[2]) != ID_BYTES or len(row[3]) != ID_BYTES:
+    issued, expires = row[-2:]
+    if len(row[2]) != ID_BYTES or len(row[3]) != ID_BYTES or issued < 0 or (expires is not None and expires < 0):
         raise _malformed()
     if not all(type(key) is str and type(value) is str for key, value in row[7].items()):
         raise _malformed()
     return RouteHop(*row)
+
+
+def texts_of(read: Callable[[bytes], Iterable[str]], data: bytes | None) -> tuple[str, ...]:
+    """Give the content of a claim as text; raises TokenError where it is none that a verifier has taken."""
+    try:
+        return tuple(read(data or b""))
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
+        raise _malformed() from None
 
 
 def _malformed() -> TokenError:

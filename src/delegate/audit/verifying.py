@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from delegate.audit.log import Log
 
 FAULTS_SHOWN: Final = 100
+_MISSING_MOST: Final = 256  # tiles in a row
 _Key = tuple[bytes | None, str, str]
 
 
@@ -217,9 +218,13 @@ def _check_routes(log: Log, tenant: str, routes: dict[int, Route], faults: _Faul
 
 def _check_tiles(log: Log, tenant: str, size: int, faults: _Faults) -> None:
     for level, width in levels(size):
-        above = b""
+        above, missing = b"", 0
         for number in range((width + TILE_WIDTH - 1) // TILE_WIDTH):
             tile = log.engine.tile(tenant, level, number)
+            missing = 0 if tile else missing + 1
+            if missing > _MISSING_MOST:  # a size that is not so: what is not there is not counted
+                faults.add(number << 8 * (level + 1), f"the tiles of level {level} from {number} on are missing")
+                break
             expected = min(TILE_WIDTH, width - number * TILE_WIDTH)
             first = number << 8 * (level + 1)
             if len(tile) != expected * HASH_BYTES:

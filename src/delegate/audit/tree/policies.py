@@ -78,16 +78,17 @@ class Policy(NamedTuple):
         """
         seen = open_checkpoint(note, (*self.logs, *logs), self.witnesses.values())
         keys = {each.key for each in seen.witnesses}
-        if self.quorum != _NONE and not self._has_seen(self.quorum, keys):
+        if self.quorum != _NONE and not self._has_seen(keys):
             detail = f"not seen by the witnesses that the policy asks for: {len(keys)} known ones cosigned"
             raise VerificationError(Reason.UNKNOWN_ROOT, detail)
         return seen
 
-    def _has_seen(self, name: str, keys: set[NoteKey]) -> bool:
-        group = self.groups.get(name)
-        if group is None:
-            return self.witnesses[name] in keys
-        return sum(self._has_seen(each, keys) for each in group.members) >= group.least
+    def _has_seen(self, keys: set[NoteKey]) -> bool:
+        found = {name for name, key in self.witnesses.items() if key in keys}
+        for name, group in self.groups.items():  # each names only what stands above it
+            if sum(each in found for each in group.members) >= group.least:
+                found.add(name)
+        return self.quorum in found
 
 
 class _Reader:
