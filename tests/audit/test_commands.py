@@ -227,3 +227,16 @@ def test_receipts(run: Terminal, at: Callable[[str], Path]) -> None:
         run(f"receipt verify nine.receipt --key alice.pub --proof {number}.proof --vkey {key}", status=status)
     run(f"receipt verify nine.receipt --key alice.pub --vkey {key}", status=2)
     assert run.data("receipt show nine.receipt")["outcome"] == "allowed"
+
+
+def test_a_log_s_key_signs_one_tree(run: Terminal, at: Callable[[str], Path]) -> None:
+    """What it signed last is beside it; another tree gets no signature, and where it cannot remember, none does."""
+    run("audit keys example.com/log -o log")
+    run(f"audit checkpoint --log {LOG} --key log.key -o one.checkpoint")
+    assert at("log.key.signed").stat().st_mode & 0o777 == 0o600
+    run(f"audit checkpoint --log {LOG} --key log.key -o again.checkpoint")
+    assert at("again.checkpoint").read_text() == at("one.checkpoint").read_text()
+    run(f"audit checkpoint --log {LOG} --key log.key --tenant acme", status=3)
+    run("audit keys example.com/other -o other")
+    at("other.key.signed").write_text("no memory")
+    run(f"audit checkpoint --log {LOG} --key other.key", status=5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import logging
@@ -31,6 +32,7 @@ from delegate.audit import (
     traced,
 )
 from delegate.audit.events import Claimed, Kind, read, salted
+from delegate.audit.narrowing import granted_by
 from delegate.audit.routes import Route
 from delegate.core.wire import cbor
 from delegate.errors import DelegateError, Reason, TokenError
@@ -367,6 +369,23 @@ def test_json_lines_refuse_what_cannot_be_written(tmp_path: Path) -> None:
         JsonLines(tmp_path / "link")
 
 
+def test_half_a_line_spoils_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk was full for a moment: what was acknowledged before and after stands in lines of its own."""
+    path = tmp_path / "audit.jsonl"
+    sink = JsonLines(path, required=True)
+    sink.take(event(1))
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: whole(handle, data[:40]))
+    with pytest.raises(OSError, match="in part"):
+        sink.take(event(2))
+    monkeypatch.undo()
+    for number in (3, 4):
+        sink.take(event(number))
+    lines = path.read_text().splitlines()
+    assert [json.loads(lines[at])["time"] - NOW for at in (0, 2, 3)] == [1, 3, 4]
+    assert len(lines) == 4
+
+
 def test_logging_gets_a_line_and_the_whole(caplog: pytest.LogCaptureFixture) -> None:
     """Allowed as information, refused as a warning."""
     caplog.set_level(logging.INFO)
@@ -444,7 +463,7 @@ def test_an_event_reads_as_it_was_written(made: AuditEvent) -> None:
 def test_an_event_has_a_bound() -> None:
     """An entry bundle counts lengths in two bytes."""
     with pytest.raises(ValueError, match="bytes"):
-        event(0, resource="x" * 70_000).encode()
+        event(0, action="x" * 70_000).encode()
 
 
 def changed(place: int, value: object) -> bytes:
@@ -482,3 +501,87 @@ def test_a_salted_digest_hides_the_request() -> None:
     """Two events of one request have nothing in common by which somebody could tell."""
     assert salted(b"a" * 16, READ.digest) != salted(b"b" * 16, READ.digest)
     assert event(0).encode()[:4] == event(1).encode()[:4]
+
+
+LONG = "\U00010000"
+
+
+def test_every_decision_has_an_event_that_fits(tmp_path: Path) -> None:
+    """Arguments give way first; the request is allowed, and in the log."""
+    token = ALICE.mint(to=PLANNER.principal, can="files.read **", ttl="8h", now=NOW)
+    request = Request("files.read", "/" + LONG * 8_190, {"a": "x" * 32_710})
+    for required in (True, False):
+        log = Log(f"sqlite:///{tmp_path}/{required}.db", required=required)
+        recorder = Recorder(log, arguments=keep_arguments())
+        shown = PLANNER.prove(token, request, SERVICE, now=NOW + 10)
+        assert verifier(audit=recorder).authorize(shown, request)
+        log.flush()
+        found = log.event(0).event
+        assert (found.args, found.resource, found.is_of(request.digest)) == (None, request.resource, True)
+        assert (log.dropped, recorder.failures, log.verify().ok) == (0, 0, True)
+
+
+def test_texts_are_shortened_after_that() -> None:
+    """Whatever is long in it: it fits, and says where it was cut."""
+    long = event(
+        resource=LONG * 8_192, condition=LONG * 8_192, allowed=False, reason="caveat_failed", hop=0, args={"a": "b"},
+        approvers=tuple(f"{number}{LONG * 2_000}" for number in range(40)), traceparent=LONG * 9_000,
+        claimed=Claimed(LONG * 9_000, "x"), charges={f"{number:03}": 1 for number in range(5_000)},
+    )  # fmt: skip
+    data = long.encode()
+    assert len(data) < 65_535
+    found = read(data).event(ROUTE)
+    assert found == long.fitted()
+    assert (found.args, found.resource, found.digest) == (None, LONG * 512 + "…", long.digest)
+    assert (len(found.approvers), len(found.charges)) == (16, 16)
+    assert event().fitted() == event()
+
+
+def test_strangers_of_one_tenant_are_no_other_tenant_s(kept: Kept) -> None:
+    """One recorder, several tenants' verifiers: limits and counts are each one's own."""
+    recorder = Recorder(kept, unverified_per_minute=2)
+    clock = [NOW]
+    first, second = (verifier(audit=recorder, tenant=name, clock=lambda: clock[0]) for name in ("a", "b"))
+    for _ in range(10):
+        first.decide("dlgt_AAAA", READ)
+    second.decide("dlgt_AAAA", READ)
+    clock[0] += 60
+    second.decide("dlgt_AAAA", READ)
+    first.decide("dlgt_AAAA", READ)
+    assert [(each.tenant, each.omitted) for each in kept.events] == [*[("a", 0)] * 2, *[("b", 0)] * 2, ("a", 8)]
+    assert recorder.omitted == 8
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (2, -1), (2, 2**63 - 1), (10, {1: 2}), (10, {"a": {1: b"x"}}), (10, {"a": [{5: 5}]}), (13, -1), (14, [99, 0]),
+        (14, [2, -7]), (16, {}), (16, {1: 5}), (16, {"calls": -1}), (16, {"calls": True}),
+    ],
+)  # fmt: skip
+def test_an_event_is_read_as_it_is_written_down(place: int, value: object) -> None:
+    """Every type and range of it: what is read can be shown."""
+    row = cbor.decode(refused(0).encode())
+    assert isinstance(row, list)
+    with pytest.raises(TokenError):
+        read(cbor.encode([*row[:place], value, *row[place + 1 :]]))
+
+
+@pytest.mark.parametrize(
+    "claim", [b"\x80", b"\x81\x00", b"\xff", b"\x81\x82\x00\x01", cbor.encode([["a", None, 1]]), b"\x00"]
+)
+def test_a_route_s_claims_are_shown_or_refused(claim: bytes) -> None:
+    """Whoever wrote them: a text, or an error of this library."""
+    row = cbor.decode(ROUTE.encoded)
+    assert isinstance(row, list)
+    for place in (9, 10):
+        hops = [[*row[4][0][:place], claim, *row[4][0][place + 1 :]]]
+        hostile = Route(cbor.encode([*row[:4], hops]))
+        found = refused(0, hop=0, condition=(2, 0), route=hostile)
+        granted_by(hostile)
+        for tried in (found.to_json, found.condition_text):
+            with contextlib.suppress(DelegateError):
+                tried()
+    hops = [[*row[4][0][:11], -1, *row[4][0][12:]]]
+    with pytest.raises(TokenError):
+        assert Route(cbor.encode([*row[:4], hops])).hops

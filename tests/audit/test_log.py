@@ -20,12 +20,14 @@ import pytest
 from delegate.audit import Log
 from delegate.audit.committer import Committer, _Job, _leave
 from delegate.audit.engine import Batch, Engine, Entry
-from delegate.audit.tree.checkpoints import Checkpoint
+from delegate.audit.memory import WitnessFile
+from delegate.audit.trace import Question, trace
+from delegate.audit.tree.checkpoints import Checkpoint, open_checkpoint
 from delegate.audit.tree.merkle import check_consistency, leaf_hash, root_of
-from delegate.audit.tree.notes import NoteSigner, Use
+from delegate.audit.tree.notes import Note, NoteSigner, Use
 from delegate.audit.tree.witness import Request
 from delegate.audit.verifying import Report
-from delegate.errors import Reason, StateError, VerificationError
+from delegate.errors import DelegateError, Reason, StateError, VerificationError
 from tests.audit.conftest import NOW, Place, event, refused
 
 SIGNER = NoteSigner("example.com/log", Use.LOG, b"l" * 32)
@@ -654,3 +656,57 @@ def test_arguments_out_of_their_bounds(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"deadline|tenant"):
             Log(f"sqlite:///{tmp_path}/audit.db", **options)
     assert event(0).time == NOW
+
+
+def test_a_key_remembers_what_it_signed(place: Place, tmp_path: Path) -> None:
+    """A tree of another, and one that was written anew, get no signature; what follows does."""
+    memory = WitnessFile(tmp_path / "log.key.signed", deadline=20.0)
+    log = place.open(required=True)
+    log.append([event(1), event(2)])
+    first = log.checkpoint(SIGNER, memory=memory)
+    assert log.checkpoint(SIGNER, memory=memory) == first
+    other = place.open(required=True, tenant="acme")
+    other.append([event(number, tenant="acme") for number in range(5)])
+    with pytest.raises(VerificationError):
+        other.checkpoint(SIGNER, memory=memory)
+    assert other.checkpoints() == ()
+    log.append([event(3)])
+    assert Checkpoint.parse(log.checkpoint(SIGNER, memory=memory).text).size == 3
+    assert memory.latest(SIGNER.key.name) == Checkpoint.parse(log.checkpoints()[-1].text)
+    memory.close()
+
+
+def test_a_checkpoint_in_the_log_that_nobody_signed_is_signed_anew(place: Place) -> None:
+    """The log's own file says what it likes."""
+    log = place.open(required=True)
+    log.append([event(1)])
+    made = log.checkpoint(SIGNER)
+    log.keep_checkpoint(Note(made.text, (made.signatures[0]._replace(signature=b"z" * 64),)))
+    assert open_checkpoint(log.checkpoint(SIGNER), (SIGNER.key,))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update trees set size = 1 << 40", "update trees set size = -1", "update trees set kept = -5",
+        "update trees set kept = 9", "update tallies set action = x'ff'", "update tallies set reason = x'ff'",
+        "insert into checkpoints values (1, 1, x'ff')", "delete from tiles",
+        "update labels set value = x'ff' where kind = x'6f726967696e61746f72'",
+        "update batches set count = 1 << 62", "update batches set count = -3", "update routes set body = x'ff'",
+    ],
+)  # fmt: skip
+def test_a_hostile_file_ends_in_a_report_or_an_error(tmp_path: Path, statement: str) -> None:
+    """Whatever it says of itself: nothing counts up to what it says."""
+    with Log(f"sqlite:///{tmp_path}/audit.db", required=True) as log:
+        log.append(mixed(3))
+    with contextlib.closing(sqlite3.connect(tmp_path / "audit.db")) as file, file:
+        file.execute("pragma foreign_keys = off")
+        file.execute(statement)
+    with Log(f"sqlite:///{tmp_path}/audit.db", required=True) as log:
+        with contextlib.suppress(DelegateError):
+            assert not log.verify().ok
+        for tried in (log.checkpoints, log.root, lambda: list(log.events()), lambda: trace(log, Question())):
+            with contextlib.suppress(DelegateError):
+                tried()
+        with contextlib.suppress(DelegateError):
+            log.append([event(9)])

@@ -346,3 +346,14 @@ def test_any_bytes_give_a_result_or_a_refusal(source: str | bytes) -> None:
         CoseReceipt.parse(source if isinstance(source, bytes) else source.encode("utf-8", "surrogatepass"))
     except DelegateError:
         return
+
+
+def test_a_policy_of_groups_in_groups_is_counted_from_the_first_on() -> None:
+    """However deep: each group names only what stands above it."""
+    witness = WITNESSES[0]
+    lines = [f"witness w {witness.key.to_text()}", "group g0 any w"]
+    lines += [f"group g{number} any g{number - 1}" for number in range(1, 3_000)]
+    policy = Policy.parse("\n".join([f"log {LOG.key.to_text()}", *lines, "quorum g2999", ""]))
+    assert policy.check(cosigned(witness)).witnesses
+    with pytest.raises(VerificationError):
+        policy.check(SIGNED)

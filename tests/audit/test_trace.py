@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from delegate.audit import Log, Route
+from delegate import Identity
+from delegate.audit import Log, NotesToLog, Route
 from delegate.audit.advise import advise
+from delegate.audit.events import Kind
 from delegate.audit.learning import Call, Judge, learn
 from delegate.audit.report import report
 from delegate.audit.take_back import take_back
@@ -291,3 +293,31 @@ def test_no_capability_is_a_list_of_calls() -> None:
         for capability in learn(CALLS[which]):
             text = str(capability)
             assert " in [" not in text or "<=" in text or "matches" in text
+
+
+def test_what_was_handed_out_is_no_use(place: Place) -> None:
+    """Noted chains are in no count, vouch for nobody, and stand in the tree of the journal alone."""
+    log = place.open(required=True)
+    mallory = Identity.from_seed("user:mallory@example.com", b"m" * 32, journal=NotesToLog(log))
+    chain = mallory.mint(
+        to=PLANNER.principal, can="files.read /reports/**", ttl="8h", hops=1, tenant="victim",
+        on_behalf_of="user:ceo@example.com", now=NOW,
+    )  # fmt: skip
+    planner = Identity.from_seed(PLANNER.name, b"p" * 32, journal=NotesToLog(log))
+    planner.attenuate(chain, to=WORKER.principal, now=NOW)
+    assert place.open(tenant="victim").size == 0
+    assert [each.kind for each in log] == [Kind.MINT, Kind.ATTENUATE]
+    assert all(hop.vouched is None for each in log for hop in each.hops)
+    found = advise(log, WORKER.name)
+    assert (found.used, found.suggested, found.chains) == (0, (), 0)
+    assert log.last_used([PLANNER.public_key.thumbprint, WORKER.public_key.thumbprint]) == {}
+    for question in (Question(), Question(since=NOW), Question("resource", "**"), Question("agent", WORKER.name)):
+        assert (trace(log, question).total.allowed, trace(log, question).roots) == (0, {})
+    assert len(page(log, Question()).events) == 2
+    assert WORKER.name in report(log).never
+    assert log.verify().ok
+    planner = Identity.from_seed(PLANNER.name, b"p" * 32, journal=NotesToLog(log, tenant="acme"))
+    planner.attenuate(chain, to=WORKER.principal, now=NOW)
+    assert place.open(tenant="acme").size == 1
+    with pytest.raises(ValueError, match="tenant"):
+        NotesToLog(log, tenant="no tenant")

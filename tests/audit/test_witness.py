@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delegate.audit.memory import WitnessFile
-from delegate.audit.tree.checkpoints import Checkpoint
+from delegate.audit.tree.checkpoints import Checkpoint, open_checkpoint
 from delegate.audit.tree.merkle import EMPTY_ROOT, Tiles, grow, leaf_hash
-from delegate.audit.tree.notes import Note, NoteSigner, Use, opened
+from delegate.audit.tree.notes import Note, NoteSigner, Signature, Use, opened
 from delegate.audit.tree.witness import Request, Witness
 
 LOG = NoteSigner("example.com/log", Use.LOG, b"l" * 32)
@@ -167,3 +167,14 @@ class Nothing:
 def test_any_body_gets_an_answer(data: bytes) -> None:
     """Never an error."""
     assert Witness(SIGNER, (LOG.key,), Nothing()).answer(b"old 0\n" + data, NOW).status in {400, 403, 404, 422}
+
+
+def test_the_line_that_is_kept_is_the_one_that_was_checked(witness: Witness, memory: WitnessFile) -> None:
+    """Another name's line with the log's key id stands above it, and takes no place."""
+    note = note_of(HONEST, 3)
+    junk = Signature("evil.example/log", LOG.key.id, b"z" * 64)
+    both = Note(note.text, (junk, *note.signatures))
+    assert witness.answer(Request(0, (), both).to_text(), NOW).status == 200
+    kept = memory.note("example.com/log")
+    assert kept is not None
+    assert open_checkpoint(kept, (LOG.key,), (SIGNER.key,)).witnesses

@@ -127,6 +127,10 @@ def test_events_are_a_line_each(tmp_path: Path) -> None:
     lines = (tmp_path / "events").read_text().splitlines()
     assert [json.loads(line)["time"] for line in lines] == [1, 2]
     assert (tmp_path / "events").stat().st_mode & 0o777 == 0o600
+    with (tmp_path / "events").open("a") as half:
+        half.write('{"half')
+    file(Issuance(time=3, issued=True))
+    assert json.loads((tmp_path / "events").read_text().splitlines()[-1])["time"] == 3
     (tmp_path / "events").chmod(0o666)
     with pytest.raises(OSError, match="others may write"):
         file(Issuance(time=3, issued=True))

@@ -137,7 +137,7 @@ def add(above: Sum, permitted: Sequence[Capability], caveats: Sequence[Expressio
     if permitted and grants is None:
         grants = tuple(permitted)
     elif permitted and grants is not None:
-        grants, whole = _meet(grants, permitted, comparing)
+        grants, whole = meet(grants, permitted, comparing)
         exact = exact and whole
     return Sum(grants, (*above.caveats, *caveats), exact)
 
@@ -186,7 +186,7 @@ def open_arguments(grant: Capability) -> tuple[str, ...] | None:
     return None
 
 
-def _meet(
+def meet(
     mine: Iterable[Capability], theirs: Sequence[Capability], comparing: Comparing
 ) -> tuple[tuple[Capability, ...], bool]:
     """Intersect two lists of capabilities; say whether the result is exact."""

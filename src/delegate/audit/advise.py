@@ -3,8 +3,9 @@
 The rules of this file (AUDIT §16.10):
 
 - Refused calls are no use, and what was not recorded is not guessed.
-- A suggestion permits nothing that was not granted, and proves itself: replayed against the window, it allows all that
-  was used. Where it does not, there is none.
+- A suggestion permits nothing that was not granted, which is proven before it is shown (`narrowing`). Replayed against
+  the window, it allows all that was used. Where either does not hold, there is none.
+- Only decisions are use: that a chain was signed and noted says nothing of what was done with it.
 - What it would still allow beyond that is counted and said.
 """
 
@@ -17,22 +18,24 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Final, NamedTuple
 
-from delegate.audit.events import AuditEvent
-from delegate.audit.learning import Call, Judge, learn
+from delegate.audit.events import AuditEvent, Kind
+from delegate.audit.learning import Call, Judge
 from delegate.audit.log import Log
+from delegate.audit.narrowing import Replay, granted_by, suggest
 from delegate.audit.routes import Route
 from delegate.audit.take_back import stem
 from delegate.audit.trace import Question, matching
 from delegate.core.chain.spans import span
 from delegate.errors import DelegateError
 from delegate.language.capability import Capability, decode_capabilities
-from delegate.language.tree import conjunction
 from delegate.limits import TIME_MAX
 
 _RARE: Final = 0.01
 _RARE_MOST: Final = 2
 _OTHERS_MOST: Final = 100_000
 _TTL_LEAST_S: Final = 300
+_BUDGETS: Final = "its chains had budgets, which the log does not have: the command gives none"
+_APPROVED: Final = "some of it was approved by others: the command asks for no approval but what its conditions say"
 _ROUND_S: Final = (60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400)
 
 
@@ -136,38 +139,44 @@ def advise(
 
     Cost: reads the events of the window: some 30 µs each.
     """
-    use = _Use({}, Counter())
+    use = _Use({}, Counter(), {})
     routes: dict[bytes, _Chain] = {}
     first, last = TIME_MAX, 0
+    budgets = approved = False
     for logged in matching(log, Question("agent", agent, since, until), progress=progress):
         event = logged.event
-        if event.route is None or event.holder != agent:
+        if event.kind is not Kind.DECISION or event.route is None or event.holder != agent:
             continue
         chain = routes.setdefault(event.route.id, _Chain(event.route))
         first, last = min(first, event.time), max(last, event.time)
         if event.allowed:
             chain.last = max(chain.last, event.time)
-            use.add(_call(event))
+            use.add(_call(event), chain.grants)
+            budgets |= bool(event.charges)
+            approved |= bool(event.approvers)
     window = (since if since is not None else min(first, last), until if until is not None else last)
-    return _advice(log, agent, window, use, list(routes.values()), tuple(secrets))
+    unseen = [words for words, is_so in ((_BUDGETS, budgets), (_APPROVED, approved)) if is_so]
+    return _advice(log, agent, window, use, list(routes.values()), tuple(secrets), unseen)
 
 
 class _Use(NamedTuple):
-    """What was used: key → call, and how often."""
+    """What was used: key → call, and how often; and what a chain granted → what was used under it."""
 
     calls: dict[bytes, Call]
     counts: Counter[bytes]
+    under: dict[tuple[Capability, ...], dict[bytes, Call]]
 
-    def add(self, call: Call) -> None:
+    def add(self, call: Call, grants: tuple[Capability, ...]) -> None:
         key = call.key
         self.calls.setdefault(key, call)
         self.counts[key] += 1
+        self.under.setdefault(grants, {}).setdefault(key, call)
 
     @property
     def total(self) -> int:
         return sum(self.counts.values())
 
-    def covered(self, judge: Judge) -> int:
+    def covered(self, judge: Judge | Replay) -> int:
         """Count how often it would have been allowed."""
         return sum(self.counts[key] for key, call in self.calls.items() if judge.allows(call))
 
@@ -178,7 +187,8 @@ class _Chain:
     def __init__(self, route: Route) -> None:
         self.route = route
         self.last = 0
-        self.blocks = [decode_capabilities(hop.can) for hop in route.hops if hop.can]
+        self.blocks = _blocks(route)
+        self.grants = granted_by(route)
 
     @property
     def lived_s(self) -> int:
@@ -193,17 +203,19 @@ def _advice(
     use: _Use,
     chains: Sequence[_Chain],
     secrets: tuple[str, ...],
+    unseen: Sequence[str],
 ) -> Advice:
     calls = list(use.calls.values())
     narrowest = {str(each): each for chain in chains for each in (chain.blocks[-1] if chain.blocks else ())}
-    granted = tuple(Granted(text=text, used=use.covered(Judge((each,)))) for text, each in sorted(narrowest.items()))
-    suggested = _within(learn(calls, secrets=secrets), tuple(narrowest.values()), calls) if calls else ()
-    judge = Judge(suggested)
-    if use.covered(judge) != use.total:  # nothing is suggested that does not prove itself
+    granted = tuple(Granted(text=text, used=use.covered(Replay((each,)))) for text, each in sorted(narrowest.items()))
+    suggested = suggest({grants: list(found.values()) for grants, found in use.under.items()}, secrets)
+    replay = Replay(suggested)
+    if use.covered(replay) != use.total:  # nothing is suggested that does not prove itself
         suggested = ()
-        judge = Judge(suggested)
+        replay = Replay(suggested)
+    judge = Judge(suggested)
     others = _others(log, window, use.calls.keys())
-    before = [tuple(Judge(block) for block in chain.blocks) for chain in _distinct(chains)]
+    before = Replay(dict.fromkeys(each for chain in chains for each in chain.grants))
     actions: Counter[str] = Counter()
     for key, call in use.calls.items():
         actions[call.action] += use.counts[key]
@@ -223,12 +235,12 @@ def _advice(
         recorded=all(call.args is not None for call in calls),
         granted=granted,
         suggested=suggested,
-        covered=use.covered(judge),
+        covered=use.covered(replay),
         others=len(others),
-        others_before=sum(any(all(block.allows(call) for block in chain) for chain in before) for call in others),
+        others_before=sum(before.allows(call) for call in others),
         others_after=sum(judge.allows(call) for call in others),
         rare=rare,
-        beyond=_beyond(suggested, calls),
+        beyond=(*_beyond(suggested, calls), *(unseen if suggested else ())),
         ttl_s=ttl_s,
         command=_command(agent, chains[-1].route, suggested, ttl_s) if suggested else "",
     )
@@ -242,6 +254,8 @@ def _others(log: Log, window: tuple[int, int], keys: Collection[bytes]) -> list[
     """Give the different requests of the window that were not the agent's use: others', and refused ones."""
     found: dict[bytes, Call] = {}
     for logged in matching(log, Question(since=window[0], until=window[1])):
+        if logged.event.kind is not Kind.DECISION:
+            continue
         call = _call(logged.event)
         try:
             key = call.key
@@ -254,50 +268,20 @@ def _others(log: Log, window: tuple[int, int], keys: Collection[bytes]) -> list[
     return list(found.values())
 
 
-def _distinct(chains: Sequence[_Chain]) -> list[_Chain]:
-    return list({tuple(tuple(map(str, block)) for block in chain.blocks): chain for chain in chains}.values())
-
-
-def _within(
-    suggested: Sequence[Capability], granted: Sequence[Capability], calls: Sequence[Call]
-) -> tuple[Capability, ...]:
-    """Narrow a suggestion to what was granted: nobody is to be given more than they had."""
-    judges = [(each, Judge((each,))) for each in granted]
-    found: list[Capability] = []
-    for each in suggested:
-        own = Judge((each,))
-        mine = [call for call in calls if own.allows(call)]
-        above = next((given for given, judge in judges if all(map(judge.allows, mine))), None)
-        found.append(each if above is None else _narrowed(each, above))
-    return tuple(dict.fromkeys(found))
-
-
-def _narrowed(each: Capability, above: Capability) -> Capability:
-    from delegate.analysis.patterns import Pattern
-
-    resource = each.resource
-    if isinstance(resource, str) and isinstance(above.resource, str):
-        if not Pattern.parse(above.resource).contains(Pattern.parse(resource)):
-            resource = above.resource
-    elif not isinstance(above.resource, (str, type(None))):
-        resource = above.resource
-    conditions = [given for given in (above.condition, each.condition) if given is not None]
-    if above.condition == each.condition:
-        conditions = conditions[:1]
+def _blocks(route: Route) -> list[tuple[Capability, ...]]:
+    """Give what each block permits by itself; none where the log has something else."""
     try:
-        return Capability(
-            action=each.action, resource=resource, condition=conjunction(conditions) if conditions else None
-        )
-    except (DelegateError, ValueError):
-        return each
+        return [decode_capabilities(hop.can) for hop in route.hops if hop.can]
+    except (DelegateError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return []
 
 
 def _beyond(suggested: Sequence[Capability], calls: Sequence[Call]) -> tuple[str, ...]:
     """Say in words what else each capability would allow."""
     lines = []
     for each in suggested:
-        judge = Judge((each,))
-        mine = [call for call in calls if judge.allows(call)]
+        replay = Replay((each,))
+        mine = [call for call in calls if replay.allows(call)]
         resources = {call.resource for call in mine if call.resource is not None}
         parts = []
         if isinstance(each.resource, str) and "*" in each.resource:

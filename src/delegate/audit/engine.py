@@ -12,7 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
+from delegate.audit.events import Kind
 from delegate.audit.routes import Route
+from delegate.audit.tree.merkle import SIZE_MAX
+from delegate.state.common import unavailable
 
 NO_ROUTE: Final = 0
 BATCH_MAX: Final = 4_096
@@ -26,7 +29,7 @@ class Entry(NamedTuple):
         data: its bytes.
         route: the route that it names; `None`: it names none.
         time: Unix seconds.
-        action: what was asked.
+        action: what was asked, as `indexed` gives it.
         reason: why it was refused; empty where it was allowed.
     """
 
@@ -179,6 +182,24 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Close every file and connection."""
+
+
+def tree_of(size: int, kept: int) -> Tree:
+    """Give what is known of a tree; raises StateError where there can be none such."""
+    if not 0 <= kept <= size <= SIZE_MAX:
+        message = "the log says of a tree what none can have"
+        raise unavailable(message)
+    return Tree(size, kept)
+
+
+def indexed(kind: int, action: str) -> str:
+    """Give what an event's action is in the index: of what is no decision, another than any decision has."""
+    return action if kind == Kind.DECISION else f"{Kind(kind).word} {action}"
+
+
+def is_of_decisions(row: Tally) -> bool:
+    """Say whether a row counts decisions, and not what was handed out and taken back: no action has a space in it."""
+    return " " not in row.action
 
 
 def framed(entries: Iterable[Entry]) -> bytes:

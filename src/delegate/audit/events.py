@@ -5,6 +5,7 @@ The rules of this file:
 - An event has no token, no key and no signature in it, and no argument unless somebody asked for it.
 - Its salt is random: from the hash of an event that was dropped, nobody can guess what it said.
 - One event, one encoding: a deterministic CBOR list, whose SHA-256 leaf hash stands in the log.
+- Every decision has an event that fits: arguments give way first, and then the ends of texts. None is left out.
 - What a chain claims that nobody verified is marked as claimed, and stands in no field that says more.
 """
 
@@ -15,17 +16,20 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from delegate.audit.routes import ID_BYTES, Route, RouteHop
+from delegate.audit.routes import ID_BYTES, Route, RouteHop, texts_of
 from delegate.core.chain.request import to_jsonable
 from delegate.core.decide.evidence import NO_PLACE, Where
 from delegate.core.wire import cbor
 from delegate.errors import Reason, TokenError
+from delegate.limits import TIME_MAX
 
 VERSION: Final = 1
 EVENT_BYTES: Final = 65_535  # as entry bundles of tlog-tiles count them
 SALT_BYTES: Final = 16
 ARGS_BYTES: Final = 32_768
 JSON_VERSION: Final = 1
+_TEXT_KEPT: Final = 512  # characters, where an event is too long
+_LISTED: Final = 16
 _FIELDS: Final = 21
 _REASONS: Final = frozenset(map(str, Reason))
 
@@ -138,33 +142,30 @@ class AuditEvent(NamedTuple):
             return None
         from delegate.language.capability import caveat_texts
 
-        texts = caveat_texts(self.hops[self.hop].conditions or b"")
-        return texts[place] if place < len(texts) else None
+        texts = texts_of(caveat_texts, self.hops[self.hop].conditions)
+        return texts[place] if 0 <= place < len(texts) else None
 
     def is_of(self, request_digest: bytes) -> bool:
         """Say whether this is the event of the request with this digest."""
         return salted(self.salt, request_digest) == self.digest
 
     def encode(self) -> bytes:
-        """Write the event: what is hashed, kept and proven.
+        """Write the event, as `fitted` gives it: what is hashed, kept and proven.
 
         Raises:
-            ValueError: it is longer than 65,535 bytes.
+            ValueError: it is longer than 65,535 bytes all the same: its action is, or its service, and no decision's.
         """
-        route = self.route
-        encode = cbor.encode_sorted if self.args is None else cbor.encode  # floats are in arguments alone
-        data = encode(
-            [
-                VERSION, int(self.kind), self.time, self.service, self.tenant, None if route is None else route.id,
-                self.action, self.resource, self.salt, self.digest, self.args, self.allowed, self.reason, self.hop,
-                self.condition, self.proof_id, dict(self.charges) if self.charges else None, self.approvers or None,
-                self.traceparent, self.claimed, self.omitted,
-            ]
-        )  # fmt: skip
+        data = _encode(self)
+        if len(data) > EVENT_BYTES:
+            data = _encode(_shortened(self))
         if len(data) > EVENT_BYTES:
             message = f"an event of {len(data)} bytes"
             raise ValueError(message)
         return data
+
+    def fitted(self) -> AuditEvent:
+        """Give the event as a log has it: where it is too long, without its arguments, and then with shorter texts."""
+        return self if len(_encode(self)) <= EVENT_BYTES else _shortened(self)
 
     def to_json(self) -> dict[str, object]:
         """Give the event as JSON values, in a versioned shape."""
@@ -265,10 +266,13 @@ def read(data: bytes) -> Encoded:
         or found.allowed is not (found.reason is None)
         or (found.reason is not None and found.reason not in _REASONS)
         or found.omitted < 0
+        or not 0 <= found.time <= TIME_MAX
+        or (found.hop is not None and found.hop < 0)
+        or (found.args is not None and not _is_value(found.args))
         or (isinstance(found.condition, list) and not _is_place(found.condition))
         or (found.approvers is not None and not _are_texts(found.approvers))
         or (found.claimed is not None and not (len(found.claimed) == 2 and _are_texts(found.claimed)))
-        or (found.charges is not None and not all(type(each) is int for each in found.charges.values()))
+        or (found.charges is not None and not _are_charges(found.charges))
     ):
         raise _malformed()
     return found
@@ -279,8 +283,66 @@ def salted(salt: bytes, request_digest: bytes) -> bytes:
     return sha256(salt + request_digest).digest()
 
 
+def _encode(event: AuditEvent) -> bytes:
+    route = event.route
+    encode = cbor.encode_sorted if event.args is None else cbor.encode  # floats are in arguments alone
+    return encode(
+        [
+            VERSION, int(event.kind), event.time, event.service, event.tenant, None if route is None else route.id,
+            event.action, event.resource, event.salt, event.digest, event.args, event.allowed, event.reason, event.hop,
+            event.condition, event.proof_id, dict(event.charges) if event.charges else None, event.approvers or None,
+            event.traceparent, event.claimed, event.omitted,
+        ]
+    )  # fmt: skip
+
+
+def _shortened(event: AuditEvent) -> AuditEvent:
+    bare = event._replace(args=None)
+    if len(_encode(bare)) <= EVENT_BYTES:
+        return bare
+    return bare._replace(
+        resource=None if bare.resource is None else _cut(bare.resource),
+        condition=_cut(bare.condition) if isinstance(bare.condition, str) else bare.condition,
+        charges=dict(list(bare.charges.items())[:_LISTED]),
+        approvers=tuple(map(_cut, bare.approvers[:_LISTED])),
+        traceparent=None if bare.traceparent is None else _cut(bare.traceparent),
+        claimed=None if bare.claimed is None else Claimed(*map(_cut, bare.claimed)),
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT_KEPT else f"{text[:_TEXT_KEPT]}…"
+
+
 def _is_place(given: list[Any]) -> bool:
-    return len(given) == 2 and all(type(each) is int for each in given)
+    return (
+        len(given) == 2
+        and all(type(each) is int for each in given)
+        and 0 <= given[0] <= max(Where)
+        and given[1] >= NO_PLACE
+    )
+
+
+def _are_charges(given: dict[Any, Any]) -> bool:
+    return bool(given) and all(
+        type(unit) is str and type(amount) is int and amount >= 0 for unit, amount in given.items()
+    )
+
+
+def _is_value(given: object) -> bool:
+    """Say whether this can be of a request: what the names in it stand for is text."""
+    left = [given]
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            if not all(type(key) is str for key in each):
+                return False
+            left.extend(each.values())
+        elif isinstance(each, list):
+            left.extend(each)
+        elif not (each is None or isinstance(each, (bool, int, float, str, bytes))):
+            return False
+    return True
 
 
 def _are_texts(given: list[Any]) -> bool:

@@ -34,6 +34,8 @@ def export(log: Log, note: Note, folder: Path, *, progress: Callable[[int, int],
     for level, width in levels(checkpoint.size):
         for number, many in _widths(width):
             hashes = log.engine.tile(tenant, level, number)[: many * HASH_BYTES]
+            if len(hashes) != many * HASH_BYTES:
+                raise VerificationError(Reason.BAD_SIGNATURE, f"tile {number} of level {level} is too short")
             _put(folder / "tile" / str(level) / tile_path(number, many), hashes)
             count += 1
     bundle: list[bytes] = []

@@ -6,8 +6,10 @@ The rules of this file:
   of them to the values that were seen. What has no arguments is permitted as it is.
 - Where an argument says who gets something (an address, an account, a host), the values count; where it says what is
   looked for or written, what they are like.
-- A value of an argument that is marked or named a secret is never in it. Of a domain where anybody can have an address,
-  the addresses count and never the domain.
+- A value of an argument that is marked or named a secret is never in it. Values are kept only where the name says who
+  gets something, and of a closed set; of what is elsewhere, what it is like. Nothing before the `@` of a web address is
+  kept, and no part of a path that looks like a secret.
+- Of a domain where anybody can have an address, the addresses count and never the domain.
 - The lists and bounds below were chosen while looking at one public bench (`bench/agentdojo.py`): what it says of
   them is not independent of it.
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -51,10 +54,34 @@ _ITEMS_LEAST: Final = 16
 _TEXT_LEAST: Final = 1_000
 _TEXT_MOST: Final = 8_192
 
-SECRET_WORDS: Final = frozenset(
-    {"password", "passwd", "passphrase", "secret", "token", "apikey", "key", "pin", "otp", "cvv", "cvc", "credential",
-     "credentials", "private", "ssn", "cookie", "session", "signature", "seed", "mnemonic", "auth", "authorization"}
-)  # fmt: skip
+# An argument is named like a secret where its name has one of these in it, a word of it is one of those below, also in
+# the plural, or begins or ends with one of the two last: rather one too many.
+_SECRET_PARTS: Final = (
+    *(
+        "pass",
+        "pwd",
+        "secret",
+        "token",
+        "apikey",
+        "credential",
+        "private",
+        "cookie",
+        "session",
+        "signature",
+        "mnemonic",
+    ),
+    *("bearer", "jwt", "kennwort", "geheim", "authoriz", "authoris", "authent", "recovery", "pincode"),
+    "securitycode",
+)
+_SECRET_WORDS: Final = frozenset({"key", "pin", "otp", "cvv", "cvc", "cvn", "ssn", "seed", "auth", "sig", "sid", "pat",
+    "creds", "cred", "salt", "tan", "puk", "pem", "mfa", "totp", "hmac", "sas", "dsn", "phrase"})  # fmt: skip
+_SECRET_ENDS: Final = ("key", "keys", "auth", "creds")
+_SECRET_BEGINS: Final = ("otp", "cvv", "cvc", "totp", "mfa", "oauth")
+# A part of a path that looks like one: digits among letters, long without a break, or names before and after an `@`.
+_LOOKS_SECRET: Final = re.compile(
+    r"(?=.{8}).*[A-Za-z][0-9]+[A-Za-z]|.*[A-Za-z0-9+/=]{20}|.*[0-9A-Fa-f]{12}|.*@|(?i:gh[opsu]_|xox[a-z]-|sk[-_]|akia|eyj)",
+    re.DOTALL,
+)
 PUBLIC_MAIL: Final = frozenset(
     {"gmail.com", "googlemail.com", "yahoo.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "icloud.com",
      "me.com", "mac.com", "aol.com", "proton.me", "protonmail.com", "gmx.de", "gmx.net", "gmx.com", "web.de",
@@ -66,16 +93,22 @@ PUBLIC_MAIL: Final = frozenset(
 TARGET_WORDS: Final = frozenset(
     {"to", "cc", "bcc", "recipient", "recipients", "participant", "participants", "payee", "beneficiary", "iban",
      "account", "address", "email", "emails", "user", "username", "member", "members", "url", "uri", "host", "domain",
-     "webhook", "endpoint", "destination", "target", "channel", "repo", "repository", "bucket", "owner", "assignee"}
+     "webhook", "endpoint", "destination", "target", "channel", "repo", "repository", "bucket", "owner", "assignee",
+     "attendee", "attendees", "invitee", "invitees", "contact", "contacts", "link", "links", "site", "website", "urls",
+     "hosts", "domains", "server", "accounts", "addresses", "users", "usernames", "channels"}
 )  # fmt: skip
+_PATH_WORDS: Final = frozenset({"path", "paths", "file", "files", "filename", "folder", "directory", "dir", "source"})
 
 _EMAIL: Final = re.compile(r"([A-Za-z0-9._%+-]{1,64})@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
-_URL: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*://)([A-Za-z0-9.-]+)(?::\d+)?(?:[/?#]\S*)?")
+_URL: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*://)(?:[^\s/?#@\\]*@)?([A-Za-z0-9.-]+)(?::[0-9]+)?(?:[/?#]\S*)?")
 _BARE_HOST: Final = re.compile(r"(www\.[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)(?:/\S*)?")
+_WITH_USER: Final = re.compile(r"[^/?#]*://[^/?#]*@")
+_WORD_OF_SET: Final = re.compile(r"[A-Za-z]{1,16}")
+_SEEN_LEAST: Final = 3
 _WHEN: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2})?)?")
-_ACCOUNT: Final = re.compile(r"(?=(?:[^0-9]*[0-9]){6})[A-Za-z0-9-]{8,40}")
 _LINK: Final = re.compile(r"://|www\.", re.IGNORECASE)
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SHAPED: Final = re.compile(r"[A-Za-z0-9 ._/:,-]*")  # of other characters none is kept
 _RUNS: Final = re.compile(r"[0-9]+|[A-Za-z]+|[^0-9A-Za-z]")
 
 
@@ -277,22 +310,36 @@ def _numbers(values: Sequence[float]) -> Limit:
 
 def _texts(name: str, values: list[str]) -> Limit:
     distinct = sorted(set(values))
-    mails = [_EMAIL.fullmatch(value) for value in distinct]
-    if all(mails):
-        return _mails([match for match in mails if match])
-    hosts = [_URL.fullmatch(value) or _BARE_HOST.fullmatch(value) for value in distinct]
-    if all(hosts):
-        return _hosts(distinct, sorted({match[1].lower() for match in hosts if match}))
+    if is_target(name):
+        mails = [_EMAIL.fullmatch(value) for value in distinct]
+        if all(mails):
+            return _mails([match for match in mails if match])
+        hosts = [_URL.fullmatch(value) or _BARE_HOST.fullmatch(value) for value in distinct]
+        if all(hosts):
+            return _hosts(distinct, sorted({match[1] for match in hosts if match}))
     if all(_WHEN.fullmatch(value) for value in distinct):
         shapes = sorted({re.sub(r"[0-9]", "[0-9]", re.escape(value)) for value in distinct})
         return Limit(regex("|".join(shapes)), is_finite=False)
     if any(value and (len(value) > 64 or value.count(" ") > 3 or "\n" in value) for value in distinct):
         return _prose(distinct)
-    if all(value.startswith("/") and plain_form(value) for value in distinct) and len(distinct) > 1:
+    is_path = is_target(name) or any(word in _PATH_WORDS for word in words_of(name))
+    if is_path and all(value.startswith("/") and plain_form(value) for value in distinct) and len(distinct) > 1:
         folder = _common_folder(distinct)
         if folder:
             return Limit(within(folder), is_finite=False)
-    return _words(name, distinct)
+    if is_target(name) or _is_closed_set(values):
+        return _words(name, distinct)
+    return Limit(_like(distinct), is_finite=False)
+
+
+def _is_closed_set(values: Sequence[str]) -> bool:
+    """Say whether these are words of a few, each of which was seen often: what one has of a secret is not."""
+    counts = Counter(values)
+    return (
+        1 < len(counts) <= _VALUES_MAX
+        and min(counts.values()) >= _SEEN_LEAST
+        and all(map(_WORD_OF_SET.fullmatch, counts))
+    )
 
 
 def _mails(matches: Sequence[re.Match[str]]) -> Limit:
@@ -310,11 +357,12 @@ def _mails(matches: Sequence[re.Match[str]]) -> Limit:
 
 
 def _hosts(values: Sequence[str], hosts: Sequence[str]) -> Limit:
-    """Addresses of the web: by their hosts."""
+    """Addresses of the web: by their hosts; who logs in there is not kept."""
     schemes = sorted({value.partition("://")[0] if "://" in value else "" for value in values})
     heads = [f"{_escaped(each_)}://" if each_ else "" for each_ in schemes]
+    user = r"([^\s/?#@\\]*@)?" if any(map(_WITH_USER.match, values)) else ""
     names = "|".join(map(_escaped, hosts))
-    return Limit(regex(rf"({'|'.join(heads)})({names})(/[^\s]*)?"), is_finite=False)
+    return Limit(regex(rf"({'|'.join(heads)}){user}({names})(:[0-9]+)?([/?#][^\s]*)?"), is_finite=False)
 
 
 def _prose(values: Sequence[str]) -> Limit:
@@ -326,24 +374,28 @@ def _prose(values: Sequence[str]) -> Limit:
 
 
 def _words(name: str, values: list[str]) -> Limit:
-    """Names, numbers written as text, short texts: a list where there are few, or where it says who gets something."""
-    is_goal = is_target(name) or all(_ACCOUNT.fullmatch(each_) for each_ in values)
-    like = _begins_with(values) if is_goal and all(values) else _like(values)
-    if len(values) <= _VALUES_MAX and (is_goal or len(values) < _LIKE):
+    """Names, and words of a closed set: a list where there are few; of names that get something, what begins so."""
+    if any(_LINK.search(value) or "@" in value for value in values):  # an address that is not written as one
+        return Limit(length(at_most(_room(max(map(len, values))))), is_finite=False)
+    like = _begins_with(values) if is_target(name) and all(values) else _like(values)
+    if len(values) <= _VALUES_MAX:
         return Limit(one_of(*values), is_finite=True, wider=like)
     return Limit(like, is_finite=False)
 
 
 def _like(values: Sequence[str]) -> Constraint:
     """Say what short texts are like: of one shape, or of some characters and no longer than so many."""
+    room = length(at_most(max(_room(max(map(len, values))), _TEXT_LEAST)))
+    if any(_LINK.search(value) or "@" in value for value in values):
+        return room
     shapes = {tuple(_kind(run) for run in _RUNS.findall(value)) for value in values}
-    if len(shapes) == 1 and all(values):
+    if len(shapes) == 1 and all(values) and all(map(_SHAPED.fullmatch, values)):
         (shape,) = shapes
         if any(kind == "0" for kind in shape):
             widths = [[len(run) for run in _RUNS.findall(value)] for value in values]
             parts = [_part(kind, max(width[place] for width in widths)) for place, kind in enumerate(shape)]
             return regex("".join(parts))
-    return length(at_most(max(_room(max(map(len, values))), _TEXT_LEAST))) & _without_links()
+    return room & _without_links()
 
 
 def _kind(run: str) -> str:
@@ -387,7 +439,18 @@ def _widest(limits: Mapping[str, Limit], recorded: Sequence[Mapping[str, Any]]) 
 
 def is_secret(name: str) -> bool:
     """Say whether an argument is named like a secret."""
-    return any(word in SECRET_WORDS for word in words_of(name))
+    words = words_of(name)
+    whole = "".join(words)
+    return (
+        any(part in whole for part in _SECRET_PARTS)
+        or any(word in _SECRET_WORDS or word.removesuffix("s") in _SECRET_WORDS for word in words)
+        or any(word.endswith(_SECRET_ENDS) or word.startswith(_SECRET_BEGINS) for word in words)
+    )
+
+
+def looks_secret(part: str) -> bool:
+    """Say whether a part of a path looks like a secret."""
+    return _LOOKS_SECRET.match(part) is not None
 
 
 def is_target(name: str) -> bool:
@@ -415,7 +478,8 @@ def _resource(resources: Sequence[str | None]) -> Any:  # noqa: ANN401 - as `can
     if not given:
         return None
     if not all(plain_form(each_) for each_ in given):
-        return exactly(given[0]) if len(given) == 1 else "**"
+        is_plain = len(given) == 1 and not any(map(looks_secret, re.split(r"[/?#&=;]", given[0])))
+        return exactly(given[0]) if is_plain else "**"
     folder = _common_folder(given)
     return f"{_as_pattern(folder)}/**" if folder else "**"
 
@@ -423,9 +487,9 @@ def _resource(resources: Sequence[str | None]) -> Any:  # noqa: ANN401 - as `can
 def _common_folder(paths: Sequence[str]) -> str:
     """Give the folder that all are in; empty where there is none but the root of all."""
     parts = [path.split("/")[:-1] for path in paths]
-    common = []
+    common: list[str] = []
     for column in zip(*parts, strict=False):
-        if len(set(column)) != 1:
+        if len(set(column)) != 1 or looks_secret(column[0]) or (common and is_secret(common[-1])):
             break
         common.append(column[0])
     found = "/".join(common)

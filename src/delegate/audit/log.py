@@ -14,16 +14,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from delegate.audit.committer import Committer
-from delegate.audit.engine import BATCH_MAX, Engine, Entry, Label, Sought
+from delegate.audit.engine import BATCH_MAX, Engine, Entry, Label, Sought, indexed, is_of_decisions
 from delegate.audit.events import AuditEvent, Encoded, read
 from delegate.audit.routes import Route
-from delegate.audit.tree.checkpoints import Checkpoint, InclusionProof
+from delegate.audit.tree.checkpoints import Checkpoint, InclusionProof, open_checkpoint
 from delegate.audit.tree.merkle import Tiles, check_inclusion, leaf_hash
 from delegate.audit.tree.notes import Note, NoteSigner
 from delegate.core.chain.claims import check_audience_name
-from delegate.errors import Reason, StateError, VerificationError
+from delegate.errors import DelegateError, Reason, StateError, VerificationError
 
 if TYPE_CHECKING:
+    from delegate.audit.tree.witness import Memory
     from delegate.audit.verifying import Report
 
 DEADLINE_S: Final = 5.0
@@ -95,7 +96,7 @@ class Log:
         Raises:
             StateError: where the log is required: it may not be there.
         """
-        entry = Entry(event.encode(), event.route, event.time, event.action, event.reason or "")
+        entry = _entry(event)
         if self.required:
             self._committer.write(event.tenant, (entry,))
         else:
@@ -111,7 +112,7 @@ class Log:
         if len({each.tenant for each in given}) != 1:
             message = "append takes one event or more, all of one tenant"
             raise ValueError(message)
-        entries = [Entry(each.encode(), each.route, each.time, each.action, each.reason or "") for each in given]
+        entries = list(map(_entry, given))
         firsts = [
             self._committer.write(given[0].tenant, entries[start : start + BATCH_MAX])
             for start in range(0, len(entries), BATCH_MAX)
@@ -231,7 +232,8 @@ class Log:
         found: dict[bytes, int] = {}
         for key in thumbprints:
             routes = self._engine.labelled(self._of, Label("key", key.hex()))
-            times = [row.until for row in self._engine.tallies(self._of, Sought(routes=routes, refused=False))]
+            rows = self._engine.tallies(self._of, Sought(routes=routes, refused=False)) if routes else ()
+            times = [row.until for row in rows if is_of_decisions(row)]
             if routes and times:
                 found[key] = max(times)
         return found
@@ -250,25 +252,37 @@ class Log:
         """Give the root of the tree, as its tiles have it; whether the events bear it out, `verify` says."""
         return self.tiles().root(size)
 
-    def checkpoint(self, signer: NoteSigner) -> Note:
+    def checkpoint(self, signer: NoteSigner, *, memory: Memory | None = None) -> Note:
         """Sign what the tree is now, and keep it.
 
         First makes sure that the tree still begins with the last checkpoint that it signed: a log must never sign two
-        trees that do not follow each other.
+        trees that do not follow each other. What the log's own file says of that, whoever writes the file can change:
+        `memory`, kept beside the key, they cannot. It also refuses to sign two trees with one key.
+
+        Args:
+            signer: the log's key.
+            memory: what this key signed last, such as a `WitnessFile` beside it; `None`: the log's own file is
+                believed.
 
         Raises:
             VerificationError: BAD_SIGNATURE: the tree is another than it was. StateError.
             ValueError: the key is no log's.
         """
-        tiles = self.tiles()
-        last = self.checkpoints()
-        if last:
-            before = Checkpoint.parse(last[-1].text)
-            _check_begins_with(tiles, before)
-            if before.size == tiles.size and last[-1].signatures[0].name == signer.key.name:
-                return last[-1]
-        note = Checkpoint(signer.key.name, tiles.size, tiles.root()).sign(signer)
-        self._engine.add_checkpoint(self._of, tiles.size, note.to_text())
+        while True:
+            tiles = self.tiles()
+            kept = None
+            last = self.checkpoints()
+            if last:
+                _check_begins_with(tiles, Checkpoint.parse(last[-1].text))
+                kept = _kept(last[-1], signer, tiles.size)
+            before = None if memory is None else memory.latest(signer.key.name)
+            if before is not None:
+                _check_begins_with(tiles, before)
+            note = kept or Checkpoint(signer.key.name, tiles.size, tiles.root()).sign(signer)
+            if memory is None or memory.advance(before, note):  # otherwise another process signed meanwhile
+                break
+        if kept is None:
+            self._engine.add_checkpoint(self._of, tiles.size, note.to_text())
         return note
 
     def checkpoints(self) -> tuple[Note, ...]:
@@ -336,6 +350,19 @@ def connect(url: str, *, required: bool = False, tenant: str | None = None, dead
 def entry_hash(event: AuditEvent) -> bytes:
     """Give the leaf hash of an event, 32 bytes."""
     return leaf_hash(event.encode())
+
+
+def _entry(event: AuditEvent) -> Entry:
+    return Entry(event.encode(), event.route, event.time, indexed(event.kind, event.action), event.reason or "")
+
+
+def _kept(note: Note, signer: NoteSigner, size: int) -> Note | None:
+    """Give the note, if it is this signer's, of this size."""
+    try:
+        seen = open_checkpoint(note, (signer.key,))
+    except DelegateError:
+        return None
+    return note if seen.checkpoint.size == size else None
 
 
 def _check_begins_with(tiles: Tiles, before: Checkpoint) -> None:

@@ -1,4 +1,4 @@
-"""What a witness cosigned last, in a file (AUDIT §16.5)."""
+"""What a witness cosigned last, or a log's key signed, in a file (AUDIT §16.5, §16.3)."""
 
 from __future__ import annotations
 

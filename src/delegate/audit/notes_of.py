@@ -2,7 +2,8 @@
 
 The rules of this file:
 
-- What is noted is what the chain says of itself: nobody verified it here. Its events have kinds of their own.
+- What is noted is what the chain says of itself: nobody verified it here. Its events have kinds of their own, vouch for
+  nobody, and stand in the tree of the journal's own tenant, not of one that the chain names.
 - Where the log is required, what it did not take is not handed out: the block was signed, and nobody gets it.
 """
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from delegate.audit.events import SALT_BYTES, AuditEvent, Kind, salted
 from delegate.audit.routes import Route, route_of_link
 from delegate.authoring.noting import Notes
+from delegate.core.chain.claims import check_audience_name
 from delegate.core.chain.revocations import Record
 
 if TYPE_CHECKING:
@@ -30,10 +32,16 @@ class NotesToLog:
     Given to an `Identity` as its journal: `Identity.load("alice.key", journal=NotesToLog(log, journal=Journal()))`.
     """
 
-    __slots__ = ("_clock", "_journal", "_name", "_sink")
+    __slots__ = ("_clock", "_journal", "_name", "_sink", "_tenant")
 
     def __init__(
-        self, sink: Sink, *, name: str = "", journal: Notes | None = None, clock: Callable[[], float] = time.time
+        self,
+        sink: Sink,
+        *,
+        name: str = "",
+        journal: Notes | None = None,
+        clock: Callable[[], float] = time.time,
+        tenant: str | None = None,
     ) -> None:
         """Set it up.
 
@@ -42,7 +50,15 @@ class NotesToLog:
             name: whose journal it is: the `service` of its events that take back.
             journal: where to note as well; `None`: nowhere.
             clock: gives Unix seconds.
+            tenant: whose tree its events go into, whatever a chain says of itself; `None`: that of no tenant.
+
+        Raises:
+            ValueError: no name for a tenant.
         """
+        if tenant is not None and not check_audience_name(tenant):
+            message = "a tenant is 1 to 200 visible ASCII characters"
+            raise ValueError(message)
+        self._tenant = tenant or ""
         self._sink = sink
         self._name = name
         self._journal = journal
@@ -58,7 +74,7 @@ class NotesToLog:
         kind = Kind.MINT if link.parent is None else Kind.ATTENUATE
         first = link.up()[0].block
         route = route_of_link(link, first.issuer, token.root, first.originator or first.issuer)
-        self._take(kind, link.signer, first.tenant, route, link.id, int(self._clock()))
+        self._take(kind, link.signer, route, link.id, int(self._clock()))
         if self._journal is not None:
             self._journal.note(token)
 
@@ -66,16 +82,16 @@ class NotesToLog:
         """Note what a list takes back; raises as `note`."""
         given = tuple(records)
         for record in given:
-            self._take(Kind.REVOKE, self._name, "", None, record.subject, at)
+            self._take(Kind.REVOKE, self._name, None, record.subject, at)
         if self._journal is not None:
             self._journal.note_revoked(given, file, at)
 
-    def _take(self, kind: Kind, who: str, tenant: str, route: Route | None, subject: bytes, now: int) -> None:
+    def _take(self, kind: Kind, who: str, route: Route | None, subject: bytes, now: int) -> None:
         salt = urandom(SALT_BYTES)
         self._sink.take(
             AuditEvent(
-                kind, now, who, tenant, route, _ACTIONS[kind], subject.hex(), salt, salted(salt, subject), None, True,
-                None, None, None, None, {}, (), None, None, 0,
+                kind, now, who, self._tenant, route, _ACTIONS[kind], subject.hex(), salt, salted(salt, subject), None,
+                True, None, None, None, None, {}, (), None, None, 0,
             )
         )  # fmt: skip
 

@@ -27,6 +27,7 @@ from delegate.audit.engine import (
     framed,
     labels_of,
     tallied,
+    tree_of,
 )
 from delegate.audit.routes import Route
 from delegate.audit.tree.merkle import TILE_WIDTH, grow, leaf_hash, levels
@@ -138,6 +139,7 @@ class PostgresLog:
             with link.transaction():
                 _run(link, "INSERT INTO @trees VALUES (%b, 0, 0) ON CONFLICT DO NOTHING", [(of,)])
                 ((size,),) = _rows(link, "SELECT size FROM @trees WHERE tenant = %b FOR UPDATE", (of,))
+                tree_of(size, 0)
                 edges = [_tile(link, of, level, width // TILE_WIDTH) for level, width in levels(size)]
                 tiles = grow(size, edges, leaves)
                 _run(link, "INSERT INTO @batches VALUES (%b, %b, %b, %b)", [(of, size, len(entries), bodies)])
@@ -184,7 +186,7 @@ class PostgresLog:
     def tree(self, tenant: str) -> Tree:
         """Say how large a tree is; of one that there is not, that it is empty."""
         found = self._find("SELECT size, kept FROM @trees WHERE tenant = %b", (pack(tenant),))
-        return Tree(*found[0]) if found else Tree(0, 0)
+        return tree_of(*found[0]) if found else Tree(0, 0)
 
     def tile(self, tenant: str, level: int, number: int) -> bytes:
         """Give a tile; empty where there is none."""

@@ -6,7 +6,7 @@ The rules of this file:
   hear what came of it.
 - Of a sink that is not required, no failure reaches a request: it is counted.
 - Strangers cannot fill a log: of refusals before a chain was verified so many a minute are written down, and the rest
-  counted in the next.
+  counted in the next. Of each tenant by itself: what one's strangers do, no other tenant's tree tells.
 """
 
 from __future__ import annotations
@@ -80,6 +80,17 @@ class _KnownRoute(NamedTuple):
     known: Mapping[bytes, Any] | None
 
 
+class _Allowance:
+    """How many refusals of strangers one tenant's verifiers may still write down this minute."""
+
+    __slots__ = ("left", "minute", "omitted")
+
+    def __init__(self) -> None:
+        self.minute = -1
+        self.left = 0
+        self.omitted = 0
+
+
 class Recorder:
     """Makes an event of each decision, and gives it to every sink. Safe under threads and across `fork`.
 
@@ -89,8 +100,8 @@ class Recorder:
     """
 
     __slots__ = (
-        *("_arguments", "_left", "_lock", "_look_up", "_minute", "_omitted", "_others", "_required", "_routes"),
-        *("_unverified", "failures", "omitted"),
+        *("_allowances", "_arguments", "_lock", "_look_up", "_others", "_required", "_routes", "_unverified"),
+        *("failures", "omitted"),
     )
 
     def __init__(
@@ -106,7 +117,7 @@ class Recorder:
             sinks: one or more.
             arguments: gives what of a request's arguments to keep, or `None`: by default nothing of them is kept.
                 What it raises, and more than 32 KiB, counts as nothing.
-            unverified_per_minute: how many refusals before a chain was verified to write down.
+            unverified_per_minute: how many refusals before a chain was verified to write down, of each tenant.
             look_up: tells what a directory knows of a key, by its thumbprint.
 
         Raises:
@@ -129,9 +140,7 @@ class Recorder:
         self._look_up = look_up
         self._routes: Recent[_KnownRoute] = Recent(_ROUTES_KEPT)
         self._lock = ProcessLock()
-        self._minute = -1
-        self._left = 0
-        self._omitted = 0
+        self._allowances: dict[str, _Allowance] = {}
         self.failures = 0
         self.omitted = 0
 
@@ -144,7 +153,7 @@ class Recorder:
         """Record a decision, and give what is to be answered: the same, or a refusal where a required sink failed."""
         omitted = 0
         if answer.chain is None:
-            allowance = self._allowance(answer.query.now)
+            allowance = self._allowance(settings.tenant, answer.query.now)
             if allowance is None:
                 return answer
             omitted = allowance
@@ -163,18 +172,19 @@ class Recorder:
                 self.failures += 1
         return answer
 
-    def _allowance(self, now: int) -> int | None:
-        """Say how many were left out before this one; `None`: leave this one out too."""
+    def _allowance(self, tenant: str, now: int) -> int | None:
+        """Say how many of a tenant's were left out before this one; `None`: leave this one out too."""
         minute = now // 60
         with self._lock.mine():
-            if minute != self._minute:
-                self._minute, self._left = minute, self._unverified
-            if self._left <= 0:
-                self._omitted += 1
+            own = self._allowances.setdefault(tenant, _Allowance())
+            if minute != own.minute:
+                own.minute, own.left = minute, self._unverified
+            if own.left <= 0:
+                own.omitted += 1
                 self.omitted += 1
                 return None
-            self._left -= 1
-            omitted, self._omitted = self._omitted, 0
+            own.left -= 1
+            omitted, own.omitted = own.omitted, 0
             return omitted
 
     def _event(

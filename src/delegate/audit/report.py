@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from delegate.audit.advise import Advice, advise
-from delegate.audit.engine import Sought, Tally
+from delegate.audit.engine import Sought, Tally, is_of_decisions
 from delegate.audit.log import Log
 
 
@@ -116,6 +116,8 @@ def tallies_used(tallies: Iterable[Tally]) -> tuple[int, int, int | None]:
     used = refused = 0
     last: int | None = None
     for each in tallies:
+        if not is_of_decisions(each):
+            continue
         if each.reason:
             refused += each.many
         else:

@@ -9,7 +9,7 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -21,7 +21,6 @@ from delegate.errors import Reason, TokenError
 
 VERSION: Final = 1
 ID_BYTES: Final = 32
-ROUTE_BYTES: Final = 65_535
 BY_ROOT: Final = "root"
 BY_VERIFIER: Final = "verifier"
 _TEXT: Final = (str,)
@@ -29,6 +28,7 @@ _TEXT_OR_NONE: Final = (str, type(None))
 _BYTES: Final = (bytes,)
 _BYTES_OR_NONE: Final = (bytes, type(None))
 _NUMBER_OR_NONE: Final = (int, type(None))
+_VOUCHED: Final = 4  # and behind it sponsor and owner, which a directory knows of whom it vouches for
 # signer, holder, thumbprint, block id, vouched, sponsor, owner, who, why, can, if, issued, expires
 _HOP: Final = (
     *(_TEXT, _TEXT, _BYTES, _BYTES, _TEXT_OR_NONE, _TEXT_OR_NONE, _TEXT_OR_NONE, (dict,), _TEXT_OR_NONE),
@@ -100,8 +100,8 @@ class RouteHop(NamedTuple):
             "owner": self.owner,
             "who": dict(self.who),
             "why": self.why,
-            "can": list(capability_texts(self.can or b"")),
-            "if": list(caveat_texts(self.conditions or b"")),
+            "can": list(texts_of(capability_texts, self.can)),
+            "if": list(texts_of(caveat_texts, self.conditions)),
             "issued": self.issued,
             "expires": self.expires,
         }
@@ -184,9 +184,8 @@ def route_of(
 ) -> Route:
     """Write down the route of a verified chain; `names` are those that the verifier vouches for, by thumbprint."""
     root = chain.root.principal
-    return route_of_link(
-        chain.link, root.name, root.public_key.thumbprint, chain.originator, names=names, look_up=look_up
-    )
+    key = root.public_key.thumbprint
+    return route_of_link(chain.link, root.name, key, chain.originator, names=names, look_up=look_up, is_verified=True)
 
 
 def route_of_link(
@@ -197,9 +196,15 @@ def route_of_link(
     *,
     names: Mapping[bytes, str] | None = None,
     look_up: Callable[[bytes], Known | None] | None = None,
+    is_verified: bool = False,
 ) -> Route:
-    """Write down the route that a chain claims; of one that was verified, `route_of` does."""
+    """Write down the route that a chain claims; of one that was verified, `route_of` does.
+
+    What nobody verified vouches for nobody: its names are its signers' words alone.
+    """
     rows = [_row(each, root_key, root_name, names or {}, look_up) for each in link.up()]
+    if not is_verified:
+        rows = [[*row[:_VOUCHED], None, None, None, *row[_VOUCHED + 3 :]] for row in rows]
     return Route(cbor.encode_sorted([VERSION, originator, root_name, root_key, rows]))
 
 
@@ -234,11 +239,20 @@ def _hop(row: Any) -> RouteHop:  # noqa: ANN401 - whatever was decoded
         raise _malformed()
     if not all(type(value) in kinds for value, kinds in zip(row, _HOP, strict=True)):
         raise _malformed()
-    if len(row[2]) != ID_BYTES or len(row[3]) != ID_BYTES:
+    issued, expires = row[-2:]
+    if len(row[2]) != ID_BYTES or len(row[3]) != ID_BYTES or issued < 0 or (expires is not None and expires < 0):
         raise _malformed()
     if not all(type(key) is str and type(value) is str for key, value in row[7].items()):
         raise _malformed()
     return RouteHop(*row)
+
+
+def texts_of(read: Callable[[bytes], Iterable[str]], data: bytes | None) -> tuple[str, ...]:
+    """Give the content of a claim as text; raises TokenError where it is none that a verifier has taken."""
+    try:
+        return tuple(read(data or b""))
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
+        raise _malformed() from None
 
 
 def _malformed() -> TokenError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
 from delegate.audit.events import AuditEvent
 from delegate.core.decide.remembered import ProcessLock
-from delegate.state.own_file import open_own
+from delegate.state.own_file import add_line, open_own
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -55,7 +55,7 @@ class JsonLines:
             self._stream = target  # type: ignore[assignment] # what has `write` is a stream
         else:
             self._path = os.fspath(target)
-            self._handle = open_own(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            self._handle = open_own(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
 
     def take(self, event: AuditEvent) -> None:
         """Write one line; raises OSError where it cannot be written."""
@@ -70,10 +70,7 @@ class JsonLines:
             if self._handle is None:
                 message = "the file is closed"
                 raise OSError(message)
-            data = line.encode()
-            if os.write(self._handle, data) != len(data):  # a full disk; what is there of the line is no JSON
-                message = "the disk is full"
-                raise OSError(message)
+            add_line(self._handle, line.encode())
             if self.required:
                 os.fsync(self._handle)
 

@@ -30,6 +30,7 @@ from delegate.audit.engine import (
     framed,
     labels_of,
     tallied,
+    tree_of,
 )
 from delegate.audit.routes import Route
 from delegate.audit.tree.merkle import TILE_WIDTH, grow, leaf_hash, levels
@@ -119,7 +120,7 @@ class SqliteLog:
 
     def tree(self, tenant: str) -> Tree:
         """Say how large a tree is; of one that there is not, that it is empty."""
-        return self._read(tenant, lambda _, found: Tree(*found[1:])) or Tree(0, 0)
+        return self._read(tenant, lambda _, found: tree_of(*found[1:])) or Tree(0, 0)
 
     def tile(self, tenant: str, level: int, number: int) -> bytes:
         """Give a tile; empty where there is none."""
@@ -240,8 +241,8 @@ def _tree(writer: sqlite3.Connection, tenant: str, *, make: bool) -> _Found:
     found = writer.execute(sql.FIND_TREE, (pack(tenant),)).fetchone()
     if found is None and make:
         found = writer.execute(sql.ADD_TREE, (pack(tenant),)).fetchone()
-    tree, size, kept = found
-    return tree, size, kept
+    tree, *known = found
+    return (tree, *tree_of(*known))
 
 
 def _tile(reader: sqlite3.Connection, tree: int, level: int, number: int) -> bytes:

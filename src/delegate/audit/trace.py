@@ -3,6 +3,7 @@
 The rules of this file:
 
 - Nothing is loaded whole: counts come out of the index, events a page at a time.
+- Counts are of decisions. What was handed out and taken back is among the events, and is no use of anything.
 - What is found is what one tenant's tree says, and nothing of another's.
 """
 
@@ -12,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from delegate.audit.engine import Label, Sought
-from delegate.audit.events import AuditEvent
+from delegate.audit.engine import Label, Sought, indexed, is_of_decisions
+from delegate.audit.events import AuditEvent, Kind
 from delegate.audit.log import Log, Logged
 from delegate.audit.routes import Route, RouteHop
 from delegate.errors import DelegateError
@@ -193,7 +194,8 @@ def trace(log: Log, question: Question, *, progress: Callable[[int, int], None] 
     if question.by in _OF_BODIES:
         for logged in matching(log, question, None, progress):
             event = logged.event
-            _add(found, event.route, event.action, event.reason or "", 1, event.time, event.time, seen)
+            if event.kind is Kind.DECISION:
+                _add(found, event.route, event.action, event.reason or "", 1, event.time, event.time, seen)
         return found
     sought = _sought(log, question)
     if sought is None:
@@ -202,7 +204,7 @@ def trace(log: Log, question: Question, *, progress: Callable[[int, int], None] 
     rows = [
         row
         for row in log.engine.tallies(tenant, sought._replace(cut=False))
-        if question.by != "action" or row.action == question.value
+        if is_of_decisions(row) and (question.by != "action" or row.action == question.value)
     ]
     routes = dict(log.engine.routes(tenant, {row.route for row in rows if row.route}))
     for row in rows:
@@ -224,11 +226,12 @@ def _cut_through(log: Log, question: Question, sought: Sought) -> Iterator[Audit
             rows: dict[tuple[Route | None, str, str | None], list[AuditEvent]] = {}
             for logged in _batch(log, first):
                 event = logged.event
-                rows.setdefault((event.route, event.action, event.reason), []).append(event)
+                action = indexed(event.kind, event.action)
+                rows.setdefault((event.route, action, event.reason), []).append(event)
             for events in rows.values():
                 times = [event.time for event in events]
                 if min(times) < since or max(times) > until:
-                    yield from filter(wanted, events)
+                    yield from (event for event in events if event.kind is Kind.DECISION and wanted(event))
         if len(firsts) < _BATCHES_AT_ONCE:
             return
         sought = sought._replace(before=firsts[-1])

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from delegate.audit.engine import Batch, Label, Tally, labels_of
+from delegate.audit.engine import Batch, Label, Tally, indexed, labels_of
 from delegate.audit.events import read
 from delegate.audit.routes import Route
 from delegate.audit.tree.checkpoints import Checkpoint
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from delegate.audit.log import Log
 
 FAULTS_SHOWN: Final = 100
+_MISSING_MOST: Final = 256  # tiles in a row
 _Key = tuple[bytes | None, str, str]
 
 
@@ -160,7 +161,7 @@ def _count(at: int, data: bytes, known: set[bytes], counted: dict[_Key, list[int
     route_id, time = found.route_id, found.time
     if route_id is not None and route_id not in known:
         faults.add(at, "the route that it names is not there, or is another")
-    key = (route_id, found.action, found.reason or "")
+    key = (route_id, indexed(found.kind, found.action), found.reason or "")
     row = counted.get(key)
     if row is None:
         counted[key] = [1, time, time]
@@ -217,9 +218,13 @@ def _check_routes(log: Log, tenant: str, routes: dict[int, Route], faults: _Faul
 
 def _check_tiles(log: Log, tenant: str, size: int, faults: _Faults) -> None:
     for level, width in levels(size):
-        above = b""
+        above, missing = b"", 0
         for number in range((width + TILE_WIDTH - 1) // TILE_WIDTH):
             tile = log.engine.tile(tenant, level, number)
+            missing = 0 if tile else missing + 1
+            if missing > _MISSING_MOST:  # a size that is not so: what is not there is not counted
+                faults.add(number << 8 * (level + 1), f"the tiles of level {level} from {number} on are missing")
+                break
             expected = min(TILE_WIDTH, width - number * TILE_WIDTH)
             first = number << 8 * (level + 1)
             if len(tile) != expected * HASH_BYTES:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from delegate.audit.trace import BY, PAGE, PAGE_MAX
-from delegate.cli.audit_keys import log_signer, own_log_key, read_note_key, read_signer, witness_signer
+from delegate.cli.audit_keys import log_signer, own_log_key, read_note_key, read_signer, signed_last, witness_signer
 from delegate.cli.files import replace_file
 from delegate.cli.logs import data_folder, log_option, opened_log, progress_on_terminal, tenant_option
 from delegate.cli.options import FILE, clock, example, json_option, moment, now_option
@@ -384,7 +384,8 @@ def checkpoint(
     with opened_log(log_url, tenant=tenant) as log:
         signer = log_signer(log) if key_file is None else read_signer(key_file)
         try:
-            note = log.checkpoint(signer)
+            with signed_last(log, key_file) as memory:
+                note = log.checkpoint(signer, memory=memory)
         except ValueError as error:
             raise Failure(Status.USAGE, str(error)) from None
         if cosigned_file is not None:

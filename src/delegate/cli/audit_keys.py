@@ -3,12 +3,15 @@
 The rules of this file:
 
 - A secret is its owner's alone from the first byte, and a file is never overwritten.
-- A log's own key is not beside the log: who could change both could sign what they changed.
+- A log's own key is not beside the log: who could change both could sign what they changed. Beside the key is what it
+  signed last, `KEY.signed`: a log that was written anew does not get a second signature, and no second log gets one.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +22,11 @@ from delegate.cli.sources import read_file
 from delegate.cli.status import Status
 from delegate.core.chain.printable import shown
 from delegate.core.keys.textfile import PUBLIC_MODE, write_new
-from delegate.errors import DelegateError
+from delegate.errors import DelegateError, StateError
 
 if TYPE_CHECKING:
     from delegate.audit.log import Log
+    from delegate.audit.memory import WitnessFile
     from delegate.audit.tree.notes import NoteKey, NoteSigner
 
 _KEY_BYTES = 4096
@@ -86,6 +90,26 @@ def own_log_key(log: Log) -> tuple[NoteKey, ...]:
     """Give the key that this user's own checkpoints of the log are signed with, where there is one."""
     _, path = _of_log(log)
     return (read_signer(str(path)).key,) if path.exists() else ()
+
+
+@contextmanager
+def signed_last(log: Log, key_file: str | None) -> Iterator[WitnessFile]:
+    """Open what is remembered beside a key of a log: the checkpoint that it signed last. It is made at its first use.
+
+    Raises Failure where it cannot be: what is not remembered is not signed.
+    """
+    from delegate.audit.memory import WitnessFile
+
+    path = Path(f"{_of_log(log)[1] if key_file is None else key_file}.signed")
+    try:
+        memory = WitnessFile(path.absolute())
+    except StateError as error:
+        words = f"{shown(str(path))}, where a key's last checkpoint is remembered: {error.detail}"
+        raise Failure(Status.FILES, words) from None
+    try:
+        yield memory
+    finally:
+        memory.close()
 
 
 def _of_log(log: Log) -> tuple[str, Path]:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from delegate.issue.issuer import Issuance
-from delegate.state.own_file import open_own
+from delegate.state.own_file import add_line, open_own
 
 
 class EventFile:
@@ -26,11 +26,9 @@ class EventFile:
     def __call__(self, event: Issuance) -> None:
         """Append one event."""
         line = json.dumps(event.to_json(), separators=(",", ":")).encode() + b"\n"
-        handle = open_own(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        handle = open_own(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
-            written = os.write(handle, line)
-            if written != len(line):
-                raise OSError(28, "the line was written in part")
+            add_line(handle, line)
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -128,8 +128,12 @@ def pack(text: str) -> bytes:
 
 
 def unpack(data: bytes) -> str:
-    """Read what `pack` wrote."""
-    return data.decode("utf-8", "surrogatepass")
+    """Read what `pack` wrote; raises StateError where somebody else wrote it."""
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        message = "there is a text that is not UTF-8"
+        raise unavailable(message) from None
 
 
 def distinct(records: Sequence[Record]) -> list[Record]:

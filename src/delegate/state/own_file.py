@@ -47,6 +47,22 @@ def check_own(status: os.stat_result, *, alone: bool = False) -> None:
         raise PermissionError(errno.EPERM, f"others may open it, mode {mode:03o}; chmod 600")
 
 
+def add_line(handle: int, line: bytes) -> None:
+    """Add a line to a file that is open for reading and adding to; behind half a line, begin with a line end.
+
+    A disk that was full leaves half a line, of what nobody was told is there. What is added later stands by itself.
+
+    Raises:
+        OSError: it was not written, or not whole.
+    """
+    if os.lseek(handle, 0, os.SEEK_END):
+        os.lseek(handle, -1, os.SEEK_END)
+        if os.read(handle, 1) != b"\n":
+            line = b"\n" + line
+    if os.write(handle, line) != len(line):
+        raise OSError(errno.ENOSPC, "the line was written in part")
+
+
 def open_own(path: str | os.PathLike[str], flags: int, *, alone: bool = False) -> int:
     """Open a file of this user's, and make it with mode 0600 where `flags` say so; gives its descriptor.
 

@@ -104,7 +104,7 @@ class Growing:
 def levels(size: int) -> Iterator[tuple[int, int]]:
     """Give each level of tiles of a tree, and how many hashes stand in it."""
     level = 0
-    while size:
+    while size > 0:
         yield level, size
         size >>= _TILE_BITS
         level += 1

@@ -78,17 +78,17 @@ class Policy(NamedTuple):
         """
         seen = open_checkpoint(note, (*self.logs, *logs), self.witnesses.values())
         keys = {each.key for each in seen.witnesses}
-        if self.quorum != _NONE and not self._saw(keys).get(self.quorum, False):
+        if self.quorum != _NONE and not self._has_seen(keys):
             detail = f"not seen by the witnesses that the policy asks for: {len(keys)} known ones cosigned"
             raise VerificationError(Reason.UNKNOWN_ROOT, detail)
         return seen
 
-    def _saw(self, keys: set[NoteKey]) -> dict[str, bool]:
-        """Say of each witness and group whether it saw; a group stands below its members, so each is counted once."""
-        saw = {name: key in keys for name, key in self.witnesses.items()}
-        for name, group in self.groups.items():
-            saw[name] = sum(saw.get(each, False) for each in group.members) >= group.least
-        return saw
+    def _has_seen(self, keys: set[NoteKey]) -> bool:
+        found = {name for name, key in self.witnesses.items() if key in keys}
+        for name, group in self.groups.items():  # each names only what stands above it
+            if sum(each in found for each in group.members) >= group.least:
+                found.add(name)
+        return self.quorum in found
 
 
 class _Reader:

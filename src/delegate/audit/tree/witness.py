@@ -139,7 +139,9 @@ class Witness:
         except VerificationError as error:
             return _refusal(422, error.detail)
         line = self._signer.line(request.note.text, now)
-        log_line = next(each for each in request.note.signatures if each.key_id == seen.log.id)
+        # The line that was checked: by name and id, since anybody can write another with this id above it.
+        checked = (seen.log.name, seen.log.id)
+        log_line = next(each for each in request.note.signatures if (each.name, each.key_id) == checked)
         kept = Note(request.note.text, (log_line,)).with_line(line)
         if not self._memory.advance(before, kept):
             return _conflict(self._memory.latest(checkpoint.origin))
