@@ -32,6 +32,7 @@ from a2a.client.client_factory import create_client
 from a2a.helpers.proto_helpers import get_message_text, new_text_message
 from a2a.types.a2a_pb2 import Role, SendMessageRequest
 from a2a.utils.errors import A2AError
+from docs.examples.whole.services import verifier_of
 from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
@@ -301,7 +302,9 @@ def play(scene: Scene) -> None:
         tell(f"  the analyst, an A2A peer, reads {name} with a chain for that alone: {found}")
         return found
 
-    tools = DelegateToolset(FunctionToolset([read_report, pay, ask_analyst]), holder)
+    # The chain has a budget, so a verifier counts what runs here too: a call for each tool, and no money.
+    functions = FunctionToolset([read_report, pay, ask_analyst])
+    tools = DelegateToolset(functions, holder, verifier=verifier_of(scene.folder, "planner"), cost={"cents": 0})
     agent = Agent(FunctionModel(scripted), toolsets=[tools])
     tell(f"{planner.name}: {asyncio.run(agent.run('Read the report and pay the printer.')).output}")
     tell(f"{alice.name} takes back what she gave to {planner.name}")
