@@ -22,7 +22,7 @@ from delegate.cli.sources import read_bundle, read_roots, read_token
 from delegate.cli.status import Status
 from delegate.cli.verifiers import NO_REQUEST, claimed_audience, make_verifier, open_backing
 from delegate.core.chain.printable import shown
-from delegate.errors import DelegateError, Denied, Reason
+from delegate.errors import Denied, Reason
 from delegate.explain.unverified import AnyToken, UnverifiedToken
 from delegate.language.conditions import when
 from delegate.trust.bundle import RootBundle
@@ -187,9 +187,10 @@ def _genuine(given: AnyToken, trusted: _Trusted, now: int) -> VerifiedChain:
             bundle=trusted.bundle,
         )
         decision = verifier.preview(given, NO_REQUEST)
-    if decision.chain is None:
-        raise failure_of(decision.error or DelegateError(Reason.UNKNOWN_ROOT, "no chain"), None, {"genuine": False})
-    return decision.chain
+    if decision.chain is not None:
+        return decision.chain
+    assert decision.error is not None  # noqa: S101 - what was not verified was refused
+    raise failure_of(decision.error, None, {"genuine": False})
 
 
 def _tenant(given: AnyToken) -> str:
