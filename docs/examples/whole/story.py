@@ -45,7 +45,7 @@ from delegate.integrations.a2a import DelegateInterceptor
 from delegate.integrations.pydantic_ai import DelegateToolset
 from delegate.state import connect
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60.0
 
 NGINX = """\
