@@ -56,7 +56,7 @@ class Shown:
         self.page.goto(self.url)
 
     def until(self, expression: str, given: object = None) -> None:
-        """Wait until something holds. The browser's own way of waiting evaluates text, which the page's policy forbids."""
+        """Wait until something holds. The browser's own way of waiting evaluates text, which the page forbids."""
         for _ in range(600):
             if self.page.evaluate(expression, given):
                 return
