@@ -277,7 +277,7 @@ narrowing_options = combined(
     ),
     click.option("--why", metavar="TEXT", help="Purpose, for people and the audit trail."),
 )
-root_options = combined(
+root_key_options = combined(
     click.option(
         "--root",
         "roots",
@@ -293,6 +293,9 @@ root_options = combined(
         metavar="PATTERN",
         help="For whom the roots may sign: 'user:*@example.com'. May be repeated.",
     ),
+)
+root_options = combined(
+    root_key_options,
     click.option(
         "--roots",
         "bundle_source",

@@ -6,7 +6,7 @@ import time
 
 import click
 
-from delegate.cli.options import FILE, combined, example
+from delegate.cli.options import combined, example, root_key_options
 from delegate.cli.output import Failure
 from delegate.cli.sources import read_principal, read_roots
 from delegate.cli.status import Status
@@ -14,23 +14,6 @@ from delegate.cli.verifiers import open_backing, revocation_options, third_party
 from delegate.core.chain.printable import shown
 from delegate.errors import CaveatSyntaxError
 
-_ROOTS = combined(
-    click.option(
-        "--root",
-        "roots",
-        type=FILE,
-        multiple=True,
-        metavar="FILE",
-        help="Public key that may start chains: alice.pub. May be repeated.",
-    ),
-    click.option(
-        "--speaks-for",
-        "speaks_for",
-        multiple=True,
-        metavar="PATTERN",
-        help="For whom the roots may sign: 'user:*@example.com'. May be repeated.",
-    ),
-)
 _LISTENING = combined(
     click.option("--listen", default="127.0.0.1:8700", show_default=True, metavar="HOST:PORT", help="Where to listen."),
     click.option("--show-config", is_flag=True, help="Print what belongs into the proxy's own file, and end."),
@@ -54,7 +37,7 @@ _LISTENING = combined(
     required=True,
     help="Which proxy asks.",
 )
-@_ROOTS
+@root_key_options
 @revocation_options
 @click.option("--audience", metavar="NAME", help="Name of the service, as proofs must have it: files.example.com.")
 @click.option("--origin", metavar="URL", help="Where clients reach the service: https://files.example.com.")
