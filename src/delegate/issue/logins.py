@@ -17,8 +17,7 @@ from delegate.authoring.signers import Ed25519Signer
 from delegate.authoring.token import Token
 from delegate.core.wire.armor import from_base64url, to_base64url
 from delegate.errors import DelegateError, Reason, TokenError
-from delegate.issue.own_files import replace_file
-from delegate.state.own_file import open_own
+from delegate.state.own_file import open_own, replace_whole
 
 _BYTES: Final = 128 * 1024
 _SECRET: Final = 0o600
@@ -98,7 +97,7 @@ def save(path: Path, login: Login) -> None:
         "salt": login.salt,
     }
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    replace_file(path, json.dumps(said).encode() + b"\n", _SECRET)
+    replace_whole(path, json.dumps(said).encode() + b"\n", _SECRET)
 
 
 def remove(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files that this room writes: whole or not at all, and by one program at a time."""
+"""Files that this room writes by one program at a time."""
 
 from __future__ import annotations
 
@@ -14,21 +14,6 @@ from delegate.state.own_file import open_own
 
 _LOCK_S: Final = 10.0
 _AGAIN_S: Final = 0.02
-
-
-def replace_file(path: Path, content: bytes, mode: int) -> None:
-    """Write a file in place of what was there; raises OSError, and then the old one is still there."""
-    beside = path.with_name(f".{path.name[:200]}.{os.urandom(8).hex()}")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

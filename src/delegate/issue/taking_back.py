@@ -25,9 +25,10 @@ from delegate.core.chain.revocations import RevocationList
 from delegate.core.keys.public import PublicKey
 from delegate.core.wire import cose
 from delegate.errors import DelegateError, Reason
-from delegate.issue.own_files import locked, replace_file
+from delegate.issue.own_files import locked
 from delegate.issue.refusals import IssuerUnavailable, NotIssued
 from delegate.limits import REVOCATIONS, REVOCATIONS_BYTES
+from delegate.state.own_file import replace_whole
 
 QUOTA: Final = 256  # of one originator's blocks, on the list at once
 RESERVED: Final = 4096  # places that holders cannot fill
@@ -85,8 +86,8 @@ def take_back(identity: Identity, path: Path, block: RevokedBlock, originator: s
             if len(made.records) > REVOCATIONS - RESERVED:
                 raise IssuerUnavailable("the list of revocations is full: what is left of it is the operator's")
             counts = _counted(path, originator, block.id, {each.subject.hex() for each in made.records})
-            replace_file(path, made.to_text().encode() + b"\n", _PUBLIC)
-            replace_file(_counts(path), counts, _PRIVATE)
+            replace_whole(path, made.to_text().encode() + b"\n", _PUBLIC)
+            replace_whole(_counts(path), counts, _PRIVATE)
             return True
     except NotIssued:
         raise

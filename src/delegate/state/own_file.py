@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from typing import Final
 
 _IS_POSIX: Final = os.name == "posix"
@@ -20,6 +21,7 @@ _FLAGS: Final = (
     | getattr(os, "O_BINARY", 0)
 )  # fmt: skip
 _MODE: Final = 0o600
+_NAME_CHARACTERS: Final = 200
 _OTHERS_WRITE: Final = 0o022
 _OTHERS: Final = 0o077
 
@@ -61,6 +63,33 @@ def add_line(handle: int, line: bytes) -> None:
             line = b"\n" + line
     if os.write(handle, line) != len(line):
         raise OSError(errno.ENOSPC, "the line was written in part")
+
+
+def replace_whole(path: str | os.PathLike[str], content: bytes, mode: int) -> None:
+    """Write a file in place of what was there, whole or not at all: beside it, and renamed.
+
+    Args:
+        path: of the file; a link is replaced, not followed.
+        content: all of it.
+        mode: with which it is made.
+
+    Raises:
+        OSError: it cannot be written; then the old one is still there, and nothing else is left behind.
+    """
+    folder, name = os.path.split(os.fspath(path))
+    # A long name has room for what is added.
+    beside = os.path.join(folder, f".{name[:_NAME_CHARACTERS]}.{os.urandom(8).hex()}")  # noqa: PTH118 - no pathlib here
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)  # noqa: PTH105 - as above
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(beside)  # noqa: PTH108 - as above
+        raise
 
 
 def open_own(path: str | os.PathLike[str], flags: int, *, alone: bool = False) -> int:

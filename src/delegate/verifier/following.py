@@ -24,6 +24,7 @@ from delegate.core.chain.revocations import RevocationList
 from delegate.core.chain.spans import Span, seconds
 from delegate.errors import DelegateError
 from delegate.limits import REVOCATIONS_BYTES
+from delegate.state.own_file import replace_whole
 from delegate.trust.bundle import BUNDLE_BYTES, RootBundle, pinned_keys
 from delegate.trust.fetch import Answer, Fetching, check_url, fetch
 
@@ -319,16 +320,8 @@ def _take_cached(verifier: Any, path: str, keys: frozenset[PublicKey]) -> None: 
 
 def _write(path: str, bundle: RootBundle) -> None:
     """Keep a bundle for the next start; what cannot be written is only logged, since the bundle itself holds."""
-    beside = f"{path}.{os.urandom(8).hex()}"
     try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(bundle.to_text().encode() + b"\n")
-            os.replace(beside, path)  # noqa: PTH105 - one way to name files
-        except OSError:
-            os.unlink(beside)  # noqa: PTH108 - as above
-            raise
+        replace_whole(path, bundle.to_text().encode() + b"\n", 0o600)
     except OSError as error:
         import logging
 
